@@ -1,0 +1,63 @@
+"""The composition root: settings to store, backends and engine. No logic."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sagelet.engine.engine import Engine
+from sagelet.execution.backend import ExecutionBackend
+from sagelet.execution.docker.ping import find_engine, why_silent
+from sagelet.execution.environments import Environments
+from sagelet.execution.process import ProcessBackend
+from sagelet.execution.registry import Backends
+from sagelet.settings import Settings
+from sagelet.store import Store, open_store
+
+if TYPE_CHECKING:
+    from sagelet.execution.docker.backend import DockerBackend
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that is alive in one process."""
+
+    settings: Settings
+    store: Store
+    environments: Environments
+    backends: Backends
+    engine: Engine
+
+
+def create_app(settings: Settings) -> App:
+    """Build it."""
+    store = open_store(settings.home)
+    environments = Environments(containers(), settings.cache)
+    engine_address = find_engine(settings.docker_host, settings.runtime_dir)
+    makers: dict[str, Callable[[], ExecutionBackend]] = {
+        "docker": lambda: docker_backend(settings),
+        "process": lambda: ProcessBackend(
+            environments, settings.inherited, namespaces=settings.namespaces
+        ),
+    }
+    backends = Backends(makers, lambda: why_silent(engine_address))
+    engine = Engine(store, backends, settings.account, settings.region)
+    return App(settings, store, environments, backends, engine)
+
+
+def docker_backend(settings: Settings) -> "DockerBackend":
+    """The Docker backend; imported when needed, its SDK takes half a second."""
+    from sagelet.execution.docker.backend import DockerBackend
+
+    return DockerBackend(
+        find_engine(settings.docker_host, settings.runtime_dir),
+        settings.home,
+        containers(),
+        dict(settings.build_args),
+    )
+
+
+def containers() -> Path:
+    """The container sources: beside the package when installed, else in the repository."""
+    packaged = Path(__file__).parent / "_containers"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "containers"

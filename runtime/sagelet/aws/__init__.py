@@ -1,0 +1,1 @@
+"""The AWS side: service models, validation, one function per operation."""

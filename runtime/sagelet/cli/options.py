@@ -1,0 +1,148 @@
+"""Command-line values to the members of a CreateTrainingJob request."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sagelet.domain.errors import ValidationException
+
+FRAMEWORK_IMAGES = {"pytorch": "pytorch-training", "tensorflow": "tensorflow-training"}
+
+
+def pairs(flag: str, values: Iterable[str]) -> dict[str, str]:
+    """``K=V`` options as a mapping.
+
+    Raises:
+        ValidationException: no ``=``, or a key given twice.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        key, equals, rest = value.partition("=")
+        if not equals or not key:
+            raise ValidationException(f"{flag} {value}: write {flag} NAME=VALUE.")
+        if key in found:
+            raise ValidationException(f"{flag} {key} is given twice.")
+        found[key] = rest
+    return found
+
+
+def file_uri(path: str | Path) -> str:
+    """The file:// URI of a local path; other URIs stay as they are."""
+    text = str(path)
+    if "://" in text:
+        return text
+    return "file://" + quote(str(Path(text).expanduser().resolve()))
+
+
+def channels(values: Iterable[str]) -> list[dict[str, Any]]:
+    """``NAME=PATH`` options as InputDataConfig."""
+    return [
+        {
+            "ChannelName": name,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": file_uri(path),
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+        }
+        for name, path in pairs("--channel", values).items()
+    ]
+
+
+def script_hyperparameters(script: str, source_dir: str | None) -> dict[str, str]:
+    """The hyperparameters that name a script and its code, as the SageMaker SDK sets them.
+
+    Raises:
+        ValidationException: there is no such script.
+    """
+    if source_dir is None:
+        path = Path(script)
+        if not path.is_file():
+            raise ValidationException(f"The script {script} does not exist.{_near(path)}")
+        program, source = path.name, path
+    else:
+        source = Path(source_dir)
+        if not source.is_dir():
+            raise ValidationException(f"--source-dir {source_dir} is not a folder.")
+        program = _inside(script, source)
+    return {
+        "sagemaker_program": json.dumps(program),
+        "sagemaker_submit_directory": json.dumps(file_uri(source)),
+    }
+
+
+def _inside(script: str, source: Path) -> str:
+    """The script's path within its source folder."""
+    if (source / script).is_file() and not Path(script).is_absolute():
+        return script
+    path = Path(script).resolve()
+    if path.is_file() and path.is_relative_to(source.resolve()):
+        return str(path.relative_to(source.resolve()))
+    raise ValidationException(
+        f"The script {script} is not in --source-dir {source}.{_near(source / script)}"
+    )
+
+
+def _near(path: Path) -> str:
+    folder = path.parent
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    return f" Did you mean {folder / near[0]}?" if near else ""
+
+
+def read_request(path: str) -> dict[str, Any]:
+    """A CreateTrainingJob document from a file; local paths in it become file:// URIs.
+
+    Raises:
+        ValidationException: it cannot be read, or is no JSON object.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ValidationException(f"--request {path}: {reason}.") from None
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValidationException(f"--request {path} is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise ValidationException(f"--request {path}: a CreateTrainingJob request is an object.")
+    _local_uris(document)
+    return document
+
+
+def _local_uris(document: Any) -> None:
+    """Turn paths at the places of S3 URIs into file:// URIs, in place."""
+    if isinstance(document, list):
+        for item in document:
+            _local_uris(item)
+    elif isinstance(document, dict):
+        for key, value in document.items():
+            if key in ("S3Uri", "S3OutputPath") and isinstance(value, str) and value:
+                document[key] = file_uri(value)
+            elif key not in ("HyperParameters", "Environment", "Tags"):
+                _local_uris(value)
+
+
+def stamped(base: str, now: datetime | None = None) -> str:
+    """A job name from a base name, as the SDK makes them: base, date, time, milliseconds."""
+    moment = now or datetime.now(UTC)
+    stamp = moment.strftime("%Y-%m-%d-%H-%M-%S-") + f"{moment.microsecond // 1000:03d}"
+    clean = "".join(char if char.isalnum() and char.isascii() else "-" for char in base)
+    clean = "-".join(part for part in clean.split("-") if part) or "job"
+    return f"{clean[: 63 - len(stamp) - 1].rstrip('-')}-{stamp}"
+
+
+def tags(options: Mapping[str, Any]) -> list[dict[str, str]]:
+    """How the job runs here, as ``sagelet:`` tags."""
+    return [
+        {"Key": f"sagelet:{key}", "Value": str(value)}
+        for key, value in options.items()
+        if value is not None
+    ]

@@ -1,0 +1,222 @@
+"""What people see: log lines by host, one line of progress, the summary of a job."""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TextIO
+
+import click
+
+from sagelet.domain.training import TrainingJob
+from sagelet.store import Store
+from sagelet.store.logs import LogReader
+
+_COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
+
+# Everything that could move the cursor or ring the bell; tabs and colours stay.
+_UNSAFE = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]")
+
+
+class Screen:
+    """Our own words go to stderr, the script's to stdout; progress is one line that is replaced."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = out or sys.stdout
+        self._live = sys.stderr.isatty()
+        self._shown = False
+        self._last = ""
+
+    def say(self, text: str, **style: Any) -> None:
+        """A line of ours."""
+        self.clear()
+        self.out.flush()
+        click.echo(click.style(text, **style) if style else text, err=True)
+
+    def progress(self, text: str) -> None:
+        """Where a long step is."""
+        if text == self._last:
+            return
+        self._last = text
+        if not self._live:
+            click.echo(f"... {text}", err=True)
+            return
+        sys.stderr.write(f"\r\x1b[2K\x1b[2m... {text[:110]}\x1b[0m")
+        sys.stderr.flush()
+        self._shown = True
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+        self.say(text, dim=True)
+
+    def clear(self) -> None:
+        """Take the progress line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._shown = False
+
+    def write(self, text: str) -> None:
+        """Output of the job."""
+        self.clear()
+        self.out.write(text)
+
+
+class Unstoppable:
+    """The Progress of a step outside a job: shown here; Ctrl-C ends the command itself."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def __call__(self, text: str) -> None:
+        """Show it."""
+        self._screen.progress(text)
+
+    def cancelled(self) -> bool:
+        """Never: KeyboardInterrupt does it."""
+        return False
+
+
+class HostLines:
+    """Prints a host's log as it grows, each line behind the host's name."""
+
+    def __init__(self, screen: Screen, store: Store, job: str, host: str, index: int) -> None:
+        self._screen = screen
+        self._reader = LogReader(store.home.log(job, host))
+        name = f"{host} | "
+        self._prefix = (
+            click.style(name, fg=_COLOURS[index % len(_COLOURS)]) if screen.out.isatty() else name
+        )
+
+    def pump(self, *, end: bool = False) -> bool:
+        """Print what is new; whether there was anything."""
+        lines = self._reader.read(end=end)
+        if not lines:
+            return False
+        text = "\n".join(
+            [self._prefix + _visible(line) for _, line in lines]
+        )
+        self._screen.write(_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text) + "\n")
+        return True
+
+
+def _visible(line: bytes) -> str:
+    """The line as a terminal would have left it: a bar drawn over and over shows its last state."""
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return text.rpartition("\r")[2]
+
+
+class JobView:
+    """Follows a job in the store: state changes and all hosts' lines."""
+
+    def __init__(self, screen: Screen, store: Store, job: str, hosts: tuple[str, ...]) -> None:
+        self._screen = screen
+        self._store = store
+        self._job = job
+        self._hosts = [
+            HostLines(screen, store, job, host, index) for index, host in enumerate(hosts)
+        ]
+        self._told = 0
+        self._looked = 0.0
+
+    def follow(
+        self, *, states: bool = True, alive: Callable[[], bool] = lambda: True, poll: float = 0.02
+    ) -> TrainingJob:
+        """Print until the job is over, or whoever drives it is not alive any more."""
+        while True:
+            moved = any([host.pump() for host in self._hosts])  # every host, not the first only
+            if moved:
+                self._screen.out.flush()
+            now = time.monotonic()
+            if now - self._looked > 0.1:
+                self._looked = now
+                job = self._store.training_jobs.get(self._job)
+                if states:
+                    self._tell_states(job)
+                if job.life.over or not alive():
+                    self.drain()
+                    return job
+            if not moved:
+                time.sleep(poll)
+
+    def drain(self) -> None:
+        """Print what is left, unfinished lines too."""
+        for host in self._hosts:
+            while host.pump():
+                pass
+            host.pump(end=True)
+        self._screen.out.flush()
+
+    def _tell_states(self, job: TrainingJob) -> None:
+        for step in job.life.steps[self._told :]:
+            stamp = datetime.fromtimestamp(step.start).strftime("%H:%M:%S")  # noqa: DTZ006
+            self._screen.say(f"{stamp} {step.status} - {step.message}", dim=True)
+        self._told = len(job.life.steps)
+
+
+def summarise(screen: Screen, store: Store, job: TrainingJob) -> None:
+    """The end of a job in a few lines."""
+    life = job.life
+    colour = {"Completed": "green", "Failed": "red"}.get(life.primary, "yellow")
+    status = life.primary if life.primary == life.secondary else f"{life.primary} ({life.secondary})"
+    rows = [("job", job.name), ("status", click.style(status, fg=colour, bold=True))]
+    if life.failure_reason:
+        rows.append(("reason", life.failure_reason.replace("\n", "\n             ")))
+    phases = [
+        f"{step.status} {step.end - step.start:.1f}s"
+        for step in life.steps
+        if step.end is not None and step is not life.steps[-1]
+    ]
+    rows.append(("time", ", ".join(phases)))
+    metrics = store.metrics.final(job.name)
+    if metrics:
+        rows.append(("metrics", ", ".join(f"{m.name}={m.value:g}" for m in metrics)))
+    version = store.models.of_job(job.name)
+    if version:
+        place = store.home.models / version.name / str(version.version)
+        rows.append(("model", f"{version.name} version {version.version}, {size(version.size)}"))
+        files = [path for path in place.iterdir() if not path.name.startswith(".")]
+        rows.append(("", str(files[0] if files else place)))
+    elif job.artifacts.get("model"):
+        rows.append(("model", f"no version: {_why_no_version(job)}"))
+    if job.artifacts.get("output"):
+        rows.append(("output", str(store.home.path_of(job.artifacts["output"]))))
+    screen.clear()
+    click.echo("", err=True)
+    for key, value in rows:
+        click.echo(f"  {key:<10} {value}", err=True)
+
+
+def _why_no_version(job: TrainingJob) -> str:
+    if job.life.primary == "Failed":
+        return "the job failed; what it wrote is at " + job.artifacts["model"]
+    return "the script wrote nothing to /opt/ml/model (SM_MODEL_DIR)"
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def moment(seconds: float) -> str:
+    """Epoch seconds for people, local time."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ006
+
+
+def plain(document: Any) -> Any:
+    """A document for ``--json``: times in ISO 8601."""
+    if isinstance(document, dict):
+        return {
+            key: datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
+            if key.endswith(("Time", "Timestamp")) and isinstance(value, int | float)
+            else plain(value)
+            for key, value in document.items()
+        }
+    if isinstance(document, list):
+        return [plain(item) for item in document]
+    return document

@@ -1,0 +1,63 @@
+"""Errors a user can cause or meet, in the API's own words.
+
+::
+
+    DomainError                 code, HTTP status, one message that says what to do next
+    ├── ValidationException     the request is wrong
+    ├── ResourceInUse           the name is taken
+    ├── ResourceNotFound        nothing has that name
+    ├── ResourceLimitExceeded   more than this machine has
+    └── Unavailable             a needed program, engine or environment is not there
+
+    HostFault                   the platform's own failure while a job runs (ends the job as Failed)
+"""
+
+
+class DomainError(Exception):
+    """A refusal that reaches the user: on the wire as ``code``, in the shell as exit code 2."""
+
+    code = "InternalFailure"
+    status = 500
+
+
+class ValidationException(DomainError):
+    """The request is malformed or asks for what cannot be."""
+
+    code = "ValidationException"
+    status = 400
+
+
+class ResourceInUse(DomainError):
+    """The name is taken."""
+
+    code = "ResourceInUse"
+    status = 400
+
+
+class ResourceNotFound(DomainError):
+    """Nothing has that name."""
+
+    code = "ResourceNotFound"
+    status = 400
+
+
+class ResourceLimitExceeded(DomainError):
+    """More was asked for than this machine has."""
+
+    code = "ResourceLimitExceeded"
+    status = 400
+
+
+class Unavailable(DomainError):
+    """A needed engine, image, program or environment is missing; the message says how to get it."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+
+class HostFault(Exception):
+    """The platform could not do its part (staging, launching, storing): the job is Failed.
+
+    The text is the FailureReason, with SageMaker's prefix (``ClientError: ``,
+    ``InternalServerError: ``).
+    """

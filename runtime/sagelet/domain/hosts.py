@@ -1,0 +1,145 @@
+"""What each host of a job needs, as pure values; a backend only obeys.
+
+``plan`` turns a job and the places of its folders into HostPlans. It reads no file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from sagelet.domain import opt_ml
+from sagelet.domain.frameworks import Framework, framework_of
+from sagelet.domain.instances import instance_size
+from sagelet.domain.training import TrainingJob
+
+
+class Access(StrEnum):
+    """What a host may do with a mount."""
+
+    READ_WRITE = "rw"
+    #: Writable inside, unchanged outside; read-only where the machine cannot do that.
+    COPY_ON_WRITE = "cow"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """``source`` on this machine appears as ``target`` in the host.
+
+    ``scratch`` is where a copy-on-write mount may keep what the host writes.
+    """
+
+    source: str
+    target: str
+    access: Access = Access.READ_WRITE
+    scratch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """One host. ``entrypoint`` None means the image's own; sizes in bytes, ``cpus`` in cores."""
+
+    name: str
+    folder: str
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    files: Mapping[str, bytes]
+    cpus: float | None = None
+    memory: int | None = None
+    shm: int | None = None
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """All hosts of a job and what they share."""
+
+    job: str
+    image: str
+    framework: Framework | None
+    hosts: tuple[HostPlan, ...]
+    isolated: bool
+    grace: float
+    python: str | None = None
+
+
+def plan(job: TrainingJob, folder: str, sources: Mapping[str, str], checkpoints: str | None) -> JobPlan:
+    """The plan of ``job``.
+
+    Args:
+        job: the job.
+        folder: the job's folder on this machine; host H lives in ``folder/H``.
+        sources: channel name -> folder on this machine; ``code`` under the key "" when there is any.
+        checkpoints: where the checkpoint URI lies on this machine, if the job has one.
+    """
+    framework = framework_of(job.image)
+    return JobPlan(
+        job=job.name,
+        image=job.image,
+        framework=framework,
+        hosts=tuple(
+            _host(job, framework, name, f"{folder}/{name}", sources, checkpoints)
+            for name in opt_ml.host_names(job.host_count)
+        ),
+        isolated=job.isolated,
+        grace=job.options.grace,
+        python=job.options.python,
+    )
+
+
+def _host(
+    job: TrainingJob,
+    framework: Framework | None,
+    name: str,
+    folder: str,
+    sources: Mapping[str, str],
+    checkpoints: str | None,
+) -> HostPlan:
+    ml = f"{folder}/ml"
+    mounts = [Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")]
+    for channel in job.channels:
+        mounts.append(
+            Mount(
+                sources[channel.name],
+                f"{opt_ml.ROOT}/input/data/{channel.name}",
+                Access.COPY_ON_WRITE,
+                f"{folder}/scratch/{channel.name}",
+            )
+        )
+    if job.checkpoints and checkpoints:
+        mounts.append(Mount(checkpoints, job.checkpoints[1]))
+    if not (job.checkpoints and job.checkpoints[1] == f"{opt_ml.ROOT}/checkpoints"):
+        mounts.append(Mount(f"{ml}/checkpoints", f"{opt_ml.ROOT}/checkpoints"))
+    if "" in sources:
+        mounts.append(
+            Mount(sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/.code")
+        )
+    entrypoint = tuple(job.algorithm.get("ContainerEntrypoint") or ()) or None
+    arguments = tuple(job.algorithm.get("ContainerArguments") or ())
+    size = instance_size(_group_type(job, name))
+    options = job.options
+    memory = options.memory or (int(size.memory * 1024**3) if size else None)
+    environment = opt_ml.platform_environment(job, name)
+    for key, value in (framework.environment if framework else {}).items():
+        environment.setdefault(key, value)
+    return HostPlan(
+        name=name,
+        folder=folder,
+        entrypoint=entrypoint,
+        # `train` is the default argument; an entrypoint of the request replaces it.
+        command=arguments or (() if entrypoint else ("train",)),
+        environment=environment,
+        mounts=tuple(sorted(mounts, key=lambda m: PurePosixPath(m.target).parts)),
+        files=opt_ml.config_files(job, name),
+        cpus=options.cpus or (float(size.cpus) if size else None),
+        memory=memory,
+        shm=options.shm,
+        gpus=job.gpus,
+    )
+
+
+def _group_type(job: TrainingJob, host: str) -> str:
+    members = opt_ml.group_hosts(job)
+    return next(g.instance_type for g in job.groups if host in members[g.name])

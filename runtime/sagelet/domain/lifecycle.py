@@ -1,0 +1,205 @@
+"""The life of a training job as one table: state x event -> state and effects.
+
+No I/O and no clock: ``advance`` takes ``now`` and returns values. What an effect does belongs to
+the engine; which texts SageMaker shows for a state belongs here.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Secondary(StrEnum):
+    """The SecondaryStatus values this machine can produce (names of the service model's enum)."""
+
+    STARTING = "Starting"
+    DOWNLOADING = "Downloading"
+    TRAINING = "Training"
+    UPLOADING = "Uploading"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+
+
+class Event(StrEnum):
+    """What can happen to a job."""
+
+    PREPARED = "prepared"
+    STAGED = "staged"
+    HOSTS_SUCCEEDED = "hosts succeeded"
+    HOSTS_FAILED = "hosts failed"
+    STOP_REQUESTED = "stop requested"
+    TIME_EXCEEDED = "time exceeded"
+    STORED = "outputs stored"
+    ABANDONED = "abandoned"
+    FAULTED = "faulted"
+
+
+class Effect(StrEnum):
+    """What the engine must do after a step."""
+
+    PREPARE = "prepare the image or environment"
+    STAGE = "stage inputs and code"
+    LAUNCH = "launch the hosts"
+    STOP_HOSTS = "stop the hosts"
+    STORE = "store the outputs"
+    ABANDON = "give up before launch"
+    CLEAN = "remove hosts and scratch"
+
+
+S, E, X = Secondary, Event, Effect
+
+#: Secondary status -> TrainingJobStatus. Total.
+PRIMARY: dict[Secondary, str] = {
+    S.STARTING: "InProgress",
+    S.DOWNLOADING: "InProgress",
+    S.TRAINING: "InProgress",
+    S.UPLOADING: "InProgress",
+    S.STOPPING: "Stopping",
+    S.COMPLETED: "Completed",
+    S.FAILED: "Failed",
+    S.STOPPED: "Stopped",
+    S.MAX_RUNTIME_EXCEEDED: "Stopped",
+}
+
+#: The StatusMessage a state enters with; ``Life.say`` may replace it while the state lasts.
+MESSAGE: dict[Secondary, str] = {
+    S.STARTING: "Starting the training job",
+    S.DOWNLOADING: "Downloading input data",
+    S.TRAINING: "Training image download completed. Training in progress.",
+    S.UPLOADING: "Uploading generated training model",
+    S.STOPPING: "Stopping the training job",
+    S.COMPLETED: "Training job completed",
+    S.FAILED: "Training job failed",
+    S.STOPPED: "Training job stopped",
+    S.MAX_RUNTIME_EXCEEDED: "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+
+TERMINAL = frozenset({S.COMPLETED, S.FAILED, S.STOPPED, S.MAX_RUNTIME_EXCEEDED})
+
+#: The ending an event decides; it is reached once the outputs are stored.
+ENDING: dict[tuple[Secondary, Event], Secondary] = {
+    (S.TRAINING, E.HOSTS_SUCCEEDED): S.COMPLETED,
+    (S.TRAINING, E.HOSTS_FAILED): S.FAILED,
+    (S.TRAINING, E.STOP_REQUESTED): S.STOPPED,
+    (S.TRAINING, E.TIME_EXCEEDED): S.MAX_RUNTIME_EXCEEDED,
+    (S.STARTING, E.STOP_REQUESTED): S.STOPPED,
+    (S.DOWNLOADING, E.STOP_REQUESTED): S.STOPPED,
+}
+
+#: ``None`` as the next state means: the ending decided earlier.
+TRANSITIONS: dict[tuple[Secondary, Event], tuple[Secondary | None, tuple[Effect, ...]]] = {
+    (S.STARTING, E.PREPARED): (S.DOWNLOADING, (X.STAGE,)),
+    (S.STARTING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.STARTING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.DOWNLOADING, E.STAGED): (S.TRAINING, (X.LAUNCH,)),
+    (S.DOWNLOADING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.DOWNLOADING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.TRAINING, E.HOSTS_SUCCEEDED): (S.UPLOADING, (X.STORE,)),
+    (S.TRAINING, E.HOSTS_FAILED): (S.UPLOADING, (X.STORE,)),
+    (S.TRAINING, E.STOP_REQUESTED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.TRAINING, E.TIME_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.TRAINING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.STOPPING, E.HOSTS_SUCCEEDED): (S.UPLOADING, (X.STORE,)),
+    (S.STOPPING, E.HOSTS_FAILED): (S.UPLOADING, (X.STORE,)),
+    (S.STOPPING, E.STOP_REQUESTED): (S.STOPPING, ()),
+    (S.STOPPING, E.TIME_EXCEEDED): (S.STOPPING, ()),
+    (S.STOPPING, E.ABANDONED): (None, (X.CLEAN,)),
+    (S.STOPPING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.UPLOADING, E.STOP_REQUESTED): (S.UPLOADING, ()),
+    (S.UPLOADING, E.TIME_EXCEEDED): (S.UPLOADING, ()),
+    (S.UPLOADING, E.STORED): (None, (X.CLEAN,)),
+    (S.UPLOADING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+}
+
+
+class IllegalTransition(Exception):
+    """An event that cannot happen in this state: a bug here, never a user's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of SecondaryStatusTransitions; times are epoch seconds."""
+
+    status: Secondary
+    start: float
+    end: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Where a job is, how it got there and, once decided, how it will end."""
+
+    steps: tuple[Step, ...]
+    ending: Secondary | None = None
+    failure_reason: str | None = None
+
+    @property
+    def secondary(self) -> Secondary:
+        """The current SecondaryStatus."""
+        return self.steps[-1].status
+
+    @property
+    def primary(self) -> str:
+        """The TrainingJobStatus: a job that stores its outputs on the way to Stopped is Stopping."""
+        if self.secondary is S.UPLOADING and self.ending and PRIMARY[self.ending] == "Stopped":
+            return "Stopping"
+        return PRIMARY[self.secondary]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.secondary in TERMINAL
+
+    def started(self) -> float | None:
+        """TrainingStartTime: when the job got its hosts, before data and image were there."""
+        return next((s.start for s in self.steps if s.status is S.DOWNLOADING), None)
+
+    def ended(self) -> float | None:
+        """TrainingEndTime, epoch seconds; None while the job lives."""
+        return self.steps[-1].start if self.over else None
+
+    def say(self, message: str) -> "Life":
+        """The same life with another StatusMessage on the current step."""
+        return replace(self, steps=(*self.steps[:-1], replace(self.steps[-1], message=message)))
+
+
+def begin(now: float) -> Life:
+    """A new life: Starting."""
+    return Life((Step(S.STARTING, now, None, MESSAGE[S.STARTING]),))
+
+
+def advance(
+    life: Life, event: Event, now: float, reason: str | None = None
+) -> tuple[Life, tuple[Effect, ...]]:
+    """The life after ``event`` and the effects it asks for.
+
+    ``reason`` is the FailureReason that comes with HOSTS_FAILED or FAULTED; the first one stays,
+    and a job that was told to stop keeps none.
+
+    Raises:
+        IllegalTransition: the table has no such row.
+    """
+    here = life.secondary
+    try:
+        target, effects = TRANSITIONS[here, event]
+    except KeyError:
+        raise IllegalTransition(f"{event} in {here}") from None
+    ending = life.ending or ENDING.get((here, event))
+    target = target or ending
+    if target is None:
+        raise IllegalTransition(f"{event} in {here} without an ending")
+    failure = life.failure_reason
+    if target is S.FAILED or ending is S.FAILED:
+        failure = failure or reason
+    if target is here:
+        return replace(life, ending=ending, failure_reason=failure), effects
+    now = max(now, life.steps[-1].start)
+    steps = (
+        *life.steps[:-1],
+        replace(life.steps[-1], end=now),
+        Step(target, now, now if target in TERMINAL else None, MESSAGE[target]),
+    )
+    return Life(steps, ending, failure), effects

@@ -1,0 +1,119 @@
+"""The /opt/ml contract, host side: which files SageMaker writes into a host, and their bytes.
+
+Paths inside a host are fixed by the contract; where they lie on this machine is not known here.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sagelet.domain.training import TrainingJob
+
+ROOT = "/opt/ml"
+INTERFACE = "eth0"
+
+#: Folders that exist before the container starts, relative to /opt/ml.
+FOLDERS = (
+    "input/config",
+    "input/data",
+    "model",
+    "output/data",
+    "output/metrics/sagemaker",
+    "output/profiler",
+    "output/tensorboard",
+    "output/tensors",
+    "checkpoints",
+)
+
+
+def host_names(count: int) -> tuple[str, ...]:
+    """``algo-1`` .. ``algo-N``, in that order."""
+    return tuple(f"algo-{number}" for number in range(1, count + 1))
+
+
+def group_hosts(job: TrainingJob) -> dict[str, tuple[str, ...]]:
+    """Group name -> its hosts; hosts are dealt to groups in order."""
+    names = iter(host_names(job.host_count))
+    return {group.name: tuple(next(names) for _ in range(group.count)) for group in job.groups}
+
+
+def config_files(job: TrainingJob, host: str) -> dict[str, bytes]:
+    """``input/config``: file name -> bytes, as SageMaker writes them."""
+    files = {
+        "hyperparameters.json": _json(job.hyperparameters),
+        "inputdataconfig.json": _json({c.name: _channel(job, c.name) for c in job.channels}),
+        "resourceconfig.json": _json(_resources(job, host)),
+        "trainingjobconfig.json": _json(
+            {**job.request, "TrainingJobArn": job.arn, "Tags": _own_tags(job)}
+        ),
+        "metric-definition-regex.json": _json(job.algorithm.get("MetricDefinitions") or []),
+        "upstreamoutputdataconfig.json": _json([]),
+    }
+    if job.checkpoints:
+        files["checkpointconfig.json"] = _json({"LocalPath": job.checkpoints[1]})
+    for member, name in (
+        ("DebugHookConfig", "debughookconfig.json"),
+        ("TensorBoardOutputConfig", "tensorboardoutputconfig.json"),
+        ("ProfilerConfig", "profilerconfig.json"),
+    ):
+        if job.request.get(member):
+            files[name] = _json(job.request[member])
+    return files
+
+
+def _channel(job: TrainingJob, name: str) -> dict[str, str]:
+    channel = next(c for c in job.channels if c.name == name)
+    document = {
+        "TrainingInputMode": channel.input_mode,
+        "S3DistributionType": channel.distribution,
+        "RecordWrapperType": channel.record_wrapper,
+    }
+    if channel.content_type:
+        document["ContentType"] = channel.content_type
+    return document
+
+
+def _resources(job: TrainingJob, host: str) -> dict[str, Any]:
+    members = group_hosts(job)
+    here = next(group for group in job.groups if host in members[group.name])
+    return {
+        "current_host": host,
+        "current_instance_type": here.instance_type,
+        "current_group_name": here.name,
+        # SageMaker sorts this list as text: algo-10 comes before algo-2.
+        "hosts": sorted(host_names(job.host_count)),
+        "instance_groups": [
+            {
+                "instance_group_name": group.name,
+                "instance_type": group.instance_type,
+                "hosts": list(members[group.name]),
+            }
+            for group in job.groups
+        ],
+        "network_interface_name": INTERFACE,
+        "topology": None,
+    }
+
+
+def _own_tags(job: TrainingJob) -> Sequence[Any]:
+    return job.request.get("Tags") or []
+
+
+def platform_environment(job: TrainingJob, host: str) -> dict[str, str]:
+    """Variables the platform itself sets; the request's Environment is laid over them."""
+    return {
+        "TRAINING_JOB_NAME": job.name,
+        "TRAINING_JOB_ARN": job.arn,
+        "AWS_REGION": job.region,
+        "AWS_DEFAULT_REGION": job.region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
+        "DMLC_INTERFACE": INTERFACE,
+        "SAGEMAKER_METRICS_DIRECTORY": f"{ROOT}/output/metrics/sagemaker",
+        "HOSTNAME": host,
+        **({} if job.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        **job.environment,
+    }
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, default=str).encode()

@@ -1,0 +1,172 @@
+"""What a CreateTrainingJob request must satisfy beyond its service model.
+
+Each rule names the member it speaks of. What this machine does not do yet is refused here, by
+name, and never ignored.
+"""
+
+import re
+from collections.abc import Callable
+
+from sagelet.domain.errors import ValidationException
+from sagelet.domain.training import TrainingJob
+
+FILE_SCHEME = "file://"
+RESERVED_CHANNELS = frozenset({"checkpoints", "model"})
+
+
+def check(job: TrainingJob) -> None:
+    """Refuse a request that cannot run.
+
+    Raises:
+        ValidationException: with the member at fault and what to do.
+    """
+    for rule in _RULES:
+        rule(job)
+
+
+def _image(job: TrainingJob) -> None:
+    algorithm = job.algorithm
+    if algorithm.get("AlgorithmName"):
+        raise ValidationException(
+            "AlgorithmSpecification.AlgorithmName: algorithm resources and built-in algorithms live "
+            "in AWS only; give AlgorithmSpecification.TrainingImage."
+        )
+    if not algorithm.get("TrainingImage"):
+        raise ValidationException(
+            "AlgorithmSpecification.TrainingImage is required: the image that trains."
+        )
+
+
+def _channels(job: TrainingJob) -> None:
+    seen: set[str] = set()
+    for index, channel in enumerate(job.channels):
+        where = f"InputDataConfig[{index}] (channel '{channel.name}')"
+        if channel.name in seen:
+            raise ValidationException(f"{where}: the channel name is used twice.")
+        if channel.name in (".", ".."):
+            raise ValidationException(f"{where}: '{channel.name}' cannot be a folder name.")
+        seen.add(channel.name)
+        document = job.request["InputDataConfig"][index]
+        if document["DataSource"].get("FileSystemDataSource"):
+            raise ValidationException(f"{where}: FileSystemDataSource is not supported here.")
+        source = document["DataSource"].get("S3DataSource")
+        if not source:
+            raise ValidationException(f"{where}: DataSource.S3DataSource is required.")
+        _local(f"{where}: S3Uri", channel.uri)
+        if channel.input_mode != "File":
+            raise ValidationException(
+                f"{where}: input mode {channel.input_mode} is not supported yet; use File."
+            )
+        if source.get("S3DataType", "S3Prefix") != "S3Prefix":
+            raise ValidationException(
+                f"{where}: S3DataType {source['S3DataType']} is not supported yet; use S3Prefix."
+            )
+        if channel.distribution != "FullyReplicated" and job.host_count > 1:
+            raise ValidationException(
+                f"{where}: {channel.distribution} over several hosts is not supported yet; "
+                "use FullyReplicated."
+            )
+        for member in ("CompressionType", "RecordWrapperType"):
+            if document.get(member, "None") != "None":
+                raise ValidationException(
+                    f"{where}: {member} {document[member]} belongs to Pipe mode; "
+                    "leave it out or say None in File mode."
+                )
+        if document.get("ShuffleConfig"):
+            raise ValidationException(f"{where}: ShuffleConfig is not supported yet.")
+        if source.get("InstanceGroupNames"):
+            raise ValidationException(f"{where}: InstanceGroupNames is not supported yet.")
+
+
+def _local(where: str, uri: str) -> None:
+    if uri.startswith("s3://"):
+        raise ValidationException(
+            f"{where}: {uri}: s3:// comes with the control plane; until then give a local folder "
+            "or a file:// URI."
+        )
+    if not uri.startswith(FILE_SCHEME + "/"):
+        raise ValidationException(f"{where}: '{uri}' is not file:///an/absolute/path.")
+
+
+def _resources(job: TrainingJob) -> None:
+    resources = job.request.get("ResourceConfig") or {}
+    if resources.get("InstanceGroups") and (
+        resources.get("InstanceType") or resources.get("InstanceCount")
+    ):
+        raise ValidationException(
+            "ResourceConfig: InstanceGroups cannot be combined with InstanceType or InstanceCount."
+        )
+    names = [group.name for group in job.groups]
+    if len(set(names)) != len(names):
+        raise ValidationException("ResourceConfig.InstanceGroups: group names must differ.")
+    for group in job.groups:
+        if group.count < 1:
+            raise ValidationException("ResourceConfig.InstanceCount: must be at least 1.")
+
+
+def _output(job: TrainingJob) -> None:
+    uri = job.output_uri
+    if uri.startswith(FILE_SCHEME) and not uri.startswith(FILE_SCHEME + "/"):
+        raise ValidationException(
+            f"OutputDataConfig.S3OutputPath: '{uri}' is not file:///an/absolute/path."
+        )
+
+
+def _checkpoints(job: TrainingJob) -> None:
+    if job.checkpoints is None:
+        return
+    _, path = job.checkpoints
+    reserved = ("/opt/ml", "/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/code")
+    parts = path.split("/")
+    if not path.startswith("/") or path == "/" or ".." in parts:
+        raise ValidationException(f"CheckpointConfig.LocalPath: '{path}' is not an absolute folder.")
+    if path in reserved or any(path.startswith(r + "/") for r in reserved[1:]):
+        raise ValidationException(
+            f"CheckpointConfig.LocalPath: {path} is reserved; "
+            "SageMaker's default is /opt/ml/checkpoints."
+        )
+
+
+def _code(job: TrainingJob) -> None:
+    directory = submit_directory(job)
+    if directory and directory.startswith("s3://"):
+        _local("HyperParameters.sagemaker_submit_directory", directory)
+
+
+def _metrics(job: TrainingJob) -> None:
+    for index, definition in enumerate(job.metric_definitions):
+        where = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
+        try:
+            groups = re.compile(definition.regex).groups
+        except re.error as error:
+            raise ValidationException(
+                f"{where}: '{definition.regex}' does not compile: {error}."
+            ) from None
+        if groups < 1:
+            raise ValidationException(
+                f"{where}: '{definition.regex}' needs a group: what is in the first (...) is the value."
+            )
+
+
+def _options(job: TrainingJob) -> None:
+    _ = job.options  # reading them checks them
+
+
+def submit_directory(job: TrainingJob) -> str | None:
+    """Hyperparameter ``sagemaker_submit_directory``, without the SDK's JSON quotes."""
+    value = job.hyperparameters.get("sagemaker_submit_directory")
+    if value and len(value) > 1 and value[0] == value[-1] == '"':
+        return value[1:-1]
+    return value
+
+
+_RULES: tuple[Callable[[TrainingJob], None], ...] = (
+    _image,
+    _channels,
+    _resources,
+    _output,
+    _checkpoints,
+    _code,
+    _metrics,
+    _options,
+)

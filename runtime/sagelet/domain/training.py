@@ -1,0 +1,305 @@
+"""A training job: its CreateTrainingJob request, read once and checked for what models cannot say.
+
+The request document is the truth; the properties here are its reading. Limits, patterns and types
+are the service model's business (``aws.validation``); where files lie is ``domain.hosts``'.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sagelet.domain.errors import ValidationException
+from sagelet.domain.instances import instance_size
+from sagelet.domain.lifecycle import Life
+
+Document = Mapping[str, Any]
+
+#: Tags that start with this steer how a job runs here; on AWS they are harmless labels.
+OPTION_PREFIX = "sagelet:"
+
+DEFAULT_MAX_RUNTIME = 86400
+DEFAULT_CHECKPOINT_PATH = "/opt/ml/checkpoints"
+
+#: SageMaker gives a stopped container this long between SIGTERM and SIGKILL, in seconds.
+DEFAULT_GRACE = 120.0
+
+_STAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}(-\d{3})?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One input channel; ``uri`` is its DataSource as given (file:// here)."""
+
+    name: str
+    uri: str
+    input_mode: str = "File"
+    content_type: str | None = None
+    distribution: str = "FullyReplicated"
+    record_wrapper: str = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceGroup:
+    """Hosts of one kind; a plain job is one group."""
+
+    name: str
+    instance_type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """A named regular expression; its first group is the value."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the job runs on this machine, from its ``sagelet:`` tags.
+
+    ``cpus`` in cores, ``memory`` and ``shm`` in bytes, ``grace`` in seconds. ``gpus`` is the number
+    of devices, -1 for all there are. None: decided by the instance type or the machine.
+    """
+
+    backend: str = "auto"
+    gpus: int | None = None
+    cpus: float | None = None
+    memory: int | None = None
+    shm: int | None = None
+    grace: float = DEFAULT_GRACE
+    model: str | None = None
+    python: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A job as created: request, account, region, and its life so far."""
+
+    request: Document
+    account: str
+    region: str
+    created: float
+    life: Life
+    modified: float = 0.0
+    backend: str | None = None
+    stop_requested: float | None = None
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """TrainingJobName."""
+        return str(self.request["TrainingJobName"])
+
+    @property
+    def arn(self) -> str:
+        """TrainingJobArn; SageMaker lower-cases the name in it."""
+        return training_job_arn(self.account, self.region, self.name)
+
+    @property
+    def algorithm(self) -> Document:
+        """AlgorithmSpecification, or an empty document."""
+        return self.request.get("AlgorithmSpecification") or {}
+
+    @property
+    def image(self) -> str:
+        """TrainingImage as requested."""
+        return str(self.algorithm["TrainingImage"])
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        """HyperParameters, all strings."""
+        return dict(self.request.get("HyperParameters") or {})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the request."""
+        return dict(self.request.get("Environment") or {})
+
+    @cached_property
+    def channels(self) -> tuple[Channel, ...]:
+        """InputDataConfig."""
+        return tuple(
+            self._channel(c) for c in self.request.get("InputDataConfig") or ()
+        )
+
+    def _channel(self, document: Document) -> Channel:
+        source = document["DataSource"].get("S3DataSource") or {}
+        return Channel(
+            name=document["ChannelName"],
+            uri=source.get("S3Uri", ""),
+            input_mode=document.get("InputMode") or self.algorithm.get("TrainingInputMode", "File"),
+            content_type=document.get("ContentType"),
+            distribution=source.get("S3DataDistributionType", "FullyReplicated"),
+            record_wrapper=document.get("RecordWrapperType", "None"),
+        )
+
+    @cached_property
+    def groups(self) -> tuple[InstanceGroup, ...]:
+        """Instance groups; ``homogeneousCluster`` for a plain job, as SageMaker calls it."""
+        resources = self.request.get("ResourceConfig") or {}
+        if resources.get("InstanceGroups"):
+            return tuple(
+                InstanceGroup(
+                    g["InstanceGroupName"], g.get("InstanceType", "local"), g["InstanceCount"]
+                )
+                for g in resources["InstanceGroups"]
+            )
+        kind = resources.get("InstanceType", "local")
+        return (InstanceGroup("homogeneousCluster", kind, resources.get("InstanceCount", 1)),)
+
+    @property
+    def host_count(self) -> int:
+        """Number of hosts over all groups."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs a host asks for: the option, else what the instance type has; -1 for all."""
+        if self.options.gpus is not None:
+            return self.options.gpus
+        sizes = [instance_size(group.instance_type) for group in self.groups]
+        return max((size.gpus for size in sizes if size), default=0)
+
+    @property
+    def isolated(self) -> bool:
+        """EnableNetworkIsolation."""
+        return bool(self.request.get("EnableNetworkIsolation"))
+
+    @property
+    def max_runtime(self) -> float:
+        """MaxRuntimeInSeconds, one day by default."""
+        condition = self.request.get("StoppingCondition") or {}
+        return float(condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME))
+
+    @property
+    def output_uri(self) -> str:
+        """S3OutputPath."""
+        return str(self.request["OutputDataConfig"]["S3OutputPath"])
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the model is stored as one archive (CompressionType GZIP, the default)."""
+        return self.request["OutputDataConfig"].get("CompressionType", "GZIP") != "NONE"
+
+    @property
+    def checkpoints(self) -> tuple[str, str] | None:
+        """CheckpointConfig as (URI, LocalPath)."""
+        config = self.request.get("CheckpointConfig")
+        if not config:
+            return None
+        path = config.get("LocalPath") or DEFAULT_CHECKPOINT_PATH
+        return config["S3Uri"], path.rstrip("/") or "/"
+
+    @cached_property
+    def metric_definitions(self) -> tuple[MetricDefinition, ...]:
+        """MetricDefinitions."""
+        return tuple(
+            MetricDefinition(d["Name"], d["Regex"])
+            for d in self.algorithm.get("MetricDefinitions") or ()
+        )
+
+    @cached_property
+    def options(self) -> Options:
+        """The ``sagelet:`` tags."""
+        return read_options(self.request)
+
+    @property
+    def model_name(self) -> str:
+        """The name its model is versioned under."""
+        return self.options.model or base_name(self.name)
+
+
+def training_job_arn(account: str, region: str, name: str) -> str:
+    """The ARN SageMaker gives a training job."""
+    return f"arn:aws:sagemaker:{region}:{account}:training-job/{name.lower()}"
+
+
+def base_name(job_name: str) -> str:
+    """The job's base name: without the time stamp that the SDK (and we) append."""
+    return _STAMP.sub("", job_name)
+
+
+def read_options(request: Document) -> Options:
+    """The options in a request's tags.
+
+    Raises:
+        ValidationException: an unknown option or a value that cannot be read.
+    """
+    given = {
+        tag["Key"].removeprefix(OPTION_PREFIX): tag["Value"]
+        for tag in request.get("Tags") or ()
+        if tag["Key"].startswith(OPTION_PREFIX)
+    }
+    values: dict[str, Any] = {}
+    for key, text in given.items():
+        read = _OPTIONS.get(key)
+        if read is None:
+            known = ", ".join(OPTION_PREFIX + name for name in sorted(_OPTIONS))
+            raise ValidationException(f"Tag '{OPTION_PREFIX}{key}' is no option here. Known: {known}.")
+        try:
+            values[key] = read(text)
+        except ValueError as error:
+            raise ValidationException(f"Tag '{OPTION_PREFIX}{key}': {error}") from None
+    return Options(**values)
+
+
+def size_in_bytes(text: str) -> int:
+    """``512m``, ``8g``, ``1073741824``: a size as container engines write it.
+
+    Raises:
+        ValueError: not such a size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([bkmgt]?)b?", text.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise ValueError(f"'{text}' is not a size; write for example 512m or 8g.")
+    return int(float(match[1]) * 1024 ** "bkmgt".index(match[2] or "b"))
+
+
+def _backend(text: str) -> str:
+    if text not in ("auto", "docker", "process"):
+        raise ValueError(f"'{text}' is not a backend; choose auto, docker or process.")
+    return text
+
+
+def _gpus(text: str) -> int:
+    if text == "all":
+        return -1
+    if not text.isdigit():
+        raise ValueError(f"'{text}' is not a number of GPUs; give 0, 1, 2, ... or all.")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"'{text}' is not a number above zero.")
+    return value
+
+
+def _seconds(text: str) -> float:
+    return 0.0 if text == "0" else _positive(text)
+
+
+def _model(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
+        raise ValueError(f"'{text}' is not a model name: letters, digits, '.', '_', '-', at most 63.")
+    return text
+
+
+_OPTIONS: dict[str, Any] = {
+    "backend": _backend,
+    "gpus": _gpus,
+    "cpus": _positive,
+    "memory": size_in_bytes,
+    "shm": size_in_bytes,
+    "grace": _seconds,
+    "model": _model,
+    "python": str,
+}

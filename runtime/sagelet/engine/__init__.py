@@ -1,0 +1,1 @@
+"""What takes time: supervises jobs from submission to the stored model."""

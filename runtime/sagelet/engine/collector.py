@@ -1,0 +1,80 @@
+"""What hosts print, on its way to the store: arrival times, metrics."""
+
+import threading
+import time
+
+from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
+from sagelet.domain.training import TrainingJob
+from sagelet.execution.backend import Output
+from sagelet.store import Store
+from sagelet.store.logs import TimesWriter
+
+#: Metrics are written in batches at least this far apart, in seconds.
+FLUSH_EVERY = 0.2
+
+
+class Collector:
+    """One job's output. ``take`` is called by the backend's threads, a thread a host."""
+
+    def __init__(self, job: TrainingJob, store: Store) -> None:
+        self._job = job
+        self._store = store
+        self._hosts: dict[str, _HostOutput] = {}
+        self._lock = threading.Lock()
+        self._flushed = 0.0
+
+    def restart(self, host: str) -> None:
+        """Forget what was collected of a host whose log will be told from its start."""
+        self._store.metrics.forget(self._job.name, host)
+
+    def take(self, output: Output) -> None:
+        """Note the arrival and look for metrics."""
+        with self._lock:
+            host = self._hosts.get(output.host)
+            if host is None:
+                log = self._store.home.log(self._job.name, output.host)
+                host = self._hosts[output.host] = _HostOutput(
+                    TimesWriter(log), Scanner(self._job.metric_definitions)
+                )
+        host.times.mark(output.offset, output.time)
+        if self._job.metric_definitions:
+            host.scan(output.data, output.time)
+            if time.monotonic() - self._flushed > FLUSH_EVERY:
+                self.flush()
+
+    def finish(self, host: str) -> None:
+        """The host's output is complete; its last line may lack a newline."""
+        with self._lock:
+            output = self._hosts.get(host)
+        if output:
+            output.scan(b"\n", time.time())
+            output.times.close()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the metrics found so far."""
+        with self._lock:
+            self._flushed = time.monotonic()
+            for name, host in self._hosts.items():
+                found, host.found = host.found, []
+                if found:
+                    self._store.metrics.append(self._job.name, name, found)
+
+
+class _HostOutput:
+    """The scan of one host's output: whole lines only, long ones cut."""
+
+    def __init__(self, times: TimesWriter, scanner: Scanner) -> None:
+        self.times = times
+        self.found: list[Datum] = []
+        self._scanner = scanner
+        self._rest = b""
+
+    def scan(self, data: bytes, now: float) -> None:
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            self._rest = (self._rest + rest)[:LINE_LIMIT]
+            return
+        text = (self._rest + whole).decode("utf-8", "replace")
+        self._rest = rest[:LINE_LIMIT]
+        self.found += self._scanner.scan(text, now)

@@ -1,0 +1,142 @@
+"""Inputs and code into the hosts' folders. Channels are not copied: they are mounted in place."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from sagelet.domain import opt_ml
+from sagelet.domain.errors import HostFault, ValidationException
+from sagelet.domain.hosts import JobPlan, plan
+from sagelet.domain.rules import FILE_SCHEME, submit_directory
+from sagelet.domain.training import TrainingJob
+from sagelet.execution.backend import Progress
+from sagelet.store.archive import unpack
+from sagelet.store.home import Home
+
+#: Folders that are never part of a script's code.
+NOT_CODE = frozenset({".git", "__pycache__", ".ipynb_checkpoints", ".venv", ".mypy_cache"})
+
+
+def plan_job(job: TrainingJob, home: Home) -> JobPlan:
+    """The job's plan, with every source where it lies in this home."""
+    folder = home.job(job.name)
+    sources = {}
+    for channel in job.channels:
+        path = home.path_of(channel.uri)
+        sources[channel.name] = str(_single(folder, channel.name) if path.is_file() else path)
+    if _code_source(job, home) is not None:
+        sources[""] = str(folder / "code")
+    checkpoints = str(home.path_of(job.checkpoints[0])) if job.checkpoints else None
+    return plan(job, str(folder), sources, checkpoints)
+
+
+def check_sources(job: TrainingJob, home: Home) -> None:
+    """Refuse a job whose data or code is not there.
+
+    Raises:
+        ValidationException: names what is missing.
+    """
+    for channel in job.channels:
+        path = home.path_of(channel.uri)
+        if not path.exists():
+            raise ValidationException(
+                f"Channel '{channel.name}': {path} does not exist. Give an existing folder or file."
+            )
+        if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            raise ValidationException(f"Channel '{channel.name}': {path} may not be read by you.")
+        if path.is_dir() and next(os.scandir(path), None) is None:
+            raise ValidationException(
+                f"Channel '{channel.name}': {path} is empty. SageMaker refuses a channel without "
+                "objects; put data there first."
+            )
+    source = _code_source(job, home)
+    if source is not None and not source.exists():
+        raise ValidationException(f"The code {source} does not exist.")
+
+
+def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -> None:
+    """Make the hosts' folders: the /opt/ml tree, its config files, the code.
+
+    Raises:
+        HostFault: something cannot be read or written.
+    """
+    try:
+        _stage_single_files(job, home)
+        for host in job_plan.hosts:
+            ml = Path(host.folder) / "ml"
+            for name in opt_ml.FOLDERS:
+                (ml / name).mkdir(parents=True, exist_ok=True)
+            for channel in job.channels:
+                (ml / "input" / "data" / channel.name).mkdir(exist_ok=True)
+            for file_name, content in host.files.items():
+                (ml / "input" / "config" / file_name).write_bytes(content)
+        if job.checkpoints:
+            home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
+        source = _code_source(job, home)
+        if source is not None:
+            progress(f"staging code from {source}")
+            _stage_code(source, home.job(job.name) / "code")
+    except (OSError, shutil.Error) as error:
+        raise HostFault(f"ClientError: Data download failed: {error}") from None
+
+
+def _single(folder: Path, channel: str) -> Path:
+    """Where the folder of a one-file channel is made."""
+    return folder / "files" / channel
+
+
+def _stage_single_files(job: TrainingJob, home: Home) -> None:
+    """A channel that is one file becomes a folder that holds it, linked where possible."""
+    for channel in job.channels:
+        path = home.path_of(channel.uri)
+        if path.is_file():
+            folder = _single(home.job(job.name), channel.name)
+            folder.mkdir(parents=True, exist_ok=True)
+            place = folder / path.name
+            place.unlink(missing_ok=True)
+            try:
+                os.link(path, place)
+            except OSError:
+                shutil.copy2(path, place)
+
+
+def _code_source(job: TrainingJob, home: Home) -> Path | None:
+    directory = submit_directory(job)
+    return home.path_of(directory) if directory and directory.startswith(FILE_SCHEME) else None
+
+
+def _stage_code(source: Path, target: Path) -> None:
+    """A snapshot: editing the script while it trains changes nothing."""
+    shutil.rmtree(target, ignore_errors=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=_not_code, symlinks=False,
+                        ignore_dangling_symlinks=True)
+    elif source.name.endswith((".tar.gz", ".tgz")):
+        target.mkdir(parents=True)
+        try:
+            unpack(source, target)
+        except Exception as error:
+            raise HostFault(f"ClientError: {source} cannot be unpacked: {error}") from None
+    else:
+        target.mkdir(parents=True)
+        shutil.copy2(source, target / source.name)
+
+
+def _not_code(folder: str, names: list[str]) -> set[str]:
+    return {
+        name
+        for name in names
+        if name in NOT_CODE
+        or (Path(folder, name) / "pyvenv.cfg").exists()
+        or _special(Path(folder, name))
+    }
+
+
+def _special(path: Path) -> bool:
+    """Sockets, fifos, devices: copying one would hang or fail."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,0 +1,1 @@
+"""Running hosts: containers and processes. Knows no job status."""

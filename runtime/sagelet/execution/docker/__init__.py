@@ -1,0 +1,1 @@
+"""The Docker backend: hosts as containers. The only package that knows the docker SDK."""

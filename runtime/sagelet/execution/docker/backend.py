@@ -1,0 +1,241 @@
+"""Containers on one engine: created, started, watched, stopped and removed by a plan."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount
+
+from sagelet.domain.errors import HostFault, Unavailable, ValidationException
+from sagelet.domain.hosts import Access, HostPlan, JobPlan
+from sagelet.domain.hosts import Mount as PlannedMount
+from sagelet.execution.backend import HostStarted, Progress, Sink
+from sagelet.execution.docker.hands import give_back
+from sagelet.execution.docker.images import Images
+from sagelet.execution.docker.network import JobNetwork, create_network
+from sagelet.execution.docker.ping import why_silent
+from sagelet.execution.docker.pump import Pump
+from sagelet.execution.gpus import granted_gpus
+from sagelet.execution.namespaces import overlay_options
+
+JOB_LABEL = "sagelet.job"
+HOST_LABEL = "sagelet.host"
+HOME_LABEL = "sagelet.home"
+
+#: Kept whole by the engine, so that a log can be replayed after a restart of sagelet.
+_LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
+
+
+class DockerBackend:
+    """Runs hosts as containers. ``home`` keeps the jobs of two homes on one engine apart."""
+
+    name = "docker"
+
+    def __init__(self, host: str, home: Path, containers: Path, build_args: dict[str, str]) -> None:
+        self._host = host
+        self._home = str(home)
+        silent = why_silent(host)
+        if silent:
+            raise Unavailable(f"{silent}. Start one, or run without Docker: --backend process.")
+        try:
+            self._api = APIClient(base_url=host, version="auto", timeout=60)
+        except DockerException as error:
+            raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
+        self.images = Images(self._api, containers, build_args)
+
+    def check(self, plan: JobPlan, progress: Progress) -> None:
+        """The image and the GPUs must be there."""
+        if plan.python is not None:
+            raise ValidationException("--python chooses an interpreter for --backend process only.")
+        granted_gpus(plan.hosts[0].gpus)
+        self.images.check(plan, progress)
+
+    def prepare(self, plan: JobPlan, progress: Progress) -> None:
+        """Build the image, once."""
+        self.images.prepare(plan, progress)
+
+    def launch(self, plan: JobPlan, sink: Sink) -> None:
+        """Create all containers, attach, start all."""
+        try:
+            image = self.images.resolve(plan)
+            try:
+                self._launch(plan, image, sink, protect=True)
+            except APIError as error:
+                if "overlay" not in str(error):
+                    raise
+                self.remove(plan)
+                self._launch(plan, image, sink, protect=False)
+        except (DockerException, Unavailable) as error:
+            self.remove(plan)
+            raise HostFault(_launch_failure(plan, error)) from None
+
+    def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
+        network = create_network(self._api, plan, self._labels(plan))
+        pumps = []
+        for host in plan.hosts:
+            container = self._create(plan, host, image, network, protect=protect)
+            pump = Pump(self._connect, container, host.name, Path(host.folder) / "log", sink)
+            pump.attach()
+            pumps.append((host, container, pump))
+        for host, container, pump in pumps:
+            self._api.start(container)
+            sink(HostStarted(host.name, () if protect else _read_only_notes(host)))
+            pump.start()
+
+    def adopt(self, plan: JobPlan, sink: Sink) -> None:
+        """Watch containers an earlier process started; one that is gone is a host lost."""
+        there = {
+            container["Labels"][HOST_LABEL]: container["Id"]
+            for container in self._containers(plan)
+            if HOST_LABEL in container["Labels"] and container["State"] != "created"
+        }
+        for host in plan.hosts:
+            pump = Pump(
+                self._connect,
+                there.get(host.name, "missing"),
+                host.name,
+                Path(host.folder) / "log",
+                sink,
+            )
+            pump.adopt()
+
+    def stop(self, plan: JobPlan, *, grace: float) -> None:
+        """The engine does SIGTERM, grace, SIGKILL; one thread a container waits for it."""
+        for container in self._containers(plan):
+            threading.Thread(
+                target=self._stop, args=(container["Id"], grace), name="stop", daemon=True
+            ).start()
+
+    def _stop(self, container: str, grace: float) -> None:
+        api = self._connect()
+        with suppress(DockerException):
+            if grace > 0:
+                api.stop(container, timeout=max(1, round(grace)))
+            else:
+                api.kill(container)
+
+    def reclaim(self, plan: JobPlan) -> None:
+        """Make the caller the owner of what the containers wrote."""
+        folders = [
+            Path(path)
+            for host in plan.hosts
+            for mount in host.mounts
+            for path in (
+                [mount.scratch or ""] if mount.access is Access.COPY_ON_WRITE else [mount.source]
+            )
+        ]
+        give_back(self._api, dict.fromkeys(folders), self._labels(plan))
+
+    def remove(self, plan: JobPlan) -> None:
+        """Remove the job's containers, volumes and network."""
+        for container in self._containers(plan):
+            with suppress(NotFound):
+                self._api.remove_container(container["Id"], force=True, v=True)
+        filters = {"label": _label_filter(self._labels(plan))}
+        for volume in self._api.volumes(filters=filters)["Volumes"] or ():
+            with suppress(NotFound):
+                self._api.remove_volume(volume["Name"], force=True)
+        for network in self._api.networks(filters=filters):
+            with suppress(NotFound):
+                self._api.remove_network(network["Id"])
+
+    def running(self) -> Collection[str]:
+        """Jobs of this home with running containers."""
+        found = self._api.containers(filters={"label": [f"{HOME_LABEL}={self._home}"]})
+        return {container["Labels"][JOB_LABEL] for container in found}
+
+    def _connect(self) -> APIClient:
+        """A client of its own for a thread; waits as long as it takes."""
+        return APIClient(base_url=self._host, version=self._api.api_version, timeout=None)
+
+    def _containers(self, plan: JobPlan) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._api.containers(
+            all=True, filters={"label": _label_filter(self._labels(plan))}
+        )
+        return found
+
+    def _labels(self, plan: JobPlan) -> dict[str, str]:
+        return {JOB_LABEL: plan.job, HOME_LABEL: self._home}
+
+    def _create(
+        self, plan: JobPlan, host: HostPlan, image: str, network: JobNetwork, *, protect: bool
+    ) -> str:
+        cpus = min(host.cpus, os.cpu_count() or 1) if host.cpus else None
+        gpus = granted_gpus(host.gpus)
+        config = self._api.create_host_config(
+            mounts=[self._mount(plan, m, protect=protect) for m in host.mounts],
+            network_mode=network.mode,
+            extra_hosts=network.extra_hosts,
+            nano_cpus=int(cpus * 1e9) if cpus else None,
+            mem_limit=host.memory,
+            shm_size=host.shm or (host.memory or _physical_memory()) // 2,
+            device_requests=[DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else None,
+            log_config=_LOG,
+        )
+        key = hashlib.sha256(self._home.encode()).hexdigest()[:6]
+        created: dict[str, Any] = self._api.create_container(
+            image,
+            name=f"{plan.job}-{host.name}-{key}",
+            hostname=host.name,
+            entrypoint=list(host.entrypoint) if host.entrypoint else None,
+            command=list(host.command),
+            environment={k: v for k, v in host.environment.items() if k != "HOSTNAME"},
+            labels={**self._labels(plan), HOST_LABEL: host.name},
+            host_config=config,
+            networking_config=network.endpoint(self._api, host.name),
+        )
+        return str(created["Id"])
+
+    def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
+        if mount.access is Access.READ_WRITE:
+            return Mount(mount.target, mount.source, type="bind")
+        if not protect:
+            return Mount(mount.target, mount.source, type="bind", read_only=True)
+        options = overlay_options({"source": mount.source, "scratch": mount.scratch}, user=False)
+        return Mount(
+            mount.target,
+            None,
+            type="volume",
+            no_copy=True,
+            labels=self._labels(plan),
+            driver_config=DriverConfig(
+                "local", {"type": "overlay", "device": "overlay", "o": options}
+            ),
+        )
+
+
+def _label_filter(labels: dict[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in labels.items()]
+
+
+def _read_only_notes(host: HostPlan) -> tuple[str, ...]:
+    return tuple(
+        f"{mount.target} is read-only here: the engine cannot lay an overlay over {mount.source}"
+        for mount in host.mounts
+        if mount.access is Access.COPY_ON_WRITE
+    )
+
+
+def _physical_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _launch_failure(plan: JobPlan, error: Exception) -> str:
+    text = str(getattr(error, "explanation", None) or error).strip()
+    if "executable file not found" in text or "no such file or directory: unknown" in text:
+        return (
+            f"ClientError: the image '{plan.image}' cannot run its training command: {text} "
+            "A training image has a `train` program on its PATH, or an ENTRYPOINT that takes it."
+        )
+    if "could not select device driver" in text:
+        return (
+            "ClientError: the engine cannot give GPUs to containers: install the NVIDIA container "
+            f"toolkit and restart the engine. ({text})"
+        )
+    return f"InternalServerError: the Docker engine could not start the job: {text}"

@@ -1,0 +1,247 @@
+"""Images: which one serves a job, and how ours are built.
+
+A job's image is used as it is when the engine has it; a framework's name is served by an image
+built here from ``containers/``; anything else is pulled.
+"""
+
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from sagelet.domain.errors import Unavailable
+from sagelet.domain.hosts import JobPlan
+from sagelet.execution.backend import Cancelled, Progress
+
+#: The base image made by containers/base/offline.sh; preferred where it exists.
+OFFLINE_BASE = "sagelet/base:bookworm"
+CONTEXT_LABEL = "sagelet.context"
+
+FRAMEWORKS = ("pytorch", "tensorflow")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """An image of ours: its name, what it is built from, and whether the engine has it."""
+
+    name: str
+    framework: str
+    gpu: bool
+    context: str
+    identifier: str | None
+    current: bool
+
+
+class Images:
+    """Finds, pulls and builds images on one engine."""
+
+    def __init__(self, api: APIClient, containers: Path, build_args: dict[str, str]) -> None:
+        self._api = api
+        self._containers = containers
+        self._build_args = build_args
+
+    def check(self, plan: JobPlan, progress: Progress) -> None:
+        """Make sure the image is here, is ours to build, or can be pulled.
+
+        Raises:
+            Unavailable: it is none of these.
+        """
+        if plan.framework is None and self._inspect(plan.image) is None:
+            self._pull(plan.image, progress)
+
+    def resolve(self, plan: JobPlan) -> str:
+        """The reference to run.
+
+        Raises:
+            Unavailable: it is not here.
+        """
+        if self._inspect(plan.image) is not None and not _ours(plan.image):
+            return plan.image
+        if plan.framework is not None:
+            image = self.local(plan.framework.name, gpu=plan.hosts[0].gpus != 0)
+            if image.identifier is not None:
+                return image.identifier
+        raise Unavailable(f"The image '{plan.image}' is not on this engine.")
+
+    def prepare(self, plan: JobPlan, progress: Progress) -> None:
+        """Build the framework's image unless the engine has a current one."""
+        if plan.framework is None or (
+            not _ours(plan.image) and self._inspect(plan.image) is not None
+        ):
+            return
+        image = self.local(plan.framework.name, gpu=plan.hosts[0].gpus != 0)
+        if not image.current:
+            self.build(image, progress)
+
+    def local(self, framework: str, *, gpu: bool) -> LocalImage:
+        """Our image for a framework and device."""
+        name = f"sagelet/{framework}:{_version(self._containers, framework)}-{_device(gpu=gpu)}"
+        context = self._digest(framework)
+        document = self._inspect(name)
+        labels = ((document or {}).get("Config") or {}).get("Labels") or {}
+        return LocalImage(
+            name=name,
+            framework=framework,
+            gpu=gpu,
+            context=context,
+            identifier=document["Id"] if document else None,
+            current=labels.get(CONTEXT_LABEL) == context,
+        )
+
+    def build(self, image: LocalImage, progress: Progress) -> None:
+        """Build an image of ours.
+
+        Raises:
+            Unavailable: no base image, or a step failed; the step's last words are in the message.
+            Cancelled: told to stop.
+        """
+        base = OFFLINE_BASE if self._inspect(OFFLINE_BASE) else _default_base(
+            self._containers / image.framework
+        )
+        if self._inspect(base) is None:
+            self._pull(base, progress)
+        progress(f"building {image.name} (once) from {base}")
+        said: list[str] = []
+        try:
+            with io.BytesIO() as context:
+                self._write_context(image.framework, context)
+                context.seek(0)
+                for message in self._api.build(
+                    fileobj=context,
+                    custom_context=True,
+                    tag=image.name,
+                    rm=True,
+                    forcerm=True,
+                    decode=True,
+                    labels={CONTEXT_LABEL: image.context},
+                    buildargs={
+                        "BASE_IMAGE": base,
+                        "DEVICE": _device(gpu=image.gpu),
+                        **self._build_args,
+                    },
+                ):
+                    _follow(message, said, progress)
+        except DockerException as error:
+            raise Unavailable(f"{image.name} could not be built: {_text(error)}") from None
+        if self._inspect(image.name) is None:
+            tail = " | ".join(said[-6:])
+            raise Unavailable(f"{image.name} could not be built: {tail}")
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        try:
+            document: dict[str, Any] = self._api.inspect_image(name)
+        except ImageNotFound:
+            return None
+        except APIError as error:
+            if error.status_code == 400:  # no valid reference
+                return None
+            raise
+        return document
+
+    def _pull(self, name: str, progress: Progress) -> None:
+        progress(f"pulling {name}")
+        repository, tag = _split(name)
+        try:
+            for message in self._api.pull(repository, tag=tag, stream=True, decode=True):
+                if progress.cancelled():
+                    raise Cancelled
+                if "error" in message:
+                    raise Unavailable(_cannot_pull(name, str(message["error"])))
+        except DockerException as error:
+            raise Unavailable(_cannot_pull(name, _text(error))) from None
+
+    def _digest(self, framework: str) -> str:
+        digest = hashlib.sha256()
+        for name, path in _context_files(self._containers, framework):
+            digest.update(f"{name}\0{path.stat().st_mode & 0o111}\0".encode())
+            if path.suffix != ".whl":  # its name says what it is
+                digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def _write_context(self, framework: str, target: io.BytesIO) -> None:
+        with tarfile.open(fileobj=target, mode="w") as tar:
+            keep = tarfile.TarInfo("wheels/.keep")
+            tar.addfile(keep, io.BytesIO(b""))
+            for name, path in _context_files(self._containers, framework):
+                tar.add(path, name)
+
+
+def _context_files(containers: Path, framework: str) -> Iterator[tuple[str, Path]]:
+    """The build context: the framework's files, the toolkit, and its wheels."""
+    for path in sorted((containers / framework).iterdir()):
+        if path.is_file():
+            yield path.name, path
+    toolkit = containers / "toolkit"
+    for folder in ("bin", "sagelet_toolkit"):
+        for path in sorted((toolkit / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield f"toolkit/{path.relative_to(toolkit)}", path
+    package = {"pytorch": "torch"}.get(framework, framework)
+    for path in sorted((containers / "wheels").glob(f"{package}*.whl")):
+        yield f"wheels/{path.name}", path
+
+
+def _follow(message: dict[str, Any], said: list[str], progress: Progress) -> None:
+    if progress.cancelled():
+        raise Cancelled
+    if "error" in message:
+        raise Unavailable(
+            f"the image could not be built: {message['error'].strip()} "
+            f"({' | '.join(said[-4:])})"
+        )
+    for line in str(message.get("stream", "")).splitlines():
+        text = line.strip()
+        if text:
+            said.append(text)
+            if re.match(r"Step |Collecting|Downloading|Installing", text):
+                progress(text[:100])
+
+
+def _device(*, gpu: bool) -> str:
+    return "gpu" if gpu else "cpu"
+
+
+def _ours(name: str) -> bool:
+    return name.startswith(tuple(f"sagelet/{framework}" for framework in FRAMEWORKS))
+
+
+def _version(containers: Path, framework: str) -> str:
+    """The framework's pinned version, from its requirements file."""
+    text = (containers / framework / "requirements.txt").read_text()
+    match = re.search(r"^(?:torch|tensorflow[a-z-]*)(?:\[.*\])?==(\S+)", text, re.MULTILINE)
+    return match[1] if match else "local"
+
+
+def _default_base(folder: Path) -> str:
+    match = re.search(r"^ARG BASE_IMAGE=(\S+)", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    if match is None:
+        raise Unavailable(f"{folder / 'Dockerfile'} names no default BASE_IMAGE.")
+    return match[1]
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    if "@" in name:
+        return name, None
+    head, slash, last = name.rpartition("/")
+    repository, _, tag = last.partition(":")
+    return head + slash + repository, tag or "latest"
+
+
+def _cannot_pull(name: str, why: str) -> str:
+    return (
+        f"The image '{name}' is not on this engine and cannot be pulled: {why.strip()} "
+        "Build or pull it (docker build, docker pull), or name a framework (--framework)."
+    )
+
+
+def _text(error: DockerException) -> str:
+    return str(getattr(error, "explanation", None) or error).strip()
+
+

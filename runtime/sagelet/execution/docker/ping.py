@@ -1,0 +1,45 @@
+"""Whether a Docker engine answers, asked without loading the SDK (which takes half a second)."""
+
+import os
+import socket
+from pathlib import Path
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+
+def find_engine(configured: str | None, runtime_dir: str | None) -> str:
+    """The engine's address: DOCKER_HOST, else the system's socket, else a rootless one."""
+    if configured:
+        return configured
+    if runtime_dir and not os.path.exists("/var/run/docker.sock"):
+        rootless = Path(runtime_dir) / "docker.sock"
+        if rootless.exists():
+            return f"unix://{rootless}"
+    return DEFAULT_HOST
+
+
+def why_silent(host: str, timeout: float = 3.0) -> str | None:
+    """None when an engine answers at ``host``; else why not, in one line."""
+    kind, _, rest = host.partition("://")
+    if kind not in ("unix", "tcp"):
+        return None  # ssh and the like: only the SDK can tell
+    try:
+        if kind == "unix":
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(timeout)
+            connection.connect(rest)
+        else:
+            name, _, port = rest.rstrip("/").partition(":")
+            connection = socket.create_connection((name, int(port or 2375)), timeout)
+        with connection:
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            answer = connection.recv(64)
+    except FileNotFoundError:
+        return f"no Docker engine runs here ({rest} does not exist)"
+    except PermissionError:
+        return f"{rest} may not be used by this user (add them to the docker group)"
+    except (OSError, ValueError) as error:
+        return f"no Docker engine answers at {host} ({error})"
+    if b" 200 " not in answer:
+        return f"what answers at {host} is no Docker engine"
+    return None

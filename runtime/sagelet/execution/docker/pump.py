@@ -1,0 +1,152 @@
+"""From a container's output to its log file, byte for byte.
+
+Live, the engine's attach stream is read: it holds the program back rather than lose a byte. After
+a restart of sagelet the engine's own record is replayed from its start, which needs no bookkeeping
+of what was read before. The exit code comes from ``wait`` alone; the end of a stream proves
+nothing.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from sagelet.execution.backend import HostExited, HostLost, Output, Sink
+
+_HEADER = 8
+_BUFFER = 1 << 18
+
+#: How long a stream may stay open after its container ended, in seconds.
+LINGER = 5.0
+
+
+class Pump:
+    """One container's output and exit."""
+
+    def __init__(
+        self, connect: Callable[[], APIClient], container: str, host: str, log: Path, sink: Sink
+    ) -> None:
+        self._connect = connect
+        self._container = container
+        self._host = host
+        self._log = log
+        self._sink = sink
+        self._stream: Any = None
+
+    def attach(self) -> None:
+        """Open the live stream; before the container starts, so that nothing is missed."""
+        self._stream = self._connect().attach_socket(
+            self._container, params={"stdout": 1, "stderr": 1, "stream": 1}
+        )
+        handle = getattr(self._stream, "_sock", self._stream)
+        handle.settimeout(None)
+
+    def start(self) -> None:
+        """Pump from the attached stream, in a thread."""
+        self._thread(self._run_live)
+
+    def adopt(self) -> None:
+        """Replay from the engine's record and follow, in a thread."""
+        self._thread(self._run_replay)
+
+    def _thread(self, body: Callable[[], None]) -> None:
+        threading.Thread(target=self._guarded, args=(body,), name=f"pump-{self._host}",
+                         daemon=True).start()
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+            self._tell_exit()
+        except (DockerException, RequestException, OSError) as error:
+            self._sink(HostLost(self._host, f"the Docker engine lost the container: {error}"))
+
+    def _run_live(self) -> None:
+        offset = 0
+        try:
+            with self._log.open("ab", buffering=0) as file:
+                for data in _payloads(self._stream):
+                    file.write(data)
+                    self._sink(Output(self._host, offset, data, time.time()))
+                    offset += len(data)
+        except ConnectionError:
+            self._run_replay()
+
+    def _run_replay(self) -> None:
+        """Write the log anew from the engine's record; it takes the old one's place when as long."""
+        fresh = self._log.with_name("log.replay")
+        before = self._log.stat().st_size if self._log.exists() else 0
+        response = self._connect().logs(
+            self._container, stdout=True, stderr=True, stream=True, follow=True
+        )
+        ended = threading.Event()
+        threading.Thread(target=self._close_late, args=(response, ended), daemon=True).start()
+        offset, swapped = 0, False
+        with fresh.open("wb", buffering=0) as file:
+            try:
+                for data in response:
+                    file.write(data)
+                    self._sink(Output(self._host, offset, data, time.time()))
+                    offset += len(data)
+                    if not swapped and offset >= before:
+                        fresh.replace(self._log)
+                        swapped = True
+            except (OSError, RequestException, AttributeError, ValueError):
+                pass  # closed by _close_late: the record was read, only its end did not come
+        ended.set()
+        if not swapped:
+            fresh.replace(self._log)
+
+    def _close_late(self, response: Any, ended: threading.Event) -> None:
+        """Engines have left follow streams open after the exit: close ours then."""
+        try:
+            self._connect().wait(self._container, timeout=None)
+        except (DockerException, RequestException):
+            return
+        if not ended.wait(LINGER):
+            response.close()
+
+    def _tell_exit(self) -> None:
+        api = self._connect()
+        try:
+            api.wait(self._container, timeout=None)
+            state = api.inspect_container(self._container)["State"]
+        except APIError as error:
+            if error.status_code != 404:
+                raise
+            self._sink(HostLost(self._host, "its container was removed from outside"))
+            return
+        if state["Status"] == "created":
+            self._sink(HostLost(self._host, f"its container never started: {state['Error']}"))
+            return
+        self._sink(HostExited(self._host, int(state["ExitCode"]), bool(state["OOMKilled"])))
+
+
+def _payloads(stream: Any) -> Iterator[bytes]:
+    """The bytes in an attach stream: frames of an 8-byte header (stream, length) and a payload.
+
+    Frames that arrive together are given together.
+    """
+    read = stream.recv if isinstance(stream, socket.socket) else stream.read
+    pending = bytearray()
+    while True:
+        chunk = read(_BUFFER)
+        if not chunk:
+            return
+        pending += chunk
+        parts = []
+        position, size = 0, len(pending)
+        while size - position >= _HEADER:
+            end = position + _HEADER + int.from_bytes(pending[position + 4 : position + 8], "big")
+            if end > size:
+                break
+            parts.append(bytes(pending[position + _HEADER : end]))
+            position = end
+        del pending[:position]
+        if parts:
+            yield b"".join(parts)

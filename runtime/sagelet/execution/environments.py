@@ -1,0 +1,158 @@
+"""Framework environments of the process backend: venvs from the images' own requirements files.
+
+Made once, kept in the cache, keyed by what would go into them. A half-made one has no mark and is
+made again.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+from sagelet.domain.errors import Unavailable
+from sagelet.execution.backend import Cancelled, Progress
+
+_MARK = ".complete"
+
+
+class Environments:
+    """Venvs under ``cache``/environments; ``containers`` holds the requirements files."""
+
+    def __init__(self, containers: Path, cache: Path) -> None:
+        self._containers = containers
+        self._root = cache / "environments"
+
+    @property
+    def toolkit(self) -> Path:
+        """The source root of the in-container toolkit."""
+        return self._containers / "toolkit"
+
+    def python(self, framework: str, *, gpu: bool = False) -> Path:
+        """The interpreter of a framework's environment, made or not."""
+        return self._folder(framework, gpu=gpu) / "bin" / "python"
+
+    def ready(self, framework: str, *, gpu: bool = False) -> bool:
+        """Whether the environment is whole."""
+        return (self._folder(framework, gpu=gpu) / _MARK).exists()
+
+    def ensure(self, framework: str, progress: Progress, *, gpu: bool = False) -> None:
+        """Make the environment unless it is there.
+
+        Raises:
+            Unavailable: pip could not install it.
+            Cancelled: told to stop; what was done is removed.
+        """
+        if self.ready(framework, gpu=gpu):
+            return
+        self._root.mkdir(parents=True, exist_ok=True)
+        folder = self._folder(framework, gpu=gpu)
+        with _locked(folder.with_name(folder.name + ".lock"), progress):
+            if self.ready(framework, gpu=gpu):  # another process made it meanwhile
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+            progress(f"creating the {framework} environment (once) in {folder}")
+            try:
+                venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
+                for requirements in self._requirements(framework, gpu=gpu):
+                    self._install(folder, requirements, progress)
+                (folder / _MARK).touch()
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+
+    def layer(self, base: str, folder: Path) -> Path:
+        """A venv of a job's own over ``base``'s packages, for what its script installs."""
+        python = folder / "bin" / "python"
+        facts = json.loads(
+            subprocess.run(
+                [base, "-c", _FACTS], check=True, capture_output=True, text=True, timeout=60
+            ).stdout
+        )
+        packages = folder / "lib" / f"python{facts['version']}" / "site-packages"
+        packages.mkdir(parents=True, exist_ok=True)
+        python.parent.mkdir(exist_ok=True)
+        home = Path(facts["executable"]).parent
+        (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
+        (packages / "_base.pth").write_text("\n".join(facts["site"]) + "\n")
+        for name in ("python", "python3"):
+            with contextlib.suppress(FileExistsError):
+                python.with_name(name).symlink_to(facts["executable"])
+        return python
+
+    def _requirements(self, framework: str, *, gpu: bool) -> list[Path]:
+        """What is installed, in order; ``-nodeps`` files without their dependencies."""
+        folder = self._containers / framework
+        special = folder / "requirements-gpu.txt"
+        first = special if gpu and special.exists() else folder / "requirements.txt"
+        return [path for path in (first, folder / "requirements-nodeps.txt") if path.exists()]
+
+    def _folder(self, framework: str, *, gpu: bool) -> Path:
+        content = b"".join(path.read_bytes() for path in self._requirements(framework, gpu=gpu))
+        key = hashlib.sha256(content + sys.version.encode() + sys.base_prefix.encode()).hexdigest()
+        return self._root / f"{framework}-{'gpu' if gpu else 'cpu'}-{key[:12]}"
+
+    def _install(self, folder: Path, requirements: Path, progress: Progress) -> None:
+        command = [
+            str(folder / "bin" / "python"), "-m", "pip", "install",
+            "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
+            "-r", str(requirements),
+        ]
+        if requirements.stem.endswith("-nodeps"):
+            command.append("--no-deps")
+        wheels = self._containers / "wheels"
+        if any(wheels.glob("*.whl")):
+            command += ["--find-links", str(wheels)]
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as pip:
+            said: list[str] = []
+            assert pip.stdout is not None
+            for line in pip.stdout:
+                if progress.cancelled():
+                    os.killpg(pip.pid, signal.SIGKILL)
+                    raise Cancelled
+                text = line.strip()
+                said.append(text)
+                if text.startswith(("Collecting", "Downloading", "Installing", "Building")):
+                    progress(text[:100])
+        if pip.returncode != 0:
+            reason = [line for line in said if line.startswith("ERROR")] or said[-3:]
+            raise Unavailable(
+                f"pip could not install {requirements}: {' '.join(reason)[:800]} "
+                "(A proxy or package index is set as for any pip; then run the same command again.)"
+            )
+
+
+_FACTS = """
+import json, site, sys, sysconfig
+print(json.dumps({
+    "version": "%d.%d" % sys.version_info[:2],
+    "executable": getattr(sys, "_base_executable", sys.executable),
+    "site": [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))],
+}))
+"""
+
+
+@contextlib.contextmanager
+def _locked(path: Path, progress: Progress) -> Iterator[None]:
+    """One maker at a time, over all processes."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another sagelet to finish the environment")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,267 @@
+"""The process backend: hosts as process trees on this machine, no engine and no root needed.
+
+Each host is run by a shim of its own (``shim``), which outlives this process. What the host sees
+is ``namespaces``' business, what it runs in ``environments``'.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from sagelet.domain.errors import HostFault, Unavailable, ValidationException
+from sagelet.domain.hosts import HostPlan, JobPlan
+from sagelet.domain.opt_ml import ROOT
+from sagelet.execution.backend import (
+    HostExited,
+    HostLost,
+    HostStarted,
+    Output,
+    Progress,
+    Sink,
+)
+from sagelet.execution.environments import Environments
+from sagelet.execution.gpus import granted_gpus
+from sagelet.execution.shim import write_json
+
+#: Between looks at a host's files, in seconds.
+TICK = 0.02
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from sagelet.execution.shim import main; main(sys.argv[2])"
+_SOURCE_ROOT = str(Path(__file__).parents[2])
+_BLOCK = 1 << 20
+
+
+class ProcessBackend:
+    """Runs hosts as local process trees."""
+
+    name = "process"
+
+    def __init__(
+        self, environments: Environments, inherited: Mapping[str, str], *, namespaces: bool = True
+    ) -> None:
+        self._environments = environments
+        self._inherited = inherited
+        self._namespaces = namespaces
+
+    def check(self, plan: JobPlan, _progress: Progress) -> None:
+        """Refuse what has no environment here, and more GPUs than there are."""
+        if plan.framework is None and plan.python is None:
+            raise Unavailable(
+                f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
+                "pytorch), so it needs Docker: start an engine, or give --framework or --python."
+            )
+        if plan.python is not None and not os.access(plan.python, os.X_OK):
+            raise ValidationException(f"--python {plan.python}: there is no such program.")
+        granted_gpus(plan.hosts[0].gpus)
+        for mount in plan.hosts[0].mounts:
+            if not (mount.target + "/").startswith(ROOT + "/"):
+                raise ValidationException(
+                    f"CheckpointConfig.LocalPath {mount.target}: without Docker only paths below "
+                    f"{ROOT} can be given to a job; use {ROOT}/checkpoints."
+                )
+
+    def prepare(self, plan: JobPlan, progress: Progress) -> None:
+        """Make the framework's environment, once."""
+        if plan.python is None and plan.framework is not None:
+            self._environments.ensure(plan.framework.name, progress, gpu=plan.hosts[0].gpus != 0)
+
+    def launch(self, plan: JobPlan, sink: Sink) -> None:
+        """Start a shim a host."""
+        try:
+            for host in plan.hosts:
+                self._spawn(plan, host)
+        except OSError as error:
+            self._signal(plan, signal.SIGUSR1)
+            raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
+        self._watch(plan, sink, patience=10.0)
+
+    def adopt(self, plan: JobPlan, sink: Sink) -> None:
+        """Watch shims an earlier process started."""
+        self._watch(plan, sink, patience=0.5)
+
+    @staticmethod
+    def _watch(plan: JobPlan, sink: Sink, *, patience: float) -> None:
+        for host in plan.hosts:
+            threading.Thread(
+                target=_watch, args=(host, sink, patience), name=f"watch-{host.name}", daemon=True
+            ).start()
+
+    def stop(self, plan: JobPlan, *, grace: float) -> None:
+        """The shim knows the grace; without one it kills at once."""
+        self._signal(plan, signal.SIGTERM if grace > 0 else signal.SIGUSR1)
+
+    def reclaim(self, plan: JobPlan) -> None:
+        """Nothing to do: hosts run as the caller."""
+
+    def remove(self, plan: JobPlan) -> None:
+        """Kill what runs and wait for it."""
+        self._signal(plan, signal.SIGUSR1)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and any(_alive(Path(h.folder)) for h in plan.hosts):
+            time.sleep(TICK)
+
+    def running(self) -> Collection[str]:
+        """Shims are found by their folders; there is no list of them."""
+        return ()
+
+    def _spawn(self, plan: JobPlan, host: HostPlan) -> None:
+        folder = Path(host.folder)
+        for name in ("started.json", "exit.json"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / "log").touch()
+        write_json(str(folder / "host.json"), self._spec(plan, host))
+        with (folder / "shim.err").open("wb") as errors:
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE_ROOT, str(folder / "host.json")],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    def _spec(self, plan: JobPlan, host: HostPlan) -> dict[str, Any]:
+        python = self._python(plan, host)
+        toolkit = self._environments.toolkit
+        entry = [*(host.entrypoint or ()), *host.command]
+        if not host.entrypoint and host.command == ("train",):
+            # What `train` on the image's PATH is, without a launcher in between.
+            entry = [python, "-I", "-S", str(toolkit / "bin" / "train")]
+        folders = [str(Path(python).parent), str(toolkit / "bin")]
+        environment = {
+            **self._inherited,
+            "PATH": os.pathsep.join([*folders, self._inherited.get("PATH", os.defpath)]),
+            "CUDA_VISIBLE_DEVICES": ",".join(map(str, range(granted_gpus(host.gpus)))),
+            **host.environment,
+        }
+        return {
+            "folder": host.folder,
+            "root": f"{host.folder}/ml",
+            "hostname": host.name,
+            "hosts": [(h.name, f"127.0.1.{n}") for n, h in enumerate(plan.hosts, start=1)],
+            "argv": entry,
+            "environment": environment,
+            "mounts": [
+                {"source": m.source, "target": m.target, "access": m.access, "scratch": m.scratch}
+                for m in host.mounts
+            ],
+            "isolated": plan.isolated,
+            "grace": plan.grace,
+            "namespaces": self._namespaces,
+        }
+
+    def _python(self, plan: JobPlan, host: HostPlan) -> str:
+        if plan.python is not None:
+            base = plan.python
+        elif plan.framework is not None:
+            base = str(self._environments.python(plan.framework.name, gpu=host.gpus != 0))
+        else:
+            raise HostFault("ClientError: the job has neither a framework nor an interpreter.")
+        code = next((m.source for m in host.mounts if m.target == f"{ROOT}/code"), None)
+        if code and any((Path(code) / name).exists() for name in ("requirements.txt", "setup.py")):
+            # What a script installs must not change the shared environment.
+            return str(self._environments.layer(base, Path(host.folder) / "venv"))
+        return base
+
+    @staticmethod
+    def _signal(plan: JobPlan, number: signal.Signals) -> None:
+        for host in plan.hosts:
+            folder = Path(host.folder)
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                pid = json.loads((folder / "started.json").read_bytes())["pid"]
+                if _alive(folder):
+                    os.kill(pid, number)
+
+
+def _alive(folder: Path) -> bool:
+    """Whether the host's shim lives: it holds its lock. Unlike a pid, a lock is never reused."""
+    try:
+        descriptor = os.open(folder / "shim.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _watch(host: HostPlan, sink: Sink, patience: float) -> None:
+    """Tell what a shim's folder shows, until the host ended.
+
+    A shim that has not begun after ``patience`` seconds and holds no lock never will.
+    """
+    folder = Path(host.folder)
+    tail = _Tail(host.name, folder / "log", sink)
+    launched = time.monotonic()
+    started = False
+    while True:
+        exited = _read(folder / "exit.json")
+        record = None if started else _read(folder / "started.json")
+        if record is not None:
+            started = True
+            sink(HostStarted(host.name, tuple(record["notes"])))
+        moved = tail.read()
+        if exited is not None:
+            while tail.read():
+                pass
+            if exited["code"] is None:
+                sink(HostLost(host.name, exited["error"]))
+            else:
+                sink(HostExited(host.name, exited["code"], exited.get("oom", False), exited["error"]))
+            return
+        young = not started and time.monotonic() - launched < patience
+        if not young and not _alive(folder) and _read(folder / "exit.json") is None:
+            sink(HostLost(host.name, _last_words(folder)))
+            return
+        if not moved:
+            time.sleep(TICK)
+
+
+def _last_words(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        text = (folder / "shim.err").read_text(errors="replace").strip()
+        if text:
+            return text.splitlines()[-1]
+    return "its process disappeared (killed, or the machine was restarted)"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return document
+
+
+class _Tail:
+    """Reads what a log file gained."""
+
+    def __init__(self, host: str, path: Path, sink: Sink) -> None:
+        self._host = host
+        self._path = path
+        self._sink = sink
+        self._offset = 0
+
+    def read(self) -> bool:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(self._offset)
+                data = file.read(_BLOCK)
+        except FileNotFoundError:
+            return False
+        if data:
+            self._sink(Output(self._host, self._offset, data, time.time()))
+            self._offset += len(data)
+        return bool(data)

@@ -1,0 +1,169 @@
+"""tar.gz in and out; the only compression code.
+
+Archives are written beside their final name, flushed to disk and renamed: a reader sees a whole
+archive or none. Compression is Intel's ISA-L, which is many times faster than zlib at its size.
+"""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from isal import igzip_threaded
+
+#: At this level weights come out as small as from zlib's level 9 and text a tenth larger, at a
+#: fifteenth of the time.
+LEVEL = 2
+
+Progress = Callable[[int], None]
+
+
+def pack(folders: Sequence[Path], target: Path, progress: Progress | None = None) -> int:
+    """Write the members of ``folders`` at the root of the archive ``target``.
+
+    Where two folders hold the same name, the first folder's file is kept. Owners are not recorded;
+    links stay links. ``progress`` gets the number of bytes read so far.
+
+    Returns:
+        The archive's size in bytes.
+
+    Raises:
+        OSError: reading or writing failed; nothing is left behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("wb") as raw:
+            threads = min(4, os.cpu_count() or 1)
+            with igzip_threaded.open(
+                raw, "wb", compresslevel=LEVEL, threads=threads, block_size=1 << 20
+            ) as packed, tarfile.open(
+                fileobj=cast("BinaryIO", packed), mode="w|", format=tarfile.PAX_FORMAT,
+                bufsize=1 << 20,
+            ) as tar:
+                _add_all(tar, folders, progress)
+            raw.flush()
+            os.fsync(raw.fileno())
+            size = os.fstat(raw.fileno()).st_size
+        part.replace(target)
+        sync_folder(target.parent)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _add_all(tar: tarfile.TarFile, folders: Sequence[Path], progress: Progress | None) -> None:
+    done = 0
+    seen: set[str] = set()
+    for folder in folders:
+        for path in walk(folder):
+            name = str(path.relative_to(folder))
+            if name in seen:
+                continue
+            seen.add(name)
+            info = tar.gettarinfo(path, name)
+            if info is None:  # a socket: nothing to keep
+                continue
+            info.uid = info.gid = 0
+            info.uname = info.gname = ""
+            if info.isreg():
+                with path.open("rb") as file:
+                    tar.addfile(info, file)
+                done += info.size
+                if progress:
+                    progress(done)
+            else:
+                tar.addfile(info)
+
+
+def walk(folder: Path) -> list[Path]:
+    """Everything below ``folder``, parents first, in a stable order; links are not followed."""
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        found += [Path(root, name) for name in sorted(folders + files)]
+    return sorted(found)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive, refusing members that would land outside ``folder``.
+
+    Raises:
+        tarfile.TarError, OSError: it is no archive, holds such a member, or cannot be written.
+    """
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def copy_tree(folders: Sequence[Path], target: Path) -> int:
+    """Copy the members of ``folders`` into a new folder ``target``; the first folder wins.
+
+    Returns:
+        Bytes copied.
+
+    Raises:
+        OSError: nothing is left behind.
+    """
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    size = 0
+    try:
+        part.mkdir(parents=True)
+        for folder in folders:
+            for path in walk(folder):
+                place = part / path.relative_to(folder)
+                if path.is_dir() and not path.is_symlink():
+                    place.mkdir(exist_ok=True)
+                elif not (place.exists() or place.is_symlink()):
+                    shutil.copy2(path, place, follow_symlinks=False)
+                    size += place.lstat().st_size
+        shutil.rmtree(target, ignore_errors=True)
+        part.replace(target)
+        sync_folder(target.parent)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return size
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` the same file (or tree) as ``source``: a hard link where possible."""
+    part = target.with_name(f".{target.name}.part")
+    if source.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part, copy_function=_link_file, symlinks=True)
+        shutil.rmtree(target, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
+        _link_file(str(source), str(part))
+    part.replace(target)
+    sync_folder(target.parent)
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def point(link: Path, target: str) -> None:
+    """Make ``link`` a symbolic link to ``target``, in one step."""
+    part = link.with_name(f".{link.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    part.symlink_to(target)
+    part.replace(link)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""The SQLite file: connections, transactions, migrations.
+
+Several processes share one file (two ``sagelet train`` at once), so every writer takes the write
+lock first and waits its turn. What is in the tables belongs to the aggregate modules beside this.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+#: How long a writer waits for another one, in seconds.
+BUSY_TIMEOUT = 30.0
+
+
+class Database:
+    """One SQLite file; a connection a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._migrate()
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, in autocommit mode."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the write lock is taken at the start, so nothing read can grow stale."""
+        connection = self.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _migrate(self) -> None:
+        """Apply the numbered scripts this file has not seen; forward only."""
+        scripts = sorted(
+            (f for f in resources.files(__package__).joinpath("migrations").iterdir()
+             if f.name.endswith(".sql")),
+            key=lambda f: f.name,
+        )
+        if self._version(self.connection()) >= len(scripts):
+            return
+        with self.transaction() as connection:
+            for number, script in enumerate(scripts, start=1):
+                if number > self._version(connection):
+                    for statement in _statements(script.read_text()):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {number}")
+
+    @staticmethod
+    def _version(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The script's statements one by one: ``executescript`` would commit in between."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

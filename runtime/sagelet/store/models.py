@@ -1,0 +1,71 @@
+"""Model versions: which job's model is version N of a name.
+
+The files are ``home.models/<name>/<version>``; a version counts once its files are in place.
+"""
+
+from dataclasses import dataclass
+
+from sagelet.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version; ``size`` in bytes, ``created`` in epoch seconds."""
+
+    name: str
+    version: int
+    job: str
+    created: float
+    size: int
+
+
+class ModelVersions:
+    """The model_versions table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reserve(self, name: str, job: str, now: float) -> int:
+        """The version ``job``'s model gets: the one it has already, else the next free one."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT version FROM model_versions WHERE job = ?", (job,)
+            ).fetchone()
+            if row is None:
+                row = connection.execute(
+                    "INSERT INTO model_versions (name, version, job, created) SELECT ?1,"
+                    " coalesce(max(version), 0) + 1, ?2, ?3 FROM model_versions WHERE name = ?1"
+                    " RETURNING version",
+                    (name, job, now),
+                ).fetchone()
+            return int(row[0])
+
+    def publish(self, job: str, size: int) -> None:
+        """The files are in place."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE model_versions SET size = ? WHERE job = ?", (size, job))
+
+    def release(self, job: str) -> None:
+        """Give a reserved version back: its files could not be put in place."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM model_versions WHERE job = ? AND size IS NULL", (job,)
+            )
+
+    def published(self, name: str | None = None) -> list[ModelVersion]:
+        """Published versions by name and version; all names when ``name`` is None."""
+        rows = self._database.connection().execute(
+            "SELECT name, version, job, created, size FROM model_versions"
+            " WHERE size IS NOT NULL AND (?1 IS NULL OR name = ?1) ORDER BY name, version",
+            (name,),
+        )
+        return [ModelVersion(*row) for row in rows]
+
+    def of_job(self, job: str) -> ModelVersion | None:
+        """The published version a job left, if any."""
+        row = self._database.connection().execute(
+            "SELECT name, version, job, created, size FROM model_versions"
+            " WHERE job = ? AND size IS NOT NULL",
+            (job,),
+        ).fetchone()
+        return ModelVersion(*row) if row else None
