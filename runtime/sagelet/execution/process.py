@@ -35,8 +35,12 @@ from sagelet.execution.shim import write_json
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from sagelet.execution.shim import main; main(sys.argv[2])"
-_SOURCE_ROOT = str(Path(__file__).parents[2])
+#: What a fresh interpreter runs to become a shim: source root and host.json are its arguments.
+BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from sagelet.execution.shim import main; main(sys.argv[2])"
+)
+SOURCE_ROOT = str(Path(__file__).parents[2])
 _BLOCK = 1 << 20
 
 
@@ -121,7 +125,7 @@ class ProcessBackend:
         write_json(str(folder / "host.json"), self._spec(plan, host))
         with (folder / "shim.err").open("wb") as errors:
             subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE_ROOT, str(folder / "host.json")],
+                [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, str(folder / "host.json")],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -176,6 +176,8 @@ class _Host:
             for key, value in self.spec["environment"].items()
         }
         environment["SAGEMAKER_BASE_DIR"] = root
+        # The hosts' names resolve nowhere without a private /etc/hosts; the toolkit would wait.
+        environment["SM_STUDIO_LOCAL_MODE"] = "true"
         os.setsid()
         _become(self.spec["argv"], environment, self.spec["folder"], log, report)
 

@@ -49,6 +49,14 @@ class DockerBackend:
             raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
         self.images = Images(self._api, containers, build_args)
 
+    def describe(self) -> str:
+        """The engine in one line."""
+        info: dict[str, Any] = self._api.info()
+        return (
+            f"{info['ServerVersion']} at {self._host}, {info['Driver']}, {info['NCPU']} CPUs, "
+            f"{info['MemTotal'] / 1e9:.1f} GB"
+        )
+
     def check(self, plan: JobPlan, progress: Progress) -> None:
         """The image and the GPUs must be there."""
         if plan.python is not None:

@@ -9,6 +9,7 @@ import io
 import re
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,9 @@ class Images:
         if self._inspect(image.name) is None:
             tail = " | ".join(said[-6:])
             raise Unavailable(f"{image.name} could not be built: {tail}")
+        if image.identifier is not None:
+            with suppress(APIError):  # a container may still run the one before
+                self._api.remove_image(image.identifier)
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         try:

@@ -1,0 +1,51 @@
+"""What this machine can do for the process backend, tried and not guessed."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sagelet.execution.process import BOOT, SOURCE_ROOT
+
+
+def namespaces_refused(scratch: Path) -> str | None:
+    """None when a host can have its own namespaces; else why not, in the kernel's words."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        root, source = Path(folder, "ml"), Path(folder, "source")
+        (root / "input/data/probe").mkdir(parents=True)
+        source.mkdir()
+        mount = {
+            "source": str(source),
+            "target": "/opt/ml/input/data/probe",
+            "access": "cow",
+            "scratch": f"{folder}/scratch",
+        }
+        spec = {
+            "folder": folder,
+            "root": str(root),
+            "hostname": "algo-1",
+            "hosts": [("algo-1", "127.0.1.1")],
+            "argv": ["true"],
+            "environment": {"PATH": os.defpath},
+            "mounts": [mount],
+            "isolated": False,
+            "grace": 1,
+            "namespaces": True,
+        }
+        Path(folder, "host.json").write_text(json.dumps(spec))
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, f"{folder}/host.json"],
+            check=False,
+            capture_output=True,
+            timeout=30,
+        )
+        try:
+            started = json.loads(Path(folder, "started.json").read_text())
+        except (OSError, ValueError):
+            return "the probe did not start"
+        if started["tier"] == "namespaces" and not started["notes"]:
+            return None
+        return "; ".join(started["notes"])

@@ -1,0 +1,93 @@
+"""The command line as its user runs it: a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "sagelet"]
+
+
+def sagelet(*arguments: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout, check=False,
+        errors="replace", **options,
+    )
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start it in a process group of its own, so that a signal reaches it alone."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", start_new_session=True,
+    )
+
+
+def describe(job: str) -> dict[str, Any]:
+    done = sagelet("describe", job, "--json")
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+class Trainer:
+    """Runs scripts on one backend."""
+
+    def __init__(self, backend: str, image: Callable[[], str], folder: Path) -> None:
+        self.backend = backend
+        self.folder = folder
+        self._image = image
+
+    def where(self) -> list[str]:
+        if self.backend == "docker":
+            return ["--backend", "docker", "--image", self._image()]
+        return ["--backend", "process", "--python", sys.executable]
+
+    def script(self, text: str, name: str = "train.py") -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    def arguments(self, text: str, *more: str) -> list[str]:
+        return ["train", self.script(text), *self.where(), *more]
+
+    def run(self, text: str, *more: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return sagelet(*self.arguments(text, *more), timeout=timeout)
+
+    def start(self, text: str, *more: str) -> subprocess.Popen[str]:
+        return start(*self.arguments(text, *more))
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        time.sleep(0.05)
+
+
+def log_of(home: Path, job: str, host: str = "algo-1") -> bytes:
+    path = home / "jobs" / job / host / "log"
+    return path.read_bytes() if path.exists() else b""
+
+
+def steps(assignments: Sequence[dict[str, Any]]) -> list[str]:
+    return [step["Status"] for step in assignments]
+
+
+def running_with(marker: str) -> list[int]:
+    """Processes whose command line or environment holds ``marker``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if marker.encode() in text:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,41 @@
+"""The image of the Docker tests: a base with Python, plus the toolkit."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+ROOT = Path(__file__).parents[2]
+NAME = "sagelet-test/toolkit:1"
+
+DOCKERFILE = """
+FROM {base}
+COPY toolkit/ /opt/sagelet-toolkit/
+ENV PATH=/opt/sagelet-toolkit/bin:/usr/local/bin:/usr/bin:/bin
+"""
+
+
+def build_test_image() -> str:
+    api = docker.APIClient(version="auto")
+    try:
+        api.inspect_image("sagelet/base:bookworm")
+        base = "sagelet/base:bookworm"
+    except ImageNotFound:
+        base = "python:3.11-slim-bookworm"
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        content = DOCKERFILE.format(base=base).encode()
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+        toolkit = ROOT / "containers" / "toolkit"
+        for path in sorted(toolkit.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                tar.add(path, f"toolkit/{path.relative_to(toolkit)}")
+    context.seek(0)
+    for message in api.build(fileobj=context, custom_context=True, tag=NAME, decode=True, rm=True):
+        assert "error" not in message, message
+    api.close()
+    return NAME
