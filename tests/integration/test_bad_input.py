@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.cli import sagelet
 
 REQUEST: dict[str, Any] = {
@@ -106,15 +107,26 @@ def test_a_duplicate_name_is_refused_and_the_first_job_kept(home: Path, script: 
         ({"StoppingCondition": {"MaxRuntimeInSeconds": "60"}}, "StoppingCondition.MaxRuntimeInSec"),
         ({"InputDataConfig": [{"ChannelName": "a"}]}, "InputDataConfig[0].DataSource"),
         (
-            {"InputDataConfig": [
-                {"ChannelName": "a", "DataSource": {"S3DataSource": {
-                    "S3DataType": "Prefix", "S3Uri": "/tmp"}}}]},
+            {
+                "InputDataConfig": [
+                    {
+                        "ChannelName": "a",
+                        "DataSource": {"S3DataSource": {"S3DataType": "Prefix", "S3Uri": "/tmp"}},
+                    }
+                ]
+            },
             "InputDataConfig[0].DataSource.S3DataSource.S3DataType",
         ),
         (
-            {"InputDataConfig": [
-                {"ChannelName": "a", "InputMode": "Pipe", "DataSource": {"S3DataSource": {
-                    "S3DataType": "S3Prefix", "S3Uri": "/tmp"}}}]},
+            {
+                "InputDataConfig": [
+                    {
+                        "ChannelName": "a",
+                        "InputMode": "Pipe",
+                        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "/tmp"}},
+                    }
+                ]
+            },
             "input mode Pipe is not supported yet",
         ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "TrainingImage is required"),
@@ -150,8 +162,15 @@ def test_docker_asked_for_and_not_there_says_how_to_go_on(
     home: Path, script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    refused(home, script, "--framework", "pytorch", "--backend", "docker",
-            says="no Docker engine runs here")
+    refused(
+        home,
+        script,
+        "--framework",
+        "pytorch",
+        "--backend",
+        "docker",
+        says="no Docker engine runs here",
+    )
     refused(home, "--image", "mine:1", says="needs Docker")
 
 

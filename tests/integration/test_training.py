@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from support.cli import COMMAND, Trainer, describe, log_of, running_with, sagelet, wait_until
 
 GOOD = """
@@ -46,8 +47,19 @@ def test_a_job_completes_and_leaves_a_versioned_model(
     trainer: Trainer, data: Path, home: Path
 ) -> None:
     done = trainer.run(
-        GOOD, "--name", "good", "--channel", f"training={data}", "--hp", "lr=0.1",
-        "--hp", "name=x y", "--metric", "loss=loss=([0-9.]+)", "--env", "MINE=1",
+        GOOD,
+        "--name",
+        "good",
+        "--channel",
+        f"training={data}",
+        "--hp",
+        "lr=0.1",
+        "--hp",
+        "name=x y",
+        "--metric",
+        "loss=loss=([0-9.]+)",
+        "--env",
+        "MINE=1",
     )
     assert done.returncode == 0, done.stderr
     assert 'algo-1 | argv ["--lr", "0.1", "--name", "x y"]' in done.stdout
@@ -74,8 +86,10 @@ def test_a_job_completes_and_leaves_a_versioned_model(
     assert document["ModelArtifacts"]["S3ModelArtifacts"] == f"file://{output}/model.tar.gz"
     assert members(output / "model.tar.gz") == ["000000001/weights.bin"]
     assert members(output / "output.tar.gz") == ["report.csv"]
-    assert members(home / "models" / "good" / "latest" / "model.tar.gz") == ["000000001/weights.bin"]
-    assert os.readlink(home / "models" / "good" / "latest") == "1"
+    assert members(home / "models" / "good" / "latest" / "model.tar.gz") == [
+        "000000001/weights.bin"
+    ]
+    assert str((home / "models" / "good" / "latest").readlink()) == "1"
 
     left = {p.name for p in (home / "jobs" / "good" / "algo-1" / "ml").iterdir()}
     assert left <= {"input", "code"}, "outputs and scratch are gone once they are stored"
@@ -91,7 +105,12 @@ for name in ("hyperparameters", "inputdataconfig", "resourceconfig"):
 for name in ("TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "AWS_REGION", "SAGEMAKER_METRICS_DIRECTORY"):
     print(name, os.environ[name])
 """,
-        "--name", "Config-1", "--channel", f"training={data}", "--hp", "lr=0.1",
+        "--name",
+        "Config-1",
+        "--channel",
+        f"training={data}",
+        "--hp",
+        "lr=0.1",
     )
     assert done.returncode == 0, done.stderr
     told = dict(line.removeprefix("algo-1 | ").split(" ", 1) for line in done.stdout.splitlines())
@@ -122,7 +141,8 @@ import os
 open(os.path.join(os.environ["SM_MODEL_DIR"], "partial"), "w").write("x")
 raise ValueError("the learning rate is a banana")
 """,
-        "--name", "bad",
+        "--name",
+        "bad",
     )
     assert done.returncode == 1
     document = describe("bad")
@@ -140,7 +160,8 @@ import os
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 open(base + "/output/failure", "w").write("I know better " + "x" * 3000)
 """,
-        "--name", "quiet",
+        "--name",
+        "quiet",
     )
     assert done.returncode == 1
     reason = describe("quiet")["FailureReason"]
@@ -170,7 +191,9 @@ def test_ctrl_c_stops_the_job_gracefully(trainer: Trainer, home: Path) -> None:
     document = describe("interrupted")
     assert document["TrainingJobStatus"] == "Stopped"
     assert [s["Status"] for s in document["SecondaryStatusTransitions"]][-3:] == [
-        "Stopping", "Uploading", "Stopped",
+        "Stopping",
+        "Uploading",
+        "Stopped",
     ]
     assert members(home / "models" / "interrupted" / "1" / "model.tar.gz") == ["best"]
     assert not running_with("ctrl-c-mark")
@@ -182,7 +205,12 @@ def test_a_script_that_ignores_sigterm_is_killed_after_the_grace(
     running = trainer.start(
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('ready', flush=True)\ntime.sleep(100)\n",
-        "--name", "deaf", "--grace", "1", "--env", "MARK=deaf-mark",
+        "--name",
+        "deaf",
+        "--grace",
+        "1",
+        "--env",
+        "MARK=deaf-mark",
     )
     wait_until(lambda: b"ready" in log_of(home, "deaf"), "the script to run")
     began = time.monotonic()
@@ -207,7 +235,9 @@ def test_max_runtime_stops_the_job(trainer: Trainer, home: Path) -> None:
 def test_detached_job_is_followed_and_described(trainer: Trainer) -> None:
     done = trainer.run(
         "import time\nfor i in range(5): print('line', i, flush=True); time.sleep(0.2)",
-        "--name", "away", "--detach",
+        "--name",
+        "away",
+        "--detach",
     )
     assert (done.returncode, done.stdout.strip()) == (0, "away")
     followed = sagelet("logs", "away", "-f")
@@ -226,7 +256,10 @@ for i in range(30):
     time.sleep(0.1)
 open(os.path.join(os.environ["SM_MODEL_DIR"], "m"), "w").write("x")
 """,
-        "--name", "orphan", "--metric", "loss=loss=([0-9.]+)",
+        "--name",
+        "orphan",
+        "--metric",
+        "loss=loss=([0-9.]+)",
     )
     wait_until(lambda: b"line 3" in log_of(home, "orphan"), "the script to run")
     running.kill()
@@ -241,8 +274,11 @@ open(os.path.join(os.environ["SM_MODEL_DIR"], "m"), "w").write("x")
 
 def test_hosts_that_died_unseen_fail_the_job_truthfully(trainer: Trainer, home: Path) -> None:
     running = trainer.start(
-        "import time\nprint('ready', flush=True)\ntime.sleep(100)", "--name", "lost",
-        "--env", "MARK=lost-mark",
+        "import time\nprint('ready', flush=True)\ntime.sleep(100)",
+        "--name",
+        "lost",
+        "--env",
+        "MARK=lost-mark",
     )
     wait_until(lambda: b"ready" in log_of(home, "lost"), "the script to run")
     running.kill()
@@ -250,7 +286,9 @@ def test_hosts_that_died_unseen_fail_the_job_truthfully(trainer: Trainer, home: 
     if trainer.backend == "docker":
         found = subprocess.run(
             ["docker", "ps", "-q", "--filter", "label=sagelet.job=lost"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.split()
         subprocess.run(["docker", "rm", "-f", *found], check=True, capture_output=True)
     else:
@@ -271,7 +309,8 @@ with open(os.path.join(os.environ["SM_MODEL_DIR"], "weights"), "wb") as file:
     for _ in range(300):
         file.write(os.urandom(1 << 20))
 """,
-        "--name", "big",
+        "--name",
+        "big",
     )
     output = home / "output" / "big" / "output"
     wait_until(lambda: any(output.glob(".*.part")), "the archive to be begun", 60)
@@ -302,7 +341,7 @@ print(os.listdir(os.environ["SM_MODEL_DIR"]))
     versions = json.loads(sagelet("models", "shared", "--json").stdout)
     assert [v["Version"] for v in versions] == [1, 2, 3]
     assert {v["TrainingJobName"] for v in versions} == set(names)
-    assert os.readlink(home / "models" / "shared" / "latest") == "3"
+    assert str((home / "models" / "shared" / "latest").readlink()) == "3"
 
 
 def test_a_million_lines_arrive_complete_and_in_order(trainer: Trainer, home: Path) -> None:
@@ -312,14 +351,20 @@ import sys
 for start in range(0, 1_000_000, 1000):
     sys.stdout.write("".join(f"line {i:07d} {'x' * 60}\\n" for i in range(start, start + 1000)))
 """,
-        "--name", "chatty", timeout=240,
+        "--name",
+        "chatty",
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     wanted = [f"line {i:07d}" for i in range(1_000_000)]
-    assert [line[:12] for line in log_of(home, "chatty").decode().splitlines()
-            if line.startswith("line")] == wanted
-    assert [line[9:21] for line in done.stdout.splitlines()
-            if line.startswith("algo-1 | line")] == wanted
+    assert [
+        line[:12]
+        for line in log_of(home, "chatty").decode().splitlines()
+        if line.startswith("line")
+    ] == wanted
+    assert [
+        line[9:21] for line in done.stdout.splitlines() if line.startswith("algo-1 | line")
+    ] == wanted
 
 
 def test_binary_garbage_and_a_line_of_ten_megabytes_are_kept_and_shown_safely(
@@ -333,7 +378,10 @@ out.write(bytes(range(256)) * 4 + b"\\n")
 out.write(b"\\x1b]0;title\\x07 \\x1b[31mred\\x1b[0m\\n")
 out.write(b"y" * 10_000_000)
 """,
-        "--name", "garbage", "--metric", "never=never=([0-9]+)",
+        "--name",
+        "garbage",
+        "--metric",
+        "never=never=([0-9]+)",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     log = log_of(home, "garbage")
@@ -343,9 +391,7 @@ out.write(b"y" * 10_000_000)
     assert "\x1b]" not in done.stdout
     assert "\x07" not in done.stdout
     assert done.stdout.count("y") >= 10_000_000
-    raw = subprocess.run(
-        [*COMMAND, "logs", "garbage", "--raw"], capture_output=True, check=True
-    )
+    raw = subprocess.run([*COMMAND, "logs", "garbage", "--raw"], capture_output=True, check=True)
     assert raw.stdout == log
 
 
@@ -376,7 +422,10 @@ print(hosts, [socket.gethostbyname(h) != "" for h in hosts]
 for name in ("shared", here):
     open(os.path.join(os.environ["SM_MODEL_DIR"], name), "w").write(here)
 """,
-        "--name", "pair", "--hosts", "2",
+        "--name",
+        "pair",
+        "--hosts",
+        "2",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "algo-1 | ['algo-1', 'algo-2']" in done.stdout
@@ -399,7 +448,10 @@ if os.environ["SM_CURRENT_HOST"] == "algo-2":
     sys.exit("no more")
 time.sleep(100)
 """,
-        "--name", "fate", "--hosts", "2",
+        "--name",
+        "fate",
+        "--hosts",
+        "2",
     )
     assert done.returncode == 1
     assert time.monotonic() - began < 60
@@ -410,7 +462,10 @@ def test_uncompressed_output_is_loose_files(trainer: Trainer, home: Path, tmp_pa
     request = {
         "TrainingJobName": "loose",
         "RoleArn": "arn:aws:iam::123456789012:role/any",
-        "AlgorithmSpecification": {"TrainingImage": "pytorch-training", "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {
+            "TrainingImage": "pytorch-training",
+            "TrainingInputMode": "File",
+        },
         "OutputDataConfig": {"S3OutputPath": str(tmp_path / "out"), "CompressionType": "NONE"},
         "HyperParameters": {
             "sagemaker_program": "train.py",

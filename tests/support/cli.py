@@ -12,18 +12,29 @@ from typing import Any
 COMMAND = [sys.executable, "-m", "sagelet"]
 
 
-def sagelet(*arguments: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+def sagelet(
+    *arguments: str, timeout: float = 120, **options: Any
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout, check=False,
-        errors="replace", **options,
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        errors="replace",
+        **options,
     )
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start it in a process group of its own, so that a signal reaches it alone."""
     return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
 
 

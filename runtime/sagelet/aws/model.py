@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,14 @@ def load_operation(service: str, name: str, cache: Path) -> Operation:
     key = f"{service}-{name}-{status.st_size}-{status.st_mtime_ns}.json"
     kept = cache / "models" / key
     try:
-        document = json.loads(kept.read_bytes())
-    except (FileNotFoundError, ValueError):
+        return _operation(name, json.loads(kept.read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError):  # not there yet, or no longer whole
         document = _cut(json.loads(gzip.decompress(source.read_bytes())), name)
         _keep(kept, document)
+        return _operation(name, document)
+
+
+def _operation(name: str, document: Document) -> Operation:
     return Operation(name, document["input"], document["output"], document["shapes"])
 
 
@@ -98,4 +103,5 @@ def _keep(path: Path, document: Document) -> None:
         part.write_text(json.dumps(document))
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

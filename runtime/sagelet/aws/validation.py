@@ -18,6 +18,9 @@ Path = tuple[str | int, ...]
 #: Shapes whose URIs may also name a place on this machine.
 _LOCAL_URIS = frozenset({"S3Uri"})
 
+#: What no file, variable or argument can hold.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -87,8 +90,7 @@ def validate(operation: Operation, request: Any) -> None:
 def _check(operation: Operation, name: str, value: Any, path: Path) -> Iterator[Violation]:
     shape = operation.shapes[name]
     kind = shape["type"]
-    allowed = _TYPES[kind]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "boolean"):
+    if not _is_of_type(value, kind):
         yield Violation(path, value, f"Member must be of type {kind}")
         return
     if kind == "structure":
@@ -108,6 +110,10 @@ def _check(operation: Operation, name: str, value: Any, path: Path) -> Iterator[
         yield from _number(shape, value, path)
 
 
+def _is_of_type(value: Any, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
 def _structure(
     operation: Operation, shape: Shape, value: dict[str, Any], path: Path
 ) -> Iterator[Violation]:
@@ -117,7 +123,9 @@ def _structure(
             yield Violation((*path, required), None, "Member must not be null")
     for key, item in value.items():
         if key not in members:
-            yield Violation((*path, key), item, f"There is no such member. {_closest(key, members)}")
+            yield Violation(
+                (*path, key), item, f"There is no such member. {_closest(key, members)}"
+            )
         elif item is not None:
             yield from _check(operation, members[key]["shape"], item, (*path, key))
 
@@ -140,6 +148,8 @@ def _length(shape: Shape, value: Any, path: Path) -> Iterator[Violation]:
 
 def _string(shape: Shape, name: str, value: str, path: Path) -> Iterator[Violation]:
     yield from _length(shape, value, path)
+    if not value.isprintable() and _NO_TEXT.search(value):
+        yield Violation(path, value, "Member must be Unicode text without NUL characters")
     if "enum" in shape and value not in shape["enum"]:
         listed = ", ".join(shape["enum"])
         yield Violation(path, value, f"Member must satisfy enum value set: [{listed}]")
@@ -161,7 +171,12 @@ def _number(shape: Shape, value: float, path: Path) -> Iterator[Violation]:
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
     r"""Compile a model's pattern; ``\p`` classes become the nearest that ``re`` has."""
-    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"), (r"\p{M}", r"\w")):
+    for java, python in (
+        (r"\p{L}", r"\w"),
+        (r"\p{N}", r"\d"),
+        (r"\p{Z}", r"\s"),
+        (r"\p{M}", r"\w"),
+    ):
         text = text.replace(java, python)
     return re.compile(text, re.DOTALL)
 

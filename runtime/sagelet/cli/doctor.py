@@ -75,7 +75,9 @@ def _examine(app: App) -> Iterator[Finding]:
         yield Finding("GPU", "ok", f"{len(gpus)}: {gpus[0]}")
     else:
         yield Finding(
-            "GPU", "note", "none; jobs train on the CPU",
+            "GPU",
+            "note",
+            "none; jobs train on the CPU",
             "for an NVIDIA card, install its driver until `nvidia-smi` lists it",
         )
     yield from _disk(settings)
@@ -85,8 +87,10 @@ def _versions() -> Finding:
     parts = [f"{name} {metadata.version(name)}" for name in ("botocore", "docker", "isal")]
     python = platform.python_version()
     return Finding(
-        "versions", "ok", f"sagelet {__version__}, Python {python}, {', '.join(parts)}, "
-        f"{platform.system()} {platform.release()} {platform.machine()}"
+        "versions",
+        "ok",
+        f"sagelet {__version__}, Python {python}, {', '.join(parts)}, "
+        f"{platform.system()} {platform.release()} {platform.machine()}",
     )
 
 
@@ -101,7 +105,9 @@ def _docker(settings: Settings) -> Iterator[Finding]:
             else:
                 state = "out of date" if image.identifier else "not built yet"
                 yield Finding(
-                    f"image {framework}", "note", f"{image.name} is {state}; a job builds it",
+                    f"image {framework}",
+                    "note",
+                    f"{image.name} is {state}; a job builds it",
                     f"sagelet images build {framework}",
                 )
     except DomainError as error:
@@ -121,7 +127,9 @@ def _process(app: App) -> Iterator[Finding]:
         refused = namespaces_refused(app.settings.cache / "probe")
         if refused:
             yield Finding(
-                "namespaces", "note", refused,
+                "namespaces",
+                "note",
+                refused,
                 "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
                 "kernel.apparmor_restrict_unprivileged_userns=0), or run as root",
             )

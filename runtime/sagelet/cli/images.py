@@ -21,9 +21,12 @@ def images(ctx: click.Context, *, as_json: bool) -> int:
     backend = docker_backend(Settings.from_environ())
     rows = [backend.images.local(name, gpu=gpu) for name in FRAMEWORKS for gpu in (False, True)]
     if as_json:
-        click.echo(json.dumps([
-            {"Image": i.name, "Id": i.identifier, "Current": i.current} for i in rows
-        ], indent=2))
+        click.echo(
+            json.dumps(
+                [{"Image": i.name, "Id": i.identifier, "Current": i.current} for i in rows],
+                indent=2,
+            )
+        )
         return 0
     for image in rows:
         state = "ready" if image.current else "out of date" if image.identifier else "not built"
@@ -47,4 +50,3 @@ def build(frameworks: tuple[str, ...], *, gpu: bool, force: bool) -> int:
         backend.images.build(image, Unstoppable(screen))
         screen.say(f"{image.name} is built")
     return 0
-

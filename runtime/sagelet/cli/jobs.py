@@ -12,7 +12,13 @@ from sagelet.settings import Settings
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many, newest first.",
+)
 @click.option("--json", "as_json", is_flag=True, help="TrainingJobSummaries as JSON.")
 def jobs(*, limit: int, as_json: bool) -> int:
     """List training jobs, newest first."""
@@ -20,7 +26,9 @@ def jobs(*, limit: int, as_json: bool) -> int:
     app.engine.recover()
     found = app.store.training_jobs.newest(limit)
     if as_json:
-        click.echo(json.dumps(plain({"TrainingJobSummaries": [summary(j) for j in found]}), indent=2))
+        click.echo(
+            json.dumps(plain({"TrainingJobSummaries": [summary(j) for j in found]}), indent=2)
+        )
         return 0
     if not found:
         click.echo("No jobs yet. The first one: sagelet train --help")
@@ -32,7 +40,9 @@ def jobs(*, limit: int, as_json: bool) -> int:
         [
             (
                 job.name,
-                str(job.life.secondary) if job.life.over else f"{job.life.primary} ({job.life.secondary})",
+                str(job.life.secondary)
+                if job.life.over
+                else f"{job.life.primary} ({job.life.secondary})",
                 job.backend or "-",
                 str(job.host_count),
                 moment(job.created),

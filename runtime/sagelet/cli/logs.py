@@ -1,6 +1,9 @@
 """``sagelet logs``."""
 
 import json
+import shutil
+import sys
+from pathlib import Path
 
 import click
 
@@ -17,7 +20,9 @@ from sagelet.store.logs import events
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
 @click.option("--host", "only", help="Only this host, e.g. algo-1.")
 @click.option("--raw", is_flag=True, help="The exact bytes of one host, without prefix.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: host, timestamp, message.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line: host, timestamp, message."
+)
 def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) -> int:
     """Print what the hosts of a JOB printed."""
     app = create_app(Settings.from_environ())
@@ -36,9 +41,9 @@ def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) 
     if as_json:
         for host in hosts:
             for event in events(app.store.home.log(job, host)):
-                click.echo(json.dumps(
-                    {"host": host, "timestamp": event.time, "message": event.message}
-                ))
+                click.echo(
+                    json.dumps({"host": host, "timestamp": event.time, "message": event.message})
+                )
         return 0
     view = JobView(Screen(), app.store, job, hosts)
     if follow:
@@ -48,11 +53,7 @@ def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) 
     return 0
 
 
-def _raw(path: object) -> None:
-    import shutil
-    from pathlib import Path
-
-    log = Path(str(path))
+def _raw(log: Path) -> None:
     if log.exists():
         with log.open("rb") as file:
-            shutil.copyfileobj(file, click.get_binary_stream("stdout"), 1 << 20)
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)

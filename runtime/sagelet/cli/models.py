@@ -1,6 +1,7 @@
 """``sagelet models``."""
 
 import json
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ def models(name: str | None, *, as_json: bool) -> int:
     """List model versions, of one NAME or of all."""
     app = create_app(Settings.from_environ())
     app.engine.recover()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "Name": version.name,
             "Version": version.version,

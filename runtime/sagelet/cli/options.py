@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ def file_uri(path: str | Path) -> str:
     text = str(path)
     if "://" in text:
         return text
-    return "file://" + quote(str(Path(text).expanduser().resolve()))
+    return "file://" + quote(os.fsencode(os.path.realpath(os.path.expanduser(text))))
 
 
 def channels(values: Iterable[str]) -> list[dict[str, Any]]:
@@ -65,7 +66,8 @@ def script_hyperparameters(script: str, source_dir: str | None) -> dict[str, str
         path = Path(script)
         if not path.is_file():
             raise ValidationException(f"The script {script} does not exist.{_near(path)}")
-        program, source = path.name, path
+        source = path.resolve()
+        program = source.name
     else:
         source = Path(source_dir)
         if not source.is_dir():
@@ -81,7 +83,7 @@ def _inside(script: str, source: Path) -> str:
     """The script's path within its source folder."""
     if (source / script).is_file() and not Path(script).is_absolute():
         return script
-    path = Path(script).resolve()
+    path = Path(script).parent.resolve() / Path(script).name
     if path.is_file() and path.is_relative_to(source.resolve()):
         return str(path.relative_to(source.resolve()))
     raise ValidationException(
@@ -103,13 +105,13 @@ def read_request(path: str) -> dict[str, Any]:
         ValidationException: it cannot be read, or is no JSON object.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ValidationException(f"--request {path}: {reason}.") from None
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationException(f"--request {path} is not JSON: {error}.") from None
     if not isinstance(document, dict):
         raise ValidationException(f"--request {path}: a CreateTrainingJob request is an object.")

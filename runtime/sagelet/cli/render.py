@@ -94,9 +94,7 @@ class HostLines:
         lines = self._reader.read(end=end)
         if not lines:
             return False
-        text = "\n".join(
-            [self._prefix + _visible(line) for _, line in lines]
-        )
+        text = "\n".join([self._prefix + _visible(line) for _, line in lines])
         self._screen.write(_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text) + "\n")
         return True
 
@@ -125,7 +123,7 @@ class JobView:
     ) -> TrainingJob:
         """Print until the job is over, or whoever drives it is not alive any more."""
         while True:
-            moved = any([host.pump() for host in self._hosts])  # every host, not the first only
+            moved = any([host.pump() for host in self._hosts])  # noqa: C419 - every host, not the first
             if moved:
                 self._screen.out.flush()
             now = time.monotonic()
@@ -159,7 +157,9 @@ def summarise(screen: Screen, store: Store, job: TrainingJob) -> None:
     """The end of a job in a few lines."""
     life = job.life
     colour = {"Completed": "green", "Failed": "red"}.get(life.primary, "yellow")
-    status = life.primary if life.primary == life.secondary else f"{life.primary} ({life.secondary})"
+    status = (
+        life.primary if life.primary == life.secondary else f"{life.primary} ({life.secondary})"
+    )
     rows = [("job", job.name), ("status", click.style(status, fg=colour, bold=True))]
     if life.failure_reason:
         rows.append(("reason", life.failure_reason.replace("\n", "\n             ")))

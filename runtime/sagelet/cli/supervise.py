@@ -20,7 +20,7 @@ from sagelet.settings import Settings
 @click.option("--new", is_flag=True, help="The job was only just submitted.")
 def supervise(name: str, home: Path, lock: int, *, new: bool) -> int:
     """Supervise one job to its end."""
-    os.set_inheritable(lock, False)  # noqa: FBT003 - hosts must not hold it
+    os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     app = create_app(dataclasses.replace(Settings.from_environ(), home=home))
     supervisor = app.engine.supervisor(name, _Diary())

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,33 +23,88 @@ from sagelet.settings import Settings
 
 @click.command()
 @click.argument("script", required=False)
-@click.option("--framework", type=click.Choice(sorted(options.FRAMEWORK_IMAGES)), help="Train with this framework's image or environment.")
-@click.option("--framework-version", metavar="X.Y", help="The version the script was written for (TensorFlow below 2.16 gets Keras 2).")
-@click.option("--image", metavar="URI", help="Train in this image: your own, or a SageMaker framework URI.")
-@click.option("--request", "request_file", metavar="FILE", help="A CreateTrainingJob request document (JSON), instead of the options that make one.")
-@click.option("--channel", "channel_args", multiple=True, metavar="NAME=PATH", help="An input channel: a local folder, file, or file:// URI.")
+@click.option(
+    "--framework",
+    type=click.Choice(sorted(options.FRAMEWORK_IMAGES)),
+    help="Train with this framework's image or environment.",
+)
+@click.option(
+    "--framework-version",
+    metavar="X.Y",
+    help="The version the script was written for (TensorFlow below 2.16 gets Keras 2).",
+)
+@click.option(
+    "--image", metavar="URI", help="Train in this image: your own, or a SageMaker framework URI."
+)
+@click.option(
+    "--request",
+    "request_file",
+    metavar="FILE",
+    help="A CreateTrainingJob request document (JSON), instead of the options that make one.",
+)
+@click.option(
+    "--channel",
+    "channel_args",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="An input channel: a local folder, file, or file:// URI.",
+)
 @click.option("--source-dir", metavar="DIR", help="The folder with the script and what it imports.")
 @click.option("--hp", "hyperparameters", multiple=True, metavar="K=V", help="A hyperparameter.")
-@click.option("--env", "environment", multiple=True, metavar="K=V", help="An environment variable for the job.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME=REGEX", help="A metric: the regex's first group is its value.")
+@click.option(
+    "--env",
+    "environment",
+    multiple=True,
+    metavar="K=V",
+    help="An environment variable for the job.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=REGEX",
+    help="A metric: the regex's first group is its value.",
+)
 @click.option("--name", help="The job's name; by default the script's, with the time.")
-@click.option("--model", help="The name its model is versioned under; by default the job's base name.")
+@click.option(
+    "--model", help="The name its model is versioned under; by default the job's base name."
+)
 @click.option("--output", metavar="DIR", help="Where <job>/output/model.tar.gz goes.")
 @click.option("--checkpoints", metavar="DIR", help="A folder that lives on as /opt/ml/checkpoints.")
-@click.option("--max-run", type=click.IntRange(min=1), metavar="SECONDS", help="Stop the job after this long.")
-@click.option("--grace", metavar="SECONDS", help="Time between SIGTERM and SIGKILL on stop (default 120).")
-@click.option("--hosts", type=click.IntRange(min=1), default=1, show_default=True, help="Number of hosts.")
-@click.option("--instance-type", metavar="TYPE", help="ml.* type: limits CPUs and memory, asks for its GPUs.")
+@click.option(
+    "--max-run", type=click.IntRange(min=1), metavar="SECONDS", help="Stop the job after this long."
+)
+@click.option(
+    "--grace", metavar="SECONDS", help="Time between SIGTERM and SIGKILL on stop (default 120)."
+)
+@click.option(
+    "--hosts", type=click.IntRange(min=1), default=1, show_default=True, help="Number of hosts."
+)
+@click.option(
+    "--instance-type", metavar="TYPE", help="ml.* type: limits CPUs and memory, asks for its GPUs."
+)
 @click.option("--gpus", metavar="N", help="GPUs a host: a number or all.")
 @click.option("--cpus", metavar="N", help="CPU limit a host (Docker).")
 @click.option("--memory", metavar="SIZE", help="Memory limit a host, e.g. 4g (Docker).")
-@click.option("--shm-size", "shm", metavar="SIZE", help="Size of /dev/shm (Docker; default half the memory).")
-@click.option("--isolated", is_flag=True, help="EnableNetworkIsolation: no network but the job's own.")
-@click.option("--backend", type=click.Choice(["auto", "docker", "process"]), help="Where hosts run; auto takes Docker when it can.")
-@click.option("--python", metavar="PATH", help="Run in this interpreter's environment (process backend).")
+@click.option(
+    "--shm-size", "shm", metavar="SIZE", help="Size of /dev/shm (Docker; default half the memory)."
+)
+@click.option(
+    "--isolated", is_flag=True, help="EnableNetworkIsolation: no network but the job's own."
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "docker", "process"]),
+    help="Where hosts run; auto takes Docker when it can.",
+)
+@click.option(
+    "--python", metavar="PATH", help="Run in this interpreter's environment (process backend)."
+)
 @click.option("--detach", is_flag=True, help="Return at once; the job goes on by itself.")
 @click.option("--dry-run", is_flag=True, help="Print the CreateTrainingJob request and stop.")
-@click.option("--json", "as_json", is_flag=True, help="End with the DescribeTrainingJob document on stdout.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="End with the DescribeTrainingJob document on stdout."
+)
 def train(**given: Any) -> int:
     """Run a training job: a SCRIPT, an --image, or a --request document.
 
@@ -65,7 +121,7 @@ def train(**given: Any) -> int:
         validate(operation, request)
         click.echo(json.dumps(request, indent=2))
         return 0
-    screen = Screen(click.get_text_stream("stderr") if given["as_json"] else None)
+    screen = Screen(sys.stderr if given["as_json"] else None)
     app = create_app(settings)
     app.engine.recover(patience=0)
     named = "TrainingJobName" in request
@@ -82,9 +138,13 @@ def train(**given: Any) -> int:
     if given["detach"]:
         app.engine.detach(submission)
         screen.clear()
-        click.echo(json.dumps({"TrainingJobName": submission.job.name,
-                               "TrainingJobArn": submission.job.arn})
-                   if given["as_json"] else submission.job.name)
+        click.echo(
+            json.dumps(
+                {"TrainingJobName": submission.job.name, "TrainingJobArn": submission.job.arn}
+            )
+            if given["as_json"]
+            else submission.job.name
+        )
         return 0
     return _foreground(app, screen, submission, as_json=given["as_json"])
 
@@ -113,8 +173,11 @@ def _foreground(app: App, screen: Screen, submission: Submission, *, as_json: bo
             job = app.store.training_jobs.get(name)
             if not job.life.over:
                 app.store.training_jobs.request_stop(name, job.created)
-                screen.say(f"stopping {name}; the script has {job.options.grace:g} s to end. "
-                           "Ctrl-C again kills it.", fg="yellow")
+                screen.say(
+                    f"stopping {name}; the script has {job.options.grace:g} s to end. "
+                    "Ctrl-C again kills it.",
+                    fg="yellow",
+                )
         else:
             supervisor.hurry()
 
@@ -198,9 +261,20 @@ def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
 def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """A document, with the options of this machine added as tags."""
     belong_inside = (
-        "script", "framework", "framework_version", "image", "channel_args", "source_dir",
-        "hyperparameters", "environment", "metrics", "output", "checkpoints", "max_run",
-        "instance_type", "isolated",
+        "script",
+        "framework",
+        "framework_version",
+        "image",
+        "channel_args",
+        "source_dir",
+        "hyperparameters",
+        "environment",
+        "metrics",
+        "output",
+        "checkpoints",
+        "max_run",
+        "instance_type",
+        "isolated",
     )
     clash = [key for key in belong_inside if given[key]] + (["hosts"] if given["hosts"] > 1 else [])
     if clash:
@@ -213,10 +287,16 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     extra = _tags(given, settings)
     if extra and isinstance(request.get("Tags") or [], list):
         keys = {tag["Key"] for tag in extra}
-        own = [t for t in request.get("Tags") or [] if not (isinstance(t, dict) and t.get("Key") in keys)]
+        own = [
+            t
+            for t in request.get("Tags") or []
+            if not (isinstance(t, dict) and t.get("Key") in keys)
+        ]
         request["Tags"] = own + extra
     if request.get("TrainingJobName") is None:
-        raise ValidationException("TrainingJobName: Member must not be null. Name the job, or use --name.")
+        raise ValidationException(
+            "TrainingJobName: Member must not be null. Name the job, or use --name."
+        )
     return request
 
 

@@ -65,13 +65,15 @@ class JobPlan:
     python: str | None = None
 
 
-def plan(job: TrainingJob, folder: str, sources: Mapping[str, str], checkpoints: str | None) -> JobPlan:
+def plan(
+    job: TrainingJob, folder: str, sources: Mapping[str, str], checkpoints: str | None
+) -> JobPlan:
     """The plan of ``job``.
 
     Args:
         job: the job.
         folder: the job's folder on this machine; host H lives in ``folder/H``.
-        sources: channel name -> folder on this machine; ``code`` under the key "" when there is any.
+        sources: channel name -> folder on this machine; the code, if any, under the key "".
         checkpoints: where the checkpoint URI lies on this machine, if the job has one.
     """
     framework = framework_of(job.image)
@@ -98,23 +100,27 @@ def _host(
     checkpoints: str | None,
 ) -> HostPlan:
     ml = f"{folder}/ml"
-    mounts = [Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")]
-    for channel in job.channels:
-        mounts.append(
-            Mount(
-                sources[channel.name],
-                f"{opt_ml.ROOT}/input/data/{channel.name}",
-                Access.COPY_ON_WRITE,
-                f"{folder}/scratch/{channel.name}",
-            )
+    mounts = [
+        Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")
+    ]
+    mounts += [
+        Mount(
+            sources[channel.name],
+            f"{opt_ml.ROOT}/input/data/{channel.name}",
+            Access.COPY_ON_WRITE,
+            f"{folder}/scratch/{channel.name}",
         )
+        for channel in job.channels
+    ]
     if job.checkpoints and checkpoints:
         mounts.append(Mount(checkpoints, job.checkpoints[1]))
     if not (job.checkpoints and job.checkpoints[1] == f"{opt_ml.ROOT}/checkpoints"):
         mounts.append(Mount(f"{ml}/checkpoints", f"{opt_ml.ROOT}/checkpoints"))
     if "" in sources:
         mounts.append(
-            Mount(sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/.code")
+            Mount(
+                sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/.code"
+            )
         )
     entrypoint = tuple(job.algorithm.get("ContainerEntrypoint") or ()) or None
     arguments = tuple(job.algorithm.get("ContainerArguments") or ())

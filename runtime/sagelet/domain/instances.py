@@ -33,6 +33,11 @@ _IRREGULAR: dict[str, InstanceSize] = {
     "c4.2xlarge": InstanceSize(8, 15),
     "c4.4xlarge": InstanceSize(16, 30),
     "c4.8xlarge": InstanceSize(36, 60),
+    "c5n.xlarge": InstanceSize(4, 10.5),
+    "c5n.2xlarge": InstanceSize(8, 21),
+    "c5n.4xlarge": InstanceSize(16, 42),
+    "c5n.9xlarge": InstanceSize(36, 96),
+    "c5n.18xlarge": InstanceSize(72, 192),
     "m4.10xlarge": InstanceSize(40, 160),
     "p2.xlarge": InstanceSize(4, 61, 1),
     "p2.8xlarge": InstanceSize(32, 488, 8),
@@ -46,6 +51,9 @@ _IRREGULAR: dict[str, InstanceSize] = {
     "p5.48xlarge": InstanceSize(192, 2048, 8),
     "p5e.48xlarge": InstanceSize(192, 2048, 8),
     "p5en.48xlarge": InstanceSize(192, 2048, 8),
+    "p5.4xlarge": InstanceSize(16, 256, 1),
+    "p6-b200.48xlarge": InstanceSize(192, 2048, 8),
+    "p6-b300.48xlarge": InstanceSize(192, 4096, 8),
     "g4dn.xlarge": InstanceSize(4, 16, 1),
     "g4dn.2xlarge": InstanceSize(8, 32, 1),
     "g4dn.4xlarge": InstanceSize(16, 64, 1),
@@ -68,6 +76,14 @@ _IRREGULAR: dict[str, InstanceSize] = {
     "g6.16xlarge": InstanceSize(64, 256, 1),
     "g6.24xlarge": InstanceSize(96, 384, 4),
     "g6.48xlarge": InstanceSize(192, 768, 8),
+    "g6e.xlarge": InstanceSize(4, 32, 1),
+    "g6e.2xlarge": InstanceSize(8, 64, 1),
+    "g6e.4xlarge": InstanceSize(16, 128, 1),
+    "g6e.8xlarge": InstanceSize(32, 256, 1),
+    "g6e.12xlarge": InstanceSize(48, 384, 4),
+    "g6e.16xlarge": InstanceSize(64, 512, 1),
+    "g6e.24xlarge": InstanceSize(96, 768, 4),
+    "g6e.48xlarge": InstanceSize(192, 1536, 8),
 }
 
 
@@ -76,7 +92,7 @@ def instance_size(instance_type: str) -> InstanceSize | None:
     name = instance_type.removeprefix("ml.")
     if name in _IRREGULAR:
         return _IRREGULAR[name]
-    match = re.fullmatch(r"([cmr])\d+[a-z]*\.((\d+)?(medium|large|xlarge))", name)
+    match = re.fullmatch(r"([cmr])\d+[a-z]*(?:-flex)?\.((\d+)?(medium|large|xlarge))", name)
     if match is None:
         return None
     cpus = _STEPS[match[4]] * int(match[3] or 1)

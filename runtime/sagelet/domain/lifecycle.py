@@ -143,7 +143,7 @@ class Life:
 
     @property
     def primary(self) -> str:
-        """The TrainingJobStatus: a job that stores its outputs on the way to Stopped is Stopping."""
+        """The TrainingJobStatus; one that stores its outputs on the way to Stopped is Stopping."""
         if self.secondary is S.UPLOADING and self.ending and PRIMARY[self.ending] == "Stopped":
             return "Stopping"
         return PRIMARY[self.secondary]

@@ -12,8 +12,12 @@ from sagelet.domain.training import MetricDefinition
 #: Longer lines are searched in their first part only: a regex over megabytes would stall the job.
 LINE_LIMIT = 65536
 
-# These may match a line without matching the chunk around it, so the shortcut below is off.
-_WHOLE_LINE = re.compile(r"\\[AZz]|\(\?[!=<>]|[*+?}]\+|\(\?[a-zA-Z]*-|\(\?\(")
+# The shortcut below is off for what may match a line without matching the chunk around it, and for
+# what runs over line ends: from each place in the chunk to its end, that takes minutes.
+_WHOLE_LINE = re.compile(
+    r"\\[AZz]|\(\?[!=<>]|[*+?}]\+|\(\?[a-zA-Z]*-|\(\?\("
+    r"|\[\^|\\[DW]|\[[^]]*\\s|\(\?[a-zA-Z]*s"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from sagelet.domain.errors import ValidationException
 from sagelet.domain.training import TrainingJob
 
 FILE_SCHEME = "file://"
-RESERVED_CHANNELS = frozenset({"checkpoints", "model"})
 
 
 def check(job: TrainingJob) -> None:
@@ -28,8 +27,8 @@ def _image(job: TrainingJob) -> None:
     algorithm = job.algorithm
     if algorithm.get("AlgorithmName"):
         raise ValidationException(
-            "AlgorithmSpecification.AlgorithmName: algorithm resources and built-in algorithms live "
-            "in AWS only; give AlgorithmSpecification.TrainingImage."
+            "AlgorithmSpecification.AlgorithmName: algorithm resources and built-in algorithms "
+            "live in AWS only; give AlgorithmSpecification.TrainingImage."
         )
     if not algorithm.get("TrainingImage"):
         raise ValidationException(
@@ -119,7 +118,9 @@ def _checkpoints(job: TrainingJob) -> None:
     reserved = ("/opt/ml", "/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/code")
     parts = path.split("/")
     if not path.startswith("/") or path == "/" or ".." in parts:
-        raise ValidationException(f"CheckpointConfig.LocalPath: '{path}' is not an absolute folder.")
+        raise ValidationException(
+            f"CheckpointConfig.LocalPath: '{path}' is not an absolute folder."
+        )
     if path in reserved or any(path.startswith(r + "/") for r in reserved[1:]):
         raise ValidationException(
             f"CheckpointConfig.LocalPath: {path} is reserved; "
@@ -129,7 +130,7 @@ def _checkpoints(job: TrainingJob) -> None:
 
 def _code(job: TrainingJob) -> None:
     directory = submit_directory(job)
-    if directory and directory.startswith("s3://"):
+    if directory and directory.startswith(("s3://", FILE_SCHEME)):
         _local("HyperParameters.sagemaker_submit_directory", directory)
 
 
@@ -138,13 +139,13 @@ def _metrics(job: TrainingJob) -> None:
         where = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
         try:
             groups = re.compile(definition.regex).groups
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValidationException(
                 f"{where}: '{definition.regex}' does not compile: {error}."
             ) from None
         if groups < 1:
             raise ValidationException(
-                f"{where}: '{definition.regex}' needs a group: what is in the first (...) is the value."
+                f"{where}: '{definition.regex}' needs a group: the first (...) is the value."
             )
 
 

@@ -89,6 +89,10 @@ class TrainingJob:
     stop_requested: float | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """A member that is null counts as one that is not there."""
+        object.__setattr__(self, "request", _without_nulls(self.request))
+
     @property
     def name(self) -> str:
         """TrainingJobName."""
@@ -122,9 +126,7 @@ class TrainingJob:
     @cached_property
     def channels(self) -> tuple[Channel, ...]:
         """InputDataConfig."""
-        return tuple(
-            self._channel(c) for c in self.request.get("InputDataConfig") or ()
-        )
+        return tuple(self._channel(c) for c in self.request.get("InputDataConfig") or ())
 
     def _channel(self, document: Document) -> Channel:
         source = document["DataSource"].get("S3DataSource") or {}
@@ -183,7 +185,8 @@ class TrainingJob:
     @property
     def compressed(self) -> bool:
         """Whether the model is stored as one archive (CompressionType GZIP, the default)."""
-        return self.request["OutputDataConfig"].get("CompressionType", "GZIP") != "NONE"
+        kind: str = self.request["OutputDataConfig"].get("CompressionType", "GZIP")
+        return kind != "NONE"
 
     @property
     def checkpoints(self) -> tuple[str, str] | None:
@@ -192,7 +195,8 @@ class TrainingJob:
         if not config:
             return None
         path = config.get("LocalPath") or DEFAULT_CHECKPOINT_PATH
-        return config["S3Uri"], path.rstrip("/") or "/"
+        root = "/" if path.startswith("/") else ""
+        return config["S3Uri"], root + "/".join(p for p in path.split("/") if p not in ("", "."))
 
     @cached_property
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
@@ -211,6 +215,14 @@ class TrainingJob:
     def model_name(self) -> str:
         """The name its model is versioned under."""
         return self.options.model or base_name(self.name)
+
+
+def _without_nulls(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {k: _without_nulls(v) for k, v in document.items() if v is not None}
+    if isinstance(document, list | tuple):
+        return [_without_nulls(item) for item in document]
+    return document
 
 
 def training_job_arn(account: str, region: str, name: str) -> str:
@@ -239,7 +251,9 @@ def read_options(request: Document) -> Options:
         read = _OPTIONS.get(key)
         if read is None:
             known = ", ".join(OPTION_PREFIX + name for name in sorted(_OPTIONS))
-            raise ValidationException(f"Tag '{OPTION_PREFIX}{key}' is no option here. Known: {known}.")
+            raise ValidationException(
+                f"Tag '{OPTION_PREFIX}{key}' is no option here. Known: {known}."
+            )
         try:
             values[key] = read(text)
         except ValueError as error:
@@ -254,9 +268,10 @@ def size_in_bytes(text: str) -> int:
         ValueError: not such a size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([bkmgt]?)b?", text.strip().lower())
-    if match is None or float(match[1]) <= 0:
+    size = float(match[1]) * 1024 ** "bkmgt".index(match[2] or "b") if match else 0.0
+    if not 1 <= size < 2**63:
         raise ValueError(f"'{text}' is not a size; write for example 512m or 8g.")
-    return int(float(match[1]) * 1024 ** "bkmgt".index(match[2] or "b"))
+    return int(size)
 
 
 def _backend(text: str) -> str:
@@ -289,7 +304,9 @@ def _seconds(text: str) -> float:
 
 def _model(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
-        raise ValueError(f"'{text}' is not a model name: letters, digits, '.', '_', '-', at most 63.")
+        raise ValueError(
+            f"'{text}' is not a model name: letters, digits, '.', '_', '-', at most 63."
+        )
     return text
 
 

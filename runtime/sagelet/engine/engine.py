@@ -46,7 +46,9 @@ class Engine:
         job = TrainingJob(dict(request), self._account, self._region, now, begin(now))
         check(job)
         staging.check_sources(job, self._store.home)
-        self._backends.choose(staging.plan_job(job, self._store.home), job.options.backend, progress)
+        self._backends.choose(
+            staging.plan_job(job, self._store.home), job.options.backend, progress
+        )
         lock = self._store.home.lock(job.name)
         if lock is None:
             raise ResourceInUse(
@@ -77,7 +79,8 @@ class Engine:
         job = self._store.training_jobs.get(name)
         if job.life.over:
             raise ValidationException(
-                f"The request was rejected because the training job is in status {job.life.primary}."
+                "The request was rejected because the training job is in status "
+                f"{job.life.primary}."
             )
         self._store.training_jobs.request_stop(name, time.time())
         return job.life
@@ -111,9 +114,16 @@ class Engine:
         with log.open("ab") as output:
             subprocess.Popen(
                 [
-                    sys.executable, "-m", "sagelet", "_supervise", name,
-                    "--home", str(self._store.home.root),
-                    "--lock", str(lock.descriptor), *arguments,
+                    sys.executable,
+                    "-m",
+                    "sagelet",
+                    "_supervise",
+                    name,
+                    "--home",
+                    str(self._store.home.root),
+                    "--lock",
+                    str(lock.descriptor),
+                    *arguments,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

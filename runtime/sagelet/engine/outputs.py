@@ -66,7 +66,10 @@ def store_outputs(
 
 def _pack(folders: Sequence[Path], target: Path, what: str, progress: Progress) -> None:
     total = sum(
-        path.lstat().st_size for folder in folders for path in archive.walk(folder) if path.is_file()
+        path.lstat().st_size
+        for folder in folders
+        for path in archive.walk(folder)
+        if path.is_file()
     )
     shown = 0
 

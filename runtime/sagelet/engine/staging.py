@@ -3,6 +3,8 @@
 import os
 import shutil
 import stat
+import tarfile
+import zlib
 from pathlib import Path
 
 from sagelet.domain import opt_ml
@@ -110,13 +112,14 @@ def _stage_code(source: Path, target: Path) -> None:
     """A snapshot: editing the script while it trains changes nothing."""
     shutil.rmtree(target, ignore_errors=True)
     if source.is_dir():
-        shutil.copytree(source, target, ignore=_not_code, symlinks=False,
-                        ignore_dangling_symlinks=True)
+        shutil.copytree(
+            source, target, ignore=_not_code, symlinks=False, ignore_dangling_symlinks=True
+        )
     elif source.name.endswith((".tar.gz", ".tgz")):
         target.mkdir(parents=True)
         try:
             unpack(source, target)
-        except Exception as error:
+        except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
             raise HostFault(f"ClientError: {source} cannot be unpacked: {error}") from None
     else:
         target.mkdir(parents=True)

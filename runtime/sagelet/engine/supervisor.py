@@ -6,15 +6,14 @@ or process of its own; backends report to it through a queue.
 
 import queue
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from sagelet.domain import failure
 from sagelet.domain.errors import DomainError, HostFault
-from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import Effect, Event, Life, Secondary, advance
-from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, staging
 from sagelet.engine.collector import Collector
 from sagelet.execution.backend import (
@@ -102,8 +101,15 @@ class Supervisor:
     def _drive(self, effects: tuple[Effect, ...], report: Report | None = None) -> Life:
         life = self._job.life
         while not life.over:
-            if report is None:
-                report = self._perform(effects[0]) if effects else self._wait(life)
+            try:
+                if report is None:
+                    report = self._perform(effects[0]) if effects else self._wait(life)
+            except Exception as error:  # noqa: BLE001 - a bug here must not leave a job that never ends
+                self._listener.note("".join(traceback.format_exception(error)))
+                report = (
+                    Event.FAULTED,
+                    f"InternalServerError: {type(error).__name__}: {error}"[: failure.LIMIT],
+                )
             if report is None:
                 effects = ()
                 continue
@@ -124,12 +130,18 @@ class Supervisor:
             match effect:
                 case Effect.PREPARE:
                     self._prepare()
-                    return (Event.STOP_REQUESTED, None) if self._told_to_stop() else (
-                        Event.PREPARED, None)
+                    return (
+                        (Event.STOP_REQUESTED, None)
+                        if self._told_to_stop()
+                        else (Event.PREPARED, None)
+                    )
                 case Effect.STAGE:
                     staging.stage(self._job, self._plan, self._store.home, self._step())
-                    return (Event.STOP_REQUESTED, None) if self._told_to_stop() else (
-                        Event.STAGED, None)
+                    return (
+                        (Event.STOP_REQUESTED, None)
+                        if self._told_to_stop()
+                        else (Event.STAGED, None)
+                    )
                 case Effect.LAUNCH:
                     self._backend_of_job().launch(self._plan, self._take)
                     return None
@@ -207,9 +219,11 @@ class Supervisor:
             return Event.HOSTS_FAILED, (
                 f"InternalServerError: {self._failed.host} is gone: {self._failed.reason}"
             )
-        exits = [self._failed] if self._failed else [
-            HostExited(host.name, 0) for host in self._plan.hosts
-        ]
+        exits = (
+            [self._failed]
+            if self._failed
+            else [HostExited(host.name, 0) for host in self._plan.hosts]
+        )
         for exited in exits:
             reason = failure.host_failure(
                 self._failure_file(exited.host),

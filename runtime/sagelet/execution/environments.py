@@ -101,9 +101,16 @@ class Environments:
 
     def _install(self, folder: Path, requirements: Path, progress: Progress) -> None:
         command = [
-            str(folder / "bin" / "python"), "-m", "pip", "install",
-            "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
-            "-r", str(requirements),
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--progress-bar",
+            "off",
+            "-r",
+            str(requirements),
         ]
         if requirements.stem.endswith("-nodeps"):
             command.append("--no-deps")
@@ -119,8 +126,7 @@ class Environments:
             start_new_session=True,
         ) as pip:
             said: list[str] = []
-            assert pip.stdout is not None
-            for line in pip.stdout:
+            for line in pip.stdout or ():
                 if progress.cancelled():
                     os.killpg(pip.pid, signal.SIGKILL)
                     raise Cancelled

@@ -41,7 +41,7 @@ def _call(what: str, result: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    """mount(2).
+    """Make ``source`` appear at ``target``.
 
     Raises:
         Refused: the kernel said no.
@@ -95,7 +95,9 @@ def furnish(spec: Mapping[str, Any]) -> list[str]:
     for entry in spec["mounts"]:
         _place(entry, root, notes)
     _hosts(spec)
-    _call("sethostname", _libc.sethostname(spec["hostname"].encode(), len(spec["hostname"].encode())))
+    _call(
+        "sethostname", _libc.sethostname(spec["hostname"].encode(), len(spec["hostname"].encode()))
+    )
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     if spec["isolated"]:
         _loopback()

@@ -223,7 +223,9 @@ def _watch(host: HostPlan, sink: Sink, patience: float) -> None:
             if exited["code"] is None:
                 sink(HostLost(host.name, exited["error"]))
             else:
-                sink(HostExited(host.name, exited["code"], exited.get("oom", False), exited["error"]))
+                sink(
+                    HostExited(host.name, exited["code"], exited.get("oom", False), exited["error"])
+                )
             return
         young = not started and time.monotonic() - launched < patience
         if not young and not _alive(folder) and _read(folder / "exit.json") is None:

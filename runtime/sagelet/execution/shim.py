@@ -96,7 +96,9 @@ class _Host:
             error = f"EnableNetworkIsolation needs namespaces, which are refused here: {reason}"
             return "paths", {"notes": [], "error": error, "refused": None}, self._spawn_failed()
         report, leader = self._spawn(log, self._run_with_paths)
-        report["notes"].insert(0, f"no private /opt/ml ({reason}); paths are under a folder instead")
+        report["notes"].insert(
+            0, f"no private /opt/ml ({reason}); paths are under a folder instead"
+        )
         return "paths", report, leader
 
     def _spawn_failed(self) -> int:
@@ -193,16 +195,20 @@ class _Host:
             _send(self.pid, signal.SIGKILL)
 
 
-def _become(
-    argv: list[str], environment: dict[str, str], cwd: str, log: int, report: int
-) -> None:
+def _become(argv: list[str], environment: dict[str, str], cwd: str, log: int, report: int) -> None:
     """Turn into the host's program."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGINT, signal.SIGHUP,
-                   signal.SIGPIPE):
+    for number in (
+        signal.SIGTERM,
+        signal.SIGUSR1,
+        signal.SIGALRM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGPIPE,
+    ):
         signal.signal(number, signal.SIG_DFL)
     os.chdir(cwd)
     try:

@@ -25,6 +25,4 @@ def open_store(root: Path) -> Store:
     """Open (and create or migrate) the store under ``root``."""
     home = Home(root)
     database = Database(home.database)
-    return Store(
-        home, database, TrainingJobs(database), Metrics(database), ModelVersions(database)
-    )
+    return Store(home, database, TrainingJobs(database), Metrics(database), ModelVersions(database))

@@ -6,8 +6,9 @@ archive or none. Compression is Intel's ISA-L, which is many times faster than z
 
 import os
 import shutil
+import stat
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -38,12 +39,17 @@ def pack(folders: Sequence[Path], target: Path, progress: Progress | None = None
     try:
         with part.open("wb") as raw:
             threads = min(4, os.cpu_count() or 1)
-            with igzip_threaded.open(
-                raw, "wb", compresslevel=LEVEL, threads=threads, block_size=1 << 20
-            ) as packed, tarfile.open(
-                fileobj=cast("BinaryIO", packed), mode="w|", format=tarfile.PAX_FORMAT,
-                bufsize=1 << 20,
-            ) as tar:
+            with (
+                igzip_threaded.open(
+                    raw, "wb", compresslevel=LEVEL, threads=threads, block_size=1 << 20
+                ) as packed,
+                tarfile.open(
+                    fileobj=cast("BinaryIO", packed),
+                    mode="w|",
+                    format=tarfile.PAX_FORMAT,
+                    bufsize=1 << 20,
+                ) as tar,
+            ):
                 _add_all(tar, folders, progress)
             raw.flush()
             os.fsync(raw.fileno())
@@ -59,35 +65,54 @@ def pack(folders: Sequence[Path], target: Path, progress: Progress | None = None
 
 def _add_all(tar: tarfile.TarFile, folders: Sequence[Path], progress: Progress | None) -> None:
     done = 0
-    seen: set[str] = set()
-    for folder in folders:
-        for path in walk(folder):
-            name = str(path.relative_to(folder))
-            if name in seen:
-                continue
-            seen.add(name)
-            info = tar.gettarinfo(path, name)
-            if info is None:  # a socket: nothing to keep
-                continue
-            info.uid = info.gid = 0
-            info.uname = info.gname = ""
-            if info.isreg():
-                with path.open("rb") as file:
-                    tar.addfile(info, file)
-                done += info.size
-                if progress:
-                    progress(done)
-            else:
-                tar.addfile(info)
+    for path, name in _merged(folders):
+        info = tar.gettarinfo(path, str(name))
+        info.uid = info.gid = 0
+        info.uname = info.gname = ""
+        if info.isreg():
+            with path.open("rb") as file:
+                tar.addfile(info, file)
+            done += info.size
+            if progress:
+                progress(done)
+        else:
+            tar.addfile(info)
 
 
 def walk(folder: Path) -> list[Path]:
-    """Everything below ``folder``, parents first, in a stable order; links are not followed."""
+    """Everything below ``folder``, parents first, in a stable order; links are not followed.
+
+    Raises:
+        OSError: a folder cannot be read. One that is not there holds nothing.
+    """
     found: list[Path] = []
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        found += [Path(root, name) for name in sorted(folders + files)]
+    for root, folders, files in os.walk(folder, onerror=_unless_missing):
+        found += [Path(root, name) for name in folders + files]
     return sorted(found)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _merged(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """The folders' members, each with its name in the whole.
+
+    The first folder that has a name keeps it, and nothing comes to lie below a file or link it
+    keeps there. Sockets, pipes and devices hold nothing that could be kept.
+    """
+    is_folder: dict[Path, bool] = {}
+    for folder in folders:
+        for path in walk(folder):
+            name = path.relative_to(folder)
+            blocked = is_folder.get(name.parent) is False
+            if name in is_folder and not blocked:
+                continue
+            mode = path.lstat().st_mode
+            is_folder[name] = stat.S_ISDIR(mode) and not blocked
+            if not blocked and (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                yield path, name
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -114,14 +139,12 @@ def copy_tree(folders: Sequence[Path], target: Path) -> int:
     size = 0
     try:
         part.mkdir(parents=True)
-        for folder in folders:
-            for path in walk(folder):
-                place = part / path.relative_to(folder)
-                if path.is_dir() and not path.is_symlink():
-                    place.mkdir(exist_ok=True)
-                elif not (place.exists() or place.is_symlink()):
-                    shutil.copy2(path, place, follow_symlinks=False)
-                    size += place.lstat().st_size
+        for path, name in _merged(folders):
+            if path.is_dir() and not path.is_symlink():
+                (part / name).mkdir()
+            else:
+                shutil.copy2(path, part / name, follow_symlinks=False)
+                size += path.lstat().st_size
         shutil.rmtree(target, ignore_errors=True)
         part.replace(target)
         sync_folder(target.parent)
@@ -132,17 +155,32 @@ def copy_tree(folders: Sequence[Path], target: Path) -> int:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make ``target`` the same file (or tree) as ``source``: a hard link where possible."""
+    """Make ``target`` the same file (or tree) as ``source``: a hard link where possible.
+
+    Raises:
+        OSError: nothing is left behind.
+    """
     part = target.with_name(f".{target.name}.part")
-    if source.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(source, part, copy_function=_link_file, symlinks=True)
-        shutil.rmtree(target, ignore_errors=True)
-    else:
-        part.unlink(missing_ok=True)
-        _link_file(str(source), str(part))
-    part.replace(target)
+    _discard(part)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, part, copy_function=_link_file, symlinks=True)
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            _link_file(str(source), str(part))
+        part.replace(target)
+    except BaseException:
+        _discard(part)
+        raise
     sync_folder(target.parent)
+
+
+def _discard(part: Path) -> None:
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _link_file(source: str, target: str) -> None:

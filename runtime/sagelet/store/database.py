@@ -42,10 +42,11 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite itself ends it when the disk is full
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -57,8 +58,11 @@ class Database:
     def _migrate(self) -> None:
         """Apply the numbered scripts this file has not seen; forward only."""
         scripts = sorted(
-            (f for f in resources.files(__package__).joinpath("migrations").iterdir()
-             if f.name.endswith(".sql")),
+            (
+                f
+                for f in resources.files(__package__).joinpath("migrations").iterdir()
+                if f.name.endswith(".sql")
+            ),
             key=lambda f: f.name,
         )
         if self._version(self.connection()) >= len(scripts):

@@ -6,14 +6,14 @@ Layout::
     jobs/<job>/lock  supervisor.log  code/  <host>/{log,log.times,ml/,scratch/}
     models/<name>/<version>/model.tar.gz   models/<name>/latest -> <version>
     output/<job>/output/...                the default S3OutputPath
-    s3/<bucket>/<key>                      where s3:// outputs lie until the control plane serves them
+    s3/<bucket>/<key>                      where s3:// outputs lie for now
 """
 
 import fcntl
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 
 class Home:
@@ -60,7 +60,7 @@ class Home:
         """Where a file:// or s3:// URI lies on this machine."""
         scheme, _, rest = uri.partition("://")
         if scheme == "file":
-            return Path(unquote(rest))
+            return Path(os.fsdecode(unquote_to_bytes(rest)))
         parts = [part for part in rest.split("/") if part not in ("", ".", "..")]
         return self.root.joinpath("s3", *parts)
 
@@ -97,9 +97,9 @@ def remove_tree(path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
+    path.chmod(0o700)
     for folder, _, _ in os.walk(path):
-        for name in os.listdir(folder):
-            below = os.path.join(folder, name)
-            if os.path.isdir(below) and not os.path.islink(below):
-                os.chmod(below, 0o700)
+        for below in Path(folder).iterdir():
+            if below.is_dir() and not below.is_symlink():
+                below.chmod(0o700)
     shutil.rmtree(path)

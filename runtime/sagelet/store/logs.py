@@ -5,7 +5,6 @@ batch: arrival time in epoch milliseconds and the offset at which the batch star
 split at newlines only; a line longer than CloudWatch's event limit comes in several pieces.
 """
 
-import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -122,9 +121,7 @@ def _events(
 def _pieces(start: int, line: bytes) -> list[tuple[int, bytes]]:
     if len(line) <= EVENT_LIMIT:
         return [(start, line)]
-    return [
-        (start + i, line[i : i + EVENT_LIMIT]) for i in range(0, len(line), EVENT_LIMIT)
-    ]
+    return [(start + i, line[i : i + EVENT_LIMIT]) for i in range(0, len(line), EVENT_LIMIT)]
 
 
 def _times(log: Path) -> Path:
@@ -143,6 +140,6 @@ def _read_times(log: Path) -> tuple[list[int], list[int]]:
 
 def _size(log: Path) -> int:
     try:
-        return os.stat(log).st_size
+        return log.stat().st_size
     except FileNotFoundError:
         return 0

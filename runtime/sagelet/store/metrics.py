@@ -17,14 +17,15 @@ class Metrics:
         """Add ``data`` of one host, in order."""
         with self._database.transaction() as connection:
             following = {
-                row[0]: row[1] + 1
-                for row in connection.execute(
-                    "SELECT name, max(ordinal) FROM metrics WHERE job = ? GROUP BY name", (job,)
-                )
+                name: connection.execute(
+                    "SELECT coalesce(max(ordinal) + 1, 0) FROM metrics WHERE job = ? AND name = ?",
+                    (job, name),
+                ).fetchone()[0]
+                for name in {datum.name for datum in data}
             }
             rows = []
             for datum in data:
-                ordinal = following.get(datum.name, 0)
+                ordinal = following[datum.name]
                 following[datum.name] = ordinal + 1
                 value = None if math.isnan(datum.value) else datum.value
                 rows.append((job, datum.name, ordinal, host, datum.time, value))

@@ -48,9 +48,7 @@ class ModelVersions:
     def release(self, job: str) -> None:
         """Give a reserved version back: its files could not be put in place."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "DELETE FROM model_versions WHERE job = ? AND size IS NULL", (job,)
-            )
+            connection.execute("DELETE FROM model_versions WHERE job = ? AND size IS NULL", (job,))
 
     def published(self, name: str | None = None) -> list[ModelVersion]:
         """Published versions by name and version; all names when ``name`` is None."""
@@ -63,9 +61,13 @@ class ModelVersions:
 
     def of_job(self, job: str) -> ModelVersion | None:
         """The published version a job left, if any."""
-        row = self._database.connection().execute(
-            "SELECT name, version, job, created, size FROM model_versions"
-            " WHERE job = ? AND size IS NOT NULL",
-            (job,),
-        ).fetchone()
+        row = (
+            self._database.connection()
+            .execute(
+                "SELECT name, version, job, created, size FROM model_versions"
+                " WHERE job = ? AND size IS NOT NULL",
+                (job,),
+            )
+            .fetchone()
+        )
         return ModelVersion(*row) if row else None

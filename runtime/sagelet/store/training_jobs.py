@@ -51,9 +51,11 @@ class TrainingJobs:
         Raises:
             ValidationException: there is none (SageMaker's own code for it).
         """
-        row = self._database.connection().execute(
-            "SELECT * FROM training_jobs WHERE name = ?", (name,)
-        ).fetchone()
+        row = (
+            self._database.connection()
+            .execute("SELECT * FROM training_jobs WHERE name = ?", (name,))
+            .fetchone()
+        )
         if row is None:
             raise ValidationException(
                 f"Requested resource not found. (There is no training job named '{name}'.)"
@@ -95,7 +97,9 @@ class TrainingJobs:
     def save_backend(self, name: str, backend: str) -> None:
         """Store which backend runs the job."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE training_jobs SET backend = ? WHERE name = ?", (backend, name))
+            connection.execute(
+                "UPDATE training_jobs SET backend = ? WHERE name = ?", (backend, name)
+            )
 
     def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
         """Store where the job's outputs lie: kind -> URI."""
@@ -116,9 +120,11 @@ class TrainingJobs:
 
     def stop_requested(self, name: str) -> bool:
         """Whether a stop was asked for."""
-        row = self._database.connection().execute(
-            "SELECT stop_requested FROM training_jobs WHERE name = ?", (name,)
-        ).fetchone()
+        row = (
+            self._database.connection()
+            .execute("SELECT stop_requested FROM training_jobs WHERE name = ?", (name,))
+            .fetchone()
+        )
         return row is not None and row[0] is not None
 
 

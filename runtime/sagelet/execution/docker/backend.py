@@ -3,14 +3,16 @@
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount
+from requests.exceptions import RequestException
 
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import Access, HostPlan, JobPlan
@@ -27,6 +29,12 @@ from sagelet.execution.namespaces import overlay_options
 JOB_LABEL = "sagelet.job"
 HOST_LABEL = "sagelet.host"
 HOME_LABEL = "sagelet.home"
+
+#: Requests that last as long as a job, in seconds (the SDK wants a number).
+_FOREVER = 10**8
+
+#: How long removing may take, in seconds.
+PATIENCE = 30.0
 
 #: Kept whole by the engine, so that a log can be replayed after a restart of sagelet.
 _LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
@@ -79,8 +87,9 @@ class DockerBackend:
                     raise
                 self.remove(plan)
                 self._launch(plan, image, sink, protect=False)
-        except (DockerException, Unavailable) as error:
-            self.remove(plan)
+        except (DockerException, RequestException, Unavailable) as error:
+            with suppress(HostFault):
+                self.remove(plan)
             raise HostFault(_launch_failure(plan, error)) from None
 
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
@@ -141,17 +150,38 @@ class DockerBackend:
         give_back(self._api, dict.fromkeys(folders), self._labels(plan))
 
     def remove(self, plan: JobPlan) -> None:
-        """Remove the job's containers, volumes and network."""
-        for container in self._containers(plan):
-            with suppress(NotFound):
-                self._api.remove_container(container["Id"], force=True, v=True)
+        """Remove the job's containers, volumes and network; what is being removed is waited for.
+
+        Raises:
+            HostFault: something is still there after a while.
+        """
         filters = {"label": _label_filter(self._labels(plan))}
-        for volume in self._api.volumes(filters=filters)["Volumes"] or ():
-            with suppress(NotFound):
-                self._api.remove_volume(volume["Name"], force=True)
-        for network in self._api.networks(filters=filters):
-            with suppress(NotFound):
-                self._api.remove_network(network["Id"])
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                there = self._remove_once(plan, filters)
+            except (DockerException, RequestException) as error:
+                there, reason = True, str(error)
+            else:
+                reason = "the engine does not let go of it"
+            if not there:
+                return
+            if time.monotonic() > deadline:
+                raise HostFault(f"InternalServerError: {plan.job} could not be removed: {reason}")
+            time.sleep(0.1)
+
+    def _remove_once(self, plan: JobPlan, filters: dict[str, list[str]]) -> bool:
+        """Try to remove all; whether something was there."""
+        containers = self._containers(plan)
+        for container in containers:
+            self._api.remove_container(container["Id"], force=True, v=True)
+        volumes = self._api.volumes(filters=filters)["Volumes"] or []
+        for volume in volumes:
+            self._api.remove_volume(volume["Name"], force=True)
+        networks = self._api.networks(filters=filters) if len(plan.hosts) > 1 else []
+        for network in networks:
+            self._api.remove_network(network["Id"])
+        return bool(containers or volumes or networks)
 
     def running(self) -> Collection[str]:
         """Jobs of this home with running containers."""
@@ -160,7 +190,7 @@ class DockerBackend:
 
     def _connect(self) -> APIClient:
         """A client of its own for a thread; waits as long as it takes."""
-        return APIClient(base_url=self._host, version=self._api.api_version, timeout=None)
+        return APIClient(base_url=self._host, version=self._api.api_version, timeout=_FOREVER)
 
     def _containers(self, plan: JobPlan) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._api.containers(

@@ -9,7 +9,6 @@ import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from docker import APIClient
 from docker.errors import DockerException, ImageNotFound
@@ -39,17 +38,17 @@ def give_back(api: APIClient, folders: Iterable[Path], labels: dict[str, str]) -
         mounts = [
             Mount(path, path, type="bind", read_only=True)
             for path in ("/usr", "/bin", "/lib", "/lib64")
-            if os.path.isdir(path)
+            if Path(path).is_dir()
         ]
         mounts += [Mount(f"/give/{n}", str(path), type="bind") for n, path in enumerate(foreign)]
-        container: dict[str, Any] = api.create_container(
+        container = api.create_container(
             image,
             command=["chown", "-R", f"{uid}:{gid}", "/give"],
             labels=labels,
             environment={"PATH": "/usr/bin:/bin"},
             network_disabled=True,
             host_config=api.create_host_config(mounts=mounts, network_mode="none"),
-        )
+        )["Id"]
         try:
             api.start(container)
             code = api.wait(container)["StatusCode"]

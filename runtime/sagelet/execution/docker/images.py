@@ -103,8 +103,10 @@ class Images:
             Unavailable: no base image, or a step failed; the step's last words are in the message.
             Cancelled: told to stop.
         """
-        base = OFFLINE_BASE if self._inspect(OFFLINE_BASE) else _default_base(
-            self._containers / image.framework
+        base = (
+            OFFLINE_BASE
+            if self._inspect(OFFLINE_BASE)
+            else _default_base(self._containers / image.framework)
         )
         if self._inspect(base) is None:
             self._pull(base, progress)
@@ -197,8 +199,7 @@ def _follow(message: dict[str, Any], said: list[str], progress: Progress) -> Non
         raise Cancelled
     if "error" in message:
         raise Unavailable(
-            f"the image could not be built: {message['error'].strip()} "
-            f"({' | '.join(said[-4:])})"
+            f"the image could not be built: {message['error'].strip()} ({' | '.join(said[-4:])})"
         )
     for line in str(message.get("stream", "")).splitlines():
         text = line.strip()
@@ -247,5 +248,3 @@ def _cannot_pull(name: str, why: str) -> str:
 
 def _text(error: DockerException) -> str:
     return str(getattr(error, "explanation", None) or error).strip()
-
-

@@ -31,7 +31,7 @@ class JobNetwork:
         if self.name is None:
             return None
         config = api.create_endpoint_config(ipv4_address=self.addresses[host])
-        return api.create_networking_config({self.name: config})
+        return {"EndpointsConfig": {self.name: config}}
 
 
 def create_network(api: APIClient, plan: JobPlan, labels: dict[str, str]) -> JobNetwork:

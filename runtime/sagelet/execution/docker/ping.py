@@ -1,6 +1,5 @@
 """Whether a Docker engine answers, asked without loading the SDK (which takes half a second)."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -11,7 +10,7 @@ def find_engine(configured: str | None, runtime_dir: str | None) -> str:
     """The engine's address: DOCKER_HOST, else the system's socket, else a rootless one."""
     if configured:
         return configured
-    if runtime_dir and not os.path.exists("/var/run/docker.sock"):
+    if runtime_dir and not Path("/var/run/docker.sock").exists():
         rootless = Path(runtime_dir) / "docker.sock"
         if rootless.exists():
             return f"unix://{rootless}"

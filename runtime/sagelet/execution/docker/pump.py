@@ -56,8 +56,9 @@ class Pump:
         self._thread(self._run_replay)
 
     def _thread(self, body: Callable[[], None]) -> None:
-        threading.Thread(target=self._guarded, args=(body,), name=f"pump-{self._host}",
-                         daemon=True).start()
+        threading.Thread(
+            target=self._guarded, args=(body,), name=f"pump-{self._host}", daemon=True
+        ).start()
 
     def _guarded(self, body: Callable[[], None]) -> None:
         try:
@@ -78,7 +79,7 @@ class Pump:
             self._run_replay()
 
     def _run_replay(self) -> None:
-        """Write the log anew from the engine's record; it takes the old one's place when as long."""
+        """Write the log anew from the engine's record; as long, it takes the old one's place."""
         fresh = self._log.with_name("log.replay")
         before = self._log.stat().st_size if self._log.exists() else 0
         response = self._connect().logs(
@@ -105,7 +106,7 @@ class Pump:
     def _close_late(self, response: Any, ended: threading.Event) -> None:
         """Engines have left follow streams open after the exit: close ours then."""
         try:
-            self._connect().wait(self._container, timeout=None)
+            self._connect().wait(self._container)
         except (DockerException, RequestException):
             return
         if not ended.wait(LINGER):
@@ -114,7 +115,7 @@ class Pump:
     def _tell_exit(self) -> None:
         api = self._connect()
         try:
-            api.wait(self._container, timeout=None)
+            api.wait(self._container)
             state = api.inspect_container(self._container)["State"]
         except APIError as error:
             if error.status_code != 404:

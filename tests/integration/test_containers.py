@@ -1,0 +1,303 @@
+"""What only containers have: bring your own image, limits, isolation, leftovers."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from support.cli import COMMAND, Trainer, describe, log_of, sagelet, wait_until
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def trainer(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Trainer:
+    return Trainer("docker", lambda: request.getfixturevalue("image"), tmp_path / "code")
+
+
+@pytest.fixture(scope="session")
+def own_image(image: str) -> Iterator[str]:
+    """Somebody's own algorithm: a `train` program and nothing of ours."""
+    program = """#!/usr/bin/python3
+import json, os, sys
+print("argv", sys.argv[1:], "cwd", os.getcwd(), "uid", os.getuid())
+print("sm", sorted(k for k in os.environ if k.startswith("SM_")))
+print("hp", json.load(open("/opt/ml/input/config/hyperparameters.json")))
+print("data", os.listdir("/opt/ml/input/data/training"))
+open("/opt/ml/model/model.txt", "w").write("mine")
+if os.environ.get("FAIL"):
+    open("/opt/ml/output/failure", "w").write("ran out of coffee")
+    sys.exit(int(os.environ["FAIL"]))
+"""
+    dockerfile = (
+        f"FROM {image}\nENV PATH=/usr/local/bin:/usr/bin:/bin\nCOPY train /usr/local/bin/\n"
+    )
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, text, mode in (("Dockerfile", dockerfile, 0o644), ("train", program, 0o755)):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(text), mode
+            tar.addfile(info, io.BytesIO(text.encode()))
+    context.seek(0)
+    api = docker.APIClient(version="auto")
+    name = "sagelet-test/own:1"
+    assert not any(
+        "error" in m
+        for m in api.build(fileobj=context, custom_context=True, tag=name, decode=True, rm=True)
+    )
+    yield name
+    api.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.npy").write_bytes(b"1")
+    return tmp_path / "data"
+
+
+def test_an_own_image_trains_unmodified(home: Path, own_image: str, data: Path) -> None:
+    done = sagelet(
+        "train",
+        "--image",
+        own_image,
+        "--channel",
+        f"training={data}",
+        "--hp",
+        "depth=3",
+        "--name",
+        "own",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "algo-1 | argv [] cwd / uid 0" in done.stdout
+    assert "algo-1 | sm []" in done.stdout
+    assert "algo-1 | hp {'depth': '3'}" in done.stdout
+    assert "algo-1 | data ['x.npy']" in done.stdout
+    with tarfile.open(home / "models/own/1/model.tar.gz") as tar:
+        assert tar.getnames() == ["model.txt"]
+
+
+def test_an_own_images_failure_file_is_the_reason(home: Path, own_image: str, data: Path) -> None:
+    done = sagelet(
+        "train",
+        "--image",
+        own_image,
+        "--channel",
+        f"training={data}",
+        "--name",
+        "own",
+        "--env",
+        "FAIL=7",
+    )
+    assert done.returncode == 1
+    assert describe("own")["FailureReason"] == "AlgorithmError: ran out of coffee, exit code: 7"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "printed"),
+    [
+        ({"ContainerEntrypoint": ["/bin/echo", "entry"]}, "algo-1 | entry"),
+        ({"ContainerArguments": ["/bin/echo", "args"]}, "algo-1 | args"),
+        (
+            {"ContainerEntrypoint": ["/bin/echo"], "ContainerArguments": ["both", "of them"]},
+            "algo-1 | both of them",
+        ),
+    ],
+)
+def test_entrypoint_and_arguments_of_the_request(
+    home: Path, image: str, tmp_path: Path, algorithm: dict[str, list[str]], printed: str
+) -> None:
+    (tmp_path / "job.json").write_text(
+        json.dumps(
+            {
+                "TrainingJobName": "entry",
+                "RoleArn": "arn:aws:iam::123456789012:role/any",
+                "AlgorithmSpecification": {
+                    "TrainingImage": image,
+                    "TrainingInputMode": "File",
+                    **algorithm,
+                },
+                "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+            }
+        )
+    )
+    done = sagelet("train", "--request", str(tmp_path / "job.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == [printed]
+    assert (home / "s3/bucket/out/entry/output/model.tar.gz").exists()
+
+
+def test_an_image_without_train_says_so(home: Path, tmp_path: Path, image: str) -> None:
+    done = sagelet("train", "--image", "sagelet/hands:none", "--name", "none")
+    assert done.returncode == 2
+    (tmp_path / "job.json").write_text(
+        json.dumps(
+            {
+                "TrainingJobName": "entry",
+                "RoleArn": "arn:aws:iam::123456789012:role/any",
+                "AlgorithmSpecification": {
+                    "TrainingImage": image,
+                    "TrainingInputMode": "File",
+                    "ContainerEntrypoint": ["/nope"],
+                },
+                "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+            }
+        )
+    )
+    done = sagelet("train", "--request", str(tmp_path / "job.json"))
+    assert done.returncode == 1
+    assert "cannot run its training command" in describe("entry")["FailureReason"]
+
+
+def test_limits_shared_memory_and_isolation_reach_the_container(trainer: Trainer) -> None:
+    done = trainer.run(
+        """
+import os, socket
+def first(*paths):
+    return next(open(p).read().strip() for p in paths if os.path.exists(p))
+print("memory", first("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"))
+stat = os.statvfs("/dev/shm")
+print("shm", stat.f_blocks * stat.f_frsize)
+print("interfaces", sorted(name for _, name in socket.if_nameindex() if name in ("lo", "eth0")))
+print("me", socket.gethostbyname(os.environ["SM_CURRENT_HOST"]))
+""",
+        "--memory",
+        "300m",
+        "--shm-size",
+        "100m",
+        "--cpus",
+        "0.5",
+        "--isolated",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"algo-1 | memory {300 * 1024**2}" in done.stdout
+    assert f"algo-1 | shm {100 * 1024**2}" in done.stdout
+    assert "algo-1 | interfaces ['lo']" in done.stdout
+    assert "algo-1 | me 127.0.0.1" in done.stdout
+
+
+def test_running_out_of_memory_says_so(trainer: Trainer) -> None:
+    done = trainer.run(
+        "b = bytearray(600_000_000)\nprint(len(b))", "--memory", "100m", "--name", "hungry"
+    )
+    assert done.returncode == 1
+    reason = describe("hungry")["FailureReason"]
+    assert reason.startswith("ClientError: Please use an instance type with more memory"), reason
+
+
+def test_a_channel_on_a_file_system_without_overlay_is_read_only(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    """An overlay's scratch cannot lie on an overlay: run with the home inside one."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount an overlay")
+    folders = {n: tmp_path / n for n in ("low", "up", "work", "merged", "data")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["data"] / "x").write_text("1")
+    options = ",".join(
+        f"{k}dir={folders[n]}" for k, n in (("lower", "low"), ("upper", "up"), ("work", "work"))
+    )
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", options, str(folders["merged"])], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine mounts no overlay")
+    try:
+        script = trainer.script(
+            "import os\nd = os.environ['SM_CHANNEL_TRAINING']\nprint(os.listdir(d))\n"
+            "try: open(d + '/new', 'w')\nexcept OSError as e: print(e.strerror)"
+        )
+        done = subprocess.run(
+            [
+                *COMMAND,
+                "train",
+                script,
+                *trainer.where(),
+                "--channel",
+                f"training={folders['data']}",
+            ],
+            env={**os.environ, "SAGELET_HOME": str(folders["merged"] / "home")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "algo-1 | ['x']" in done.stdout
+        assert "algo-1 | Read-only file system" in done.stdout
+        assert "is read-only here" in done.stderr
+        assert [p.name for p in folders["data"].iterdir()] == ["x"]
+    finally:
+        subprocess.run(["umount", str(folders["merged"])], check=True)
+
+
+def test_a_container_removed_from_outside_fails_the_job(trainer: Trainer, home: Path) -> None:
+    running = trainer.start(
+        "import time\nprint('ready', flush=True)\ntime.sleep(60)", "--name", "gone"
+    )
+    wait_until(lambda: b"ready" in log_of(home, "gone"), "the script")
+    found = subprocess.run(
+        ["docker", "ps", "-q", "--filter", "label=sagelet.job=gone"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    subprocess.run(["docker", "rm", "-f", *found], check=True, capture_output=True)
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 1, output
+    assert describe("gone")["TrainingJobStatus"] == "Failed"
+
+
+def test_killed_between_create_and_start_is_cleaned_by_the_next_command(
+    home: Path, image: str
+) -> None:
+    """Nobody can time that kill: make what it leaves, then let the next command find it."""
+    program = """
+import sys, time, os
+from sagelet.app import create_app
+from sagelet.settings import Settings
+from sagelet.execution.docker.backend import DockerBackend
+DockerBackend.original = DockerBackend._create
+def create(self, *args, **kwargs):
+    DockerBackend.original(self, *args, **kwargs)
+    os.kill(os.getpid(), 9)
+DockerBackend._create = create
+from sagelet.cli import run
+sys.argv = ["sagelet", "train", "--image", sys.argv[1], "--name", "half"]
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", program, image], check=False, capture_output=True)
+    assert done.returncode == -9
+    wait_until(lambda: describe("half")["TrainingJobStatus"] == "Failed", "the verdict", 20)
+    left = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", "label=sagelet.job=half"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert left == ""
+
+
+def test_starting_does_not_wait_for_the_channels_size(trainer: Trainer, tmp_path: Path) -> None:
+    """No copy: a channel far larger than the disk's free space starts all the same."""
+    folder = tmp_path / "huge"
+    folder.mkdir()
+    with (folder / "data.npy").open("wb") as file:
+        file.truncate(2 << 40)
+    began = time.monotonic()
+    done = trainer.run(
+        "import os\nprint(os.path.getsize(os.environ['SM_CHANNEL_TRAINING'] + '/data.npy'))",
+        "--channel",
+        f"training={folder}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"algo-1 | {2 << 40}" in done.stdout
+    assert time.monotonic() - began < 60
