@@ -17,7 +17,15 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.cli import Trainer  # noqa: E402
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not IN_CI and not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: make test-all runs it"))
     silent = why_silent(find_engine(os.environ.get("DOCKER_HOST"), None))
     if silent is None:
         return
@@ -77,6 +85,8 @@ def _nothing_left_in_docker(tmp_path_factory: pytest.TempPathFactory) -> object:
     for what in (["container", "ls", "-a"], ["volume", "ls"], ["network", "ls"]):
         left = subprocess.run(
             ["docker", *what, "--filter", "label=sagelet.job", "--format", "{{.Labels}}"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.splitlines()
         assert [line for line in left if f"sagelet.home={homes}" in line] == [], what[0]

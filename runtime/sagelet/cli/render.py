@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import click
 
+from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store
 from sagelet.store.logs import LogReader
@@ -116,6 +117,7 @@ class JobView:
             HostLines(screen, store, job, host, index) for index, host in enumerate(hosts)
         ]
         self._told = 0
+        self._statuses: set[Secondary] = set()
         self._looked = 0.0
 
     def follow(
@@ -123,6 +125,8 @@ class JobView:
     ) -> TrainingJob:
         """Print until the job is over, or whoever drives it is not alive any more."""
         while True:
+            if states and Secondary.TRAINING not in self._statuses:
+                self._tell_states(self._store.training_jobs.get(self._job))
             moved = any([host.pump() for host in self._hosts])  # noqa: C419 - every host, not the first
             if moved:
                 self._screen.out.flush()
@@ -150,6 +154,7 @@ class JobView:
         for step in job.life.steps[self._told :]:
             stamp = datetime.fromtimestamp(step.start).strftime("%H:%M:%S")  # noqa: DTZ006
             self._screen.say(f"{stamp} {step.status} - {step.message}", dim=True)
+            self._statuses.add(step.status)
         self._told = len(job.life.steps)
 
 

