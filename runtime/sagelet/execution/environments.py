@@ -62,7 +62,7 @@ class Environments:
             try:
                 venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
                 for requirements in self._requirements(framework, gpu=gpu):
-                    self._install(folder, requirements, progress)
+                    self._install(folder, requirements, progress, local_wheels=not gpu)
                 (folder / _MARK).touch()
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +99,9 @@ class Environments:
         key = hashlib.sha256(content + sys.version.encode() + sys.base_prefix.encode()).hexdigest()
         return self._root / f"{framework}-{'gpu' if gpu else 'cpu'}-{key[:12]}"
 
-    def _install(self, folder: Path, requirements: Path, progress: Progress) -> None:
+    def _install(
+        self, folder: Path, requirements: Path, progress: Progress, *, local_wheels: bool
+    ) -> None:
         command = [
             str(folder / "bin" / "python"),
             "-m",
@@ -115,7 +117,7 @@ class Environments:
         if requirements.stem.endswith("-nodeps"):
             command.append("--no-deps")
         wheels = self._containers / "wheels"
-        if any(wheels.glob("*.whl")):
+        if local_wheels and any(wheels.glob("*.whl")):  # they are CPU builds
             command += ["--find-links", str(wheels)]
         with subprocess.Popen(
             command,

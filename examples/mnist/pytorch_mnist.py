@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Trains a small convolutional network on MNIST with PyTorch.
+
+Written for SageMaker's script mode, where the SM_* variables say where things are; run as a plain
+script it reads ./data beside this file (`python data.py data` makes it) and writes ./model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# OpenMP reads it when torch is imported. Threads that wait by spinning are several times slower
+# where other jobs want the same cores; sleeping costs little where none do.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+HERE = Path(__file__).resolve().parent
+
+
+class Net(nn.Module):
+    """Two convolutions, two dense layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(16, 32, kernel_size=3, padding=1)
+        self.dense1 = nn.Linear(32 * 7 * 7, 128)
+        self.dense2 = nn.Linear(128, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Class scores (logits) for N x 784 pixels."""
+        x = images.view(-1, 1, 28, 28)
+        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
+        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
+        x = functional.relu(self.dense1(x.flatten(1)))
+        x = functional.dropout(x, 0.3, training=self.training)
+        return self.dense2(x)  # type: ignore[no-any-return]
+
+
+def cpu_limit() -> int:
+    """CPUs this process may keep busy: a container's quota counts, not the machine's cores."""
+    cgroup = Path("/sys/fs/cgroup")
+    try:
+        if (cgroup / "cpu.max").exists():  # cgroup v2
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text()
+        limit = int(quota) // int(period)
+    except (OSError, ValueError):  # no cgroup, or "max"
+        limit = 0
+    cores = os.cpu_count() or 1
+    return min(cores, max(1, limit)) if limit > 0 else cores
+
+
+class Split:
+    """Images and labels on disk: the files are mapped, and a batch is all that is ever copied."""
+
+    def __init__(self, directory: Path, name: str, device: torch.device) -> None:
+        self.images = np.load(directory / f"{name}_data.npy", mmap_mode="r")
+        self.labels = np.load(directory / f"{name}_labels.npy", mmap_mode="r")
+        self.device = device
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(
+        self, size: int, shuffle: torch.Generator | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Every image once, in order or shuffled."""
+        if shuffle is None:
+            order = np.arange(len(self))
+        else:
+            order = torch.randperm(len(self), generator=shuffle).numpy()
+        for start in range(0, len(self), size):
+            chosen = order[start : start + size]
+            images = torch.from_numpy(self.images[chosen])
+            labels = torch.from_numpy(self.labels[chosen]).long()
+            yield images.to(self.device), labels.to(self.device)
+
+
+def train_epoch(
+    model: Net, optimizer: torch.optim.Optimizer, batches: Iterator[Any], count: int
+) -> float:
+    """One pass over the training images; returns the mean loss."""
+    model.train()
+    total = 0.0
+    for images, labels in batches:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(images), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(labels)
+    return total / count
+
+
+@torch.no_grad()
+def evaluate(model: Net, split: Split) -> tuple[float, float]:
+    """Mean loss and accuracy."""
+    model.eval()
+    total, correct = 0.0, 0
+    for images, labels in split.batches(1000):
+        scores = model(images)
+        total += functional.cross_entropy(scores, labels, reduction="sum").item()
+        correct += int((scores.argmax(1) == labels).sum())
+    return total / len(split), correct / len(split)
+
+
+def save(model: Net, directory: Path) -> None:
+    """Writes the weights, and beside them this file, whose Net class they fit."""
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.cpu() for name, value in model.state_dict().items()}
+    torch.save(weights, directory / "model.pt")
+    shutil.copy(__file__, directory / "pytorch_mnist.py")
+    print(f"saved {directory / 'model.pt'}")
+
+
+def parse_args() -> argparse.Namespace:
+    """Hyperparameters come as arguments, everything about the job from the environment."""
+    env = os.environ
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model_dir", help="accepted because estimators pass it; not used")
+    parser.add_argument("--sm-model-dir", type=Path, default=env.get("SM_MODEL_DIR", "model"))
+    parser.add_argument(
+        "--train", type=Path, default=env.get("SM_CHANNEL_TRAINING", str(HERE / "data"))
+    )
+    parser.add_argument("--hosts", type=json.loads, default=env.get("SM_HOSTS", '["localhost"]'))
+    parser.add_argument("--current-host", default=env.get("SM_CURRENT_HOST", "localhost"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Trains, prints one line an epoch, saves on the first host."""
+    args = parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_limit()))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    train = Split(args.train, "train", device)
+    test = Split(args.train, "eval", device)
+    model = Net().to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=args.learning_rate)
+    shuffle = torch.Generator().manual_seed(args.seed)
+    print(f"PyTorch {torch.__version__} on {device}: {len(train)} images, {len(test)} to test")
+
+    for epoch in range(1, args.epochs + 1):
+        start = time.monotonic()
+        train_loss = train_epoch(
+            model, optimizer, train.batches(args.batch_size, shuffle), len(train)
+        )
+        test_loss, test_accuracy = evaluate(model, test)
+        print(
+            f"epoch={epoch} train_loss={train_loss:.4f} test_loss={test_loss:.4f} "
+            f"test_accuracy={test_accuracy:.4f} seconds={time.monotonic() - start:.1f}",
+            flush=True,
+        )
+
+    if args.current_host == args.hosts[0]:
+        save(model, args.sm_model_dir / "000000001")
+
+
+if __name__ == "__main__":
+    main()
