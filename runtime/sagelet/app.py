@@ -11,6 +11,7 @@ from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.environments import Environments
 from sagelet.execution.process import ProcessBackend
 from sagelet.execution.registry import Backends
+from sagelet.execution.wheels import Wheels
 from sagelet.settings import Settings
 from sagelet.store import Store, open_store
 
@@ -32,7 +33,7 @@ class App:
 def create_app(settings: Settings) -> App:
     """Build it."""
     store = open_store(settings.home)
-    environments = Environments(containers(), settings.cache)
+    environments = Environments(containers(), settings.cache, wheels(settings))
     engine_address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
@@ -53,8 +54,14 @@ def docker_backend(settings: Settings) -> "DockerBackend":
         find_engine(settings.docker_host, settings.runtime_dir),
         settings.home,
         containers(),
+        wheels(settings),
         dict(settings.build_args),
     )
+
+
+def wheels(settings: Settings) -> Wheels:
+    """The wheels that environments and images share."""
+    return Wheels(containers(), settings.cache, settings.build_args.get("TORCH_INDEX_URL"))
 
 
 def containers() -> Path:

@@ -51,55 +51,10 @@ def test_both_devices_get_the_same_tensorflow():
     assert f"tf_keras=={version}\n" in keras
 
 
-@pytest.mark.parametrize("script", ["containers/base/offline.sh", ".ci/docker-up", ".ci/wheels"])
+@pytest.mark.parametrize("script", ["containers/base/offline.sh", ".ci/docker-up", ".ci/run"])
 def test_scripts_are_executable_and_parse(script):
     assert os.access(ROOT / script, os.X_OK)
     assert run("bash", "-n", ROOT / script).stderr == ""
-
-
-# .ci/wheels, with a pip that only says what it is told to.
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    (tmp_path / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci" / "wheels", tmp_path / ".ci")
-    (tmp_path / "containers" / "pytorch").mkdir(parents=True)
-    shutil.copy(CONTAINERS / "pytorch" / "requirements.txt", tmp_path / "containers" / "pytorch")
-    return tmp_path
-
-
-def wheels(checkout, body):
-    python = checkout / "python"
-    python.write_text(f"#!/bin/bash\n{body}\n")
-    python.chmod(0o755)
-    return run(checkout / ".ci" / "wheels", env=os.environ | {"PYTHON": str(python)})
-
-
-def test_a_cpu_build_is_downloaded_once(checkout):
-    name = f"torch-{pinned('pytorch')}+cpu-cp311-cp311-manylinux_2_28_x86_64.whl"
-    download = f'while [ "$1" != -d ]; do shift; done; echo wheel > "$2/{name}"'
-    first = wheels(checkout, download)
-    assert (first.returncode, first.stderr) == (0, "")
-    folder = checkout / "containers" / "wheels"
-    assert sorted(path.name for path in folder.iterdir()) == [".keep", name]
-    second = wheels(checkout, "exit 1")
-    assert second.returncode == 0
-    assert "there already" in second.stdout
-
-
-def test_no_cpu_build_is_no_failure(checkout):
-    result = wheels(checkout, "echo 'ERROR: No matching distribution found' >&2; exit 1")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "from the index" in result.stdout
-    assert [path.name for path in (checkout / "containers" / "wheels").iterdir()] == [".keep"]
-
-
-def test_a_download_that_breaks_is_one(checkout):
-    result = wheels(checkout, "echo 'ERROR: connection reset' >&2; exit 1")
-    assert result.returncode == 1
-    assert "connection reset" in result.stderr
-    assert [path.name for path in (checkout / "containers" / "wheels").iterdir()] == [".keep"]
 
 
 # containers/base/offline.sh.

@@ -36,7 +36,9 @@ def file_uri(path: str | Path) -> str:
     text = str(path)
     if "://" in text:
         return text
-    return "file://" + quote(os.fsencode(os.path.realpath(os.path.expanduser(text))))
+    # os.path leaves ~nobody and links in a circle as they are, where Path raises RuntimeError.
+    place = os.path.realpath(os.path.expanduser(text))  # noqa: PTH111
+    return "file://" + quote(os.fsencode(place))
 
 
 def channels(values: Iterable[str]) -> list[dict[str, Any]]:
@@ -64,6 +66,8 @@ def script_hyperparameters(script: str, source_dir: str | None) -> dict[str, str
     """
     if source_dir is None:
         path = Path(script)
+        if path.is_dir():
+            raise ValidationException(f"The script {script} is a folder; name the file to run.")
         if not path.is_file():
             raise ValidationException(f"The script {script} does not exist.{_near(path)}")
         source = path.resolve()

@@ -19,6 +19,9 @@ _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 # Everything that could move the cursor or ring the bell; tabs and colours stay.
 _UNSAFE = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]")
 
+#: A block of only these bytes is shown as it is.
+_HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+
 
 class Screen:
     """Our own words go to stderr, the script's to stdout; progress is one line that is replaced."""
@@ -95,15 +98,20 @@ class HostLines:
         lines = self._reader.read(end=end)
         if not lines:
             return False
-        text = "\n".join([self._prefix + _visible(line) for _, line in lines])
-        self._screen.write(_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text) + "\n")
+        block = b"\n".join([line for _, line in lines])
+        if block.translate(None, _HARMLESS):
+            texts = [_visible(line) for _, line in lines]
+        else:  # nearly always: nothing to look at line by line
+            texts = block.decode().split("\n")
+        prefix = self._prefix
+        self._screen.write("".join([f"{prefix}{text}\n" for text in texts]))
         return True
 
 
 def _visible(line: bytes) -> str:
     """The line as a terminal would have left it: a bar drawn over and over shows its last state."""
-    text = line.decode("utf-8", "replace").rstrip("\r")
-    return text.rpartition("\r")[2]
+    text = line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class JobView:
@@ -127,16 +135,16 @@ class JobView:
         while True:
             if states and Secondary.TRAINING not in self._statuses:
                 self._tell_states(self._store.training_jobs.get(self._job))
-            moved = any([host.pump() for host in self._hosts])  # noqa: C419 - every host, not the first
+            moved = any([host.pump() for host in self._hosts])  # noqa: C419 - each of them
             if moved:
                 self._screen.out.flush()
-            now = time.monotonic()
-            if now - self._looked > 0.1:
+            now, dead = time.monotonic(), not alive()
+            if now - self._looked > 0.1 or dead:
                 self._looked = now
                 job = self._store.training_jobs.get(self._job)
                 if states:
                     self._tell_states(job)
-                if job.life.over or not alive():
+                if job.life.over or dead:
                     self.drain()
                     return job
             if not moved:

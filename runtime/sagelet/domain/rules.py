@@ -7,10 +7,13 @@ name, and never ignored.
 import re
 from collections.abc import Callable
 
-from sagelet.domain.errors import ValidationException
+from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
 from sagelet.domain.training import TrainingJob
 
 FILE_SCHEME = "file://"
+
+#: Hosts of one job, all of which run on this machine.
+MAX_HOSTS = 100
 
 
 def check(job: TrainingJob) -> None:
@@ -101,6 +104,11 @@ def _resources(job: TrainingJob) -> None:
     for group in job.groups:
         if group.count < 1:
             raise ValidationException("ResourceConfig.InstanceCount: must be at least 1.")
+    if job.host_count > MAX_HOSTS:
+        raise ResourceLimitExceeded(
+            f"ResourceConfig.InstanceCount: {job.host_count} hosts are more than one machine runs; "
+            f"at most {MAX_HOSTS}."
+        )
 
 
 def _output(job: TrainingJob) -> None:

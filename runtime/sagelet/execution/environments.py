@@ -13,21 +13,23 @@ import shutil
 import signal
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 from sagelet.domain.errors import Unavailable
 from sagelet.execution.backend import Cancelled, Progress
+from sagelet.execution.wheels import Wheels
 
 _MARK = ".complete"
+_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 class Environments:
     """Venvs under ``cache``/environments; ``containers`` holds the requirements files."""
 
-    def __init__(self, containers: Path, cache: Path) -> None:
+    def __init__(self, containers: Path, cache: Path, wheels: Wheels) -> None:
         self._containers = containers
+        self._wheels = wheels
         self._root = cache / "environments"
 
     @property
@@ -60,6 +62,10 @@ class Environments:
             shutil.rmtree(folder, ignore_errors=True)
             progress(f"creating the {framework} environment (once) in {folder}")
             try:
+                if not gpu:
+                    self._wheels.fetch_cpu_build(framework, _PYTHON, progress)
+                import venv
+
                 venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
                 for requirements in self._requirements(framework, gpu=gpu):
                     self._install(folder, requirements, progress, local_wheels=not gpu)
@@ -116,8 +122,7 @@ class Environments:
         ]
         if requirements.stem.endswith("-nodeps"):
             command.append("--no-deps")
-        wheels = self._containers / "wheels"
-        if local_wheels and any(wheels.glob("*.whl")):  # they are CPU builds
+        for wheels in self._wheels.folders() if local_wheels else ():  # they are CPU builds
             command += ["--find-links", str(wheels)]
         with subprocess.Popen(
             command,

@@ -4,12 +4,15 @@ Standard library only and no import from this package: it runs inside the shim. 
 libc directly, because starting unshare(1) and mount(8) would cost more than the work itself.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
-import socket
-import struct
-from collections.abc import Mapping, Sequence
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -191,6 +194,8 @@ def _hosts(spec: Mapping[str, Any]) -> None:
 def _loopback() -> None:
     """Bring up ``lo``, the only interface of an isolated host."""
     import fcntl
+    import socket
+    import struct
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         # SIOCSIFFLAGS with IFF_UP | IFF_RUNNING

@@ -30,7 +30,6 @@ from sagelet.execution.backend import (
 )
 from sagelet.execution.environments import Environments
 from sagelet.execution.gpus import granted_gpus
-from sagelet.execution.shim import write_json
 
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
@@ -122,7 +121,7 @@ class ProcessBackend:
         for name in ("started.json", "exit.json"):
             (folder / name).unlink(missing_ok=True)
         (folder / "log").touch()
-        write_json(str(folder / "host.json"), self._spec(plan, host))
+        (folder / "host.json").write_text(json.dumps(self._spec(plan, host)))
         with (folder / "shim.err").open("wb") as errors:
             subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, str(folder / "host.json")],

@@ -28,6 +28,7 @@ class Backends:
         self._makers = makers
         self._made: dict[str, ExecutionBackend] = {}
         self._why_no_docker = why_no_docker
+        self._chosen: dict[str, Choice] = {}
 
     def get(self, name: str) -> ExecutionBackend:
         """The backend of that name.
@@ -40,11 +41,17 @@ class Backends:
         return self._made[name]
 
     def choose(self, plan: JobPlan, wanted: str, progress: Progress) -> Choice:
-        """The backend for a job, checked.
+        """The backend for a job, checked; asked again (at submit, then at start), the same one.
 
         Raises:
             DomainError: the wanted one (or, for auto, none) can run it.
         """
+        choice = self._chosen.pop(plan.job, None)
+        if choice is None:
+            choice = self._chosen[plan.job] = self._choose(plan, wanted, progress)
+        return choice
+
+    def _choose(self, plan: JobPlan, wanted: str, progress: Progress) -> Choice:
         if wanted != "auto":
             backend = self.get(wanted)
             backend.check(plan, progress)

@@ -8,7 +8,8 @@ holds a lock on ``shim.lock`` as long as it lives.
 Signals: SIGTERM stops the host (SIGTERM, the grace, SIGKILL); SIGUSR1 kills it at once.
 """
 
-import contextlib
+from __future__ import annotations
+
 import ctypes
 import fcntl
 import json
@@ -16,9 +17,12 @@ import os
 import signal
 import sys
 import time
-from typing import Any
 
 from sagelet.execution import namespaces
+
+TYPE_CHECKING = False  # typing itself takes milliseconds
+if TYPE_CHECKING:
+    from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -166,7 +170,7 @@ class _Host:
         for entry in self.spec["mounts"]:
             place = root + entry["target"][len(namespaces.ROOT) :]
             if place != entry["source"]:
-                with contextlib.suppress(OSError):
+                if os.path.isdir(place):
                     os.rmdir(place)
                 os.symlink(entry["source"], place)
                 if entry["access"] == "cow":
@@ -237,8 +241,10 @@ def _wait_for(leader: int) -> int:
 
 
 def _send(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 def _end_descendants() -> None:

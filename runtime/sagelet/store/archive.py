@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from isal import igzip_threaded
 
-#: At this level weights come out as small as from zlib's level 9 and text a tenth larger, at a
+#: At this level weights come out as small as from zlib's level 9 and text a fifth larger, at a
 #: fifteenth of the time.
 LEVEL = 2
 

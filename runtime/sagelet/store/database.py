@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 #: How long a writer waits for another one, in seconds.
@@ -57,14 +56,7 @@ class Database:
 
     def _migrate(self) -> None:
         """Apply the numbered scripts this file has not seen; forward only."""
-        scripts = sorted(
-            (
-                f
-                for f in resources.files(__package__).joinpath("migrations").iterdir()
-                if f.name.endswith(".sql")
-            ),
-            key=lambda f: f.name,
-        )
+        scripts = sorted(Path(__file__).with_name("migrations").glob("*.sql"))
         if self._version(self.connection()) >= len(scripts):
             return
         with self.transaction() as connection:

@@ -25,6 +25,7 @@ from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
 from sagelet.execution.gpus import granted_gpus
 from sagelet.execution.namespaces import overlay_options
+from sagelet.execution.wheels import Wheels
 
 JOB_LABEL = "sagelet.job"
 HOST_LABEL = "sagelet.host"
@@ -45,7 +46,14 @@ class DockerBackend:
 
     name = "docker"
 
-    def __init__(self, host: str, home: Path, containers: Path, build_args: dict[str, str]) -> None:
+    def __init__(
+        self,
+        host: str,
+        home: Path,
+        containers: Path,
+        wheels: Wheels,
+        build_args: dict[str, str],
+    ) -> None:
         self._host = host
         self._home = str(home)
         silent = why_silent(host)
@@ -55,7 +63,8 @@ class DockerBackend:
             self._api = APIClient(base_url=host, version="auto", timeout=60)
         except DockerException as error:
             raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
-        self.images = Images(self._api, containers, build_args)
+        self._references: dict[str, str] = {}
+        self.images = Images(self._api, containers, wheels, build_args)
 
     def describe(self) -> str:
         """The engine in one line."""
@@ -74,12 +83,12 @@ class DockerBackend:
 
     def prepare(self, plan: JobPlan, progress: Progress) -> None:
         """Build the image, once."""
-        self.images.prepare(plan, progress)
+        self._references[plan.job] = self.images.prepare(plan, progress)
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Create all containers, attach, start all."""
         try:
-            image = self.images.resolve(plan)
+            image = self._references.pop(plan.job)
             try:
                 self._launch(plan, image, sink, protect=True)
             except APIError as error:
@@ -87,7 +96,7 @@ class DockerBackend:
                     raise
                 self.remove(plan)
                 self._launch(plan, image, sink, protect=False)
-        except (DockerException, RequestException, Unavailable) as error:
+        except (DockerException, RequestException) as error:
             with suppress(HostFault):
                 self.remove(plan)
             raise HostFault(_launch_failure(plan, error)) from None

@@ -20,6 +20,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from sagelet.domain.errors import Unavailable
 from sagelet.domain.hosts import JobPlan
 from sagelet.execution.backend import Cancelled, Progress
+from sagelet.execution.wheels import IMAGE_PYTHON, Wheels
 
 #: The base image made by containers/base/offline.sh; preferred where it exists.
 OFFLINE_BASE = "sagelet/base:bookworm"
@@ -43,9 +44,12 @@ class LocalImage:
 class Images:
     """Finds, pulls and builds images on one engine."""
 
-    def __init__(self, api: APIClient, containers: Path, build_args: dict[str, str]) -> None:
+    def __init__(
+        self, api: APIClient, containers: Path, wheels: Wheels, build_args: dict[str, str]
+    ) -> None:
         self._api = api
         self._containers = containers
+        self._wheels = wheels
         self._build_args = build_args
 
     def check(self, plan: JobPlan, progress: Progress) -> None:
@@ -57,29 +61,20 @@ class Images:
         if plan.framework is None and self._inspect(plan.image) is None:
             self._pull(plan.image, progress)
 
-    def resolve(self, plan: JobPlan) -> str:
-        """The reference to run.
+    def prepare(self, plan: JobPlan, progress: Progress) -> str:
+        """The reference to run; a framework's image is built unless the engine has a current one.
 
         Raises:
-            Unavailable: it is not here.
+            Unavailable: it is not here and cannot be built.
         """
-        if self._inspect(plan.image) is not None and not _ours(plan.image):
+        if not _ours(plan.image) and self._inspect(plan.image) is not None:
             return plan.image
-        if plan.framework is not None:
-            image = self.local(plan.framework.name, gpu=plan.hosts[0].gpus != 0)
-            if image.identifier is not None:
-                return image.identifier
-        raise Unavailable(f"The image '{plan.image}' is not on this engine.")
-
-    def prepare(self, plan: JobPlan, progress: Progress) -> None:
-        """Build the framework's image unless the engine has a current one."""
-        if plan.framework is None or (
-            not _ours(plan.image) and self._inspect(plan.image) is not None
-        ):
-            return
+        if plan.framework is None:
+            raise Unavailable(f"The image '{plan.image}' is not on this engine any more.")
         image = self.local(plan.framework.name, gpu=plan.hosts[0].gpus != 0)
         if not image.current:
             self.build(image, progress)
+        return image.name
 
     def local(self, framework: str, *, gpu: bool) -> LocalImage:
         """Our image for a framework and device."""
@@ -110,11 +105,13 @@ class Images:
         )
         if self._inspect(base) is None:
             self._pull(base, progress)
+        if not image.gpu:
+            self._wheels.fetch_cpu_build(image.framework, IMAGE_PYTHON, progress)
         progress(f"building {image.name} (once) from {base}")
         said: list[str] = []
         try:
             with io.BytesIO() as context:
-                self._write_context(image.framework, context)
+                self._write_context(image, context)
                 context.seek(0)
                 for message in self._api.build(
                     fileobj=context,
@@ -167,20 +164,21 @@ class Images:
         digest = hashlib.sha256()
         for name, path in _context_files(self._containers, framework):
             digest.update(f"{name}\0{path.stat().st_mode & 0o111}\0".encode())
-            if path.suffix != ".whl":  # its name says what it is
-                digest.update(path.read_bytes())
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
-    def _write_context(self, framework: str, target: io.BytesIO) -> None:
+    def _write_context(self, image: LocalImage, target: io.BytesIO) -> None:
         with tarfile.open(fileobj=target, mode="w") as tar:
             keep = tarfile.TarInfo("wheels/.keep")
             tar.addfile(keep, io.BytesIO(b""))
-            for name, path in _context_files(self._containers, framework):
+            for name, path in _context_files(self._containers, image.framework):
                 tar.add(path, name)
+            for path in () if image.gpu else self._wheels.files(image.framework):
+                tar.add(path, f"wheels/{path.name}")
 
 
 def _context_files(containers: Path, framework: str) -> Iterator[tuple[str, Path]]:
-    """The build context: the framework's files, the toolkit, and its wheels."""
+    """What an image is made of: the framework's files and the toolkit; wheels only speed it up."""
     for path in sorted((containers / framework).iterdir()):
         if path.is_file():
             yield path.name, path
@@ -189,9 +187,6 @@ def _context_files(containers: Path, framework: str) -> Iterator[tuple[str, Path
         for path in sorted((toolkit / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield f"toolkit/{path.relative_to(toolkit)}", path
-    package = {"pytorch": "torch"}.get(framework, framework)
-    for path in sorted((containers / "wheels").glob(f"{package}*.whl")):
-        yield f"wheels/{path.name}", path
 
 
 def _follow(message: dict[str, Any], said: list[str], progress: Progress) -> None:

@@ -7,6 +7,7 @@ nothing.
 """
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -134,7 +135,8 @@ def _payloads(stream: Any) -> Iterator[bytes]:
     Frames that arrive together are given together.
     """
     read = stream.recv if isinstance(stream, socket.socket) else stream.read
-    pending = bytearray()
+    length = struct.Struct(">4xI").unpack_from
+    pending = b""
     while True:
         chunk = read(_BUFFER)
         if not chunk:
@@ -143,11 +145,11 @@ def _payloads(stream: Any) -> Iterator[bytes]:
         parts = []
         position, size = 0, len(pending)
         while size - position >= _HEADER:
-            end = position + _HEADER + int.from_bytes(pending[position + 4 : position + 8], "big")
+            end = position + _HEADER + length(pending, position)[0]
             if end > size:
                 break
-            parts.append(bytes(pending[position + _HEADER : end]))
+            parts.append(pending[position + _HEADER : end])
             position = end
-        del pending[:position]
+        pending = pending[position:]
         if parts:
             yield b"".join(parts)

@@ -1,0 +1,129 @@
+"""Run every benchmark and write RESULTS.md: the machine, then each table as its script prints it.
+
+Usage: python benchmarks/run.py [--quick] [--image IMAGE] [--output FILE]
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sagelet import __version__
+from sagelet.execution.docker.ping import find_engine, why_silent
+from sagelet.settings import Settings
+
+HERE = Path(__file__).parent
+
+#: script -> (arguments, arguments of --quick, whether it takes --image)
+SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
+    "first_line.py": ((), ("--rounds", "2"), True),
+    "toolkit.py": ((), (), False),
+    "channel_size.py": ((), ("--rounds", "2"), True),
+    "archive.py": ((), ("--rounds", "1", "--megabytes", "40"), False),
+    "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
+}
+
+#: Scripts that print a table and nothing about it.
+INTRODUCTIONS = {
+    "toolkit.py": """## Toolkit alone
+
+From the start of `train` to the script's first line, without a host around it, against Python that
+does nothing and against sagemaker-training 5.1.4. Budget: at most 2.5 x `python -c pass`, and at
+least 10 x faster than sagemaker-training.
+""",
+}
+
+PREFACE = """# Results
+
+Every benchmark runs sagelet and its peer in the same run: each round runs each contender once, in
+random order, and a ratio compares the two values of one round. A figure is the median, with the
+least and the most in brackets. The budgets are what we want to keep; no test fails on them, for
+the machines that run tests are shared. To take these figures: `python benchmarks/run.py`.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="small n: proves the scripts only")
+    parser.add_argument("--image", help="an image with the toolkit, instead of sagelet's own")
+    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    given = parser.parse_args()
+    before = load()
+    sections = []
+    for name, (usual, quick, takes_image) in SCRIPTS.items():
+        more = ["--image", given.image] if given.image and takes_image else []
+        sections.append(run(name, [*(quick if given.quick else usual), *more]))
+    described = [*machine(), ("load average before and after", f"{before} and {load()}")]
+    if given.quick:
+        described.append(("kind of run", "quick: too few rounds for conclusions"))
+    facts = "\n".join(f"- {key}: {value}" for key, value in described)
+    given.output.write_text("\n".join([PREFACE, "## Machine\n", facts, "", *sections]))
+    print(f"written: {given.output}", file=sys.stderr)
+
+
+def run(name: str, arguments: Sequence[str]) -> str:
+    """What a benchmark prints; shown here too."""
+    print(f"... {name}", file=sys.stderr)
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, str(HERE / name), *arguments],
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{name} failed")
+    text = INTRODUCTIONS.get(name, "") + ("\n" if name in INTRODUCTIONS else "") + done.stdout
+    print(text, flush=True)
+    return text
+
+
+def machine() -> list[tuple[str, str]]:
+    """What the figures depend on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return [
+        ("date", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        ("processor", f"{processor()}, {os.cpu_count()} cores"),
+        ("memory", f"{memory / 2**30:.1f} GiB"),
+        ("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
+        ("engine", engine()),
+        ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("sagelet", __version__),
+    ]
+
+
+def processor() -> str:
+    """Its model."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or "unknown"
+
+
+def engine() -> str:
+    """The Docker engine, if there is one."""
+    settings = Settings.from_environ()
+    address = find_engine(settings.docker_host, settings.runtime_dir)
+    if silent := why_silent(address):
+        return f"none ({silent})"
+    from docker import APIClient
+
+    info = APIClient(base_url=address, version="auto").info()
+    runc = (info.get("RuncCommit") or {}).get("ID", "unknown")[:12]
+    cgroups = info.get("CgroupVersion", "1")
+    return f"Docker {info['ServerVersion']}, {info['Driver']}, cgroup v{cgroups}, runc {runc}"
+
+
+def load() -> str:
+    """The load averages of one, five and fifteen minutes."""
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+if __name__ == "__main__":
+    main()
