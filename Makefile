@@ -11,7 +11,7 @@ METRICS := --metric 'train:loss=train_loss=([0-9.]+)' --metric 'test:loss=test_l
 TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help train-torch train-tf data data-full setup dev images doctor test test-all check fmt fmt-check lint types arch bench clean
+.PHONY: help train-torch train-tf data data-full setup dev images doctor test test-all check fmt fmt-check lint types arch bench docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -32,12 +32,12 @@ setup: $(VENV)/.setup  ## create .venv with sagelet in it
 $(VENV)/.setup: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sagelet needs Python 3.11 or newer; set PYTHON=/path/to/one")'
 	@echo "setting up $(VENV) (once)"
-	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check --upgrade 'pip>=25.1' && $(BIN)/python -m pip install -q -e '.[examples]' && touch $@
+	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade 'pip>=25.1' && $(BIN)/python -m pip install -qq -e '.[examples]' && touch $@
 
 dev: $(VENV)/.dev
 $(VENV)/.dev: pyproject.toml $(VENV)/.setup
 	@echo "installing the development tools (once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --group dev && touch $@
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --group dev && touch $@
 
 images: setup  ## build the framework images
 	@$(BIN)/sagelet images build
@@ -70,6 +70,9 @@ arch: dev
 
 bench: dev  ## measure against the peers; writes benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: dev  ## write the reference pages that come from the code
+	@$(BIN)/python docs/generate.py
 
 clean:  ## remove what the targets above made in this folder
 	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -36,10 +36,15 @@ _INHERITED_PREFIXES = ("LC_", "PIP_")
 class Settings:
     """Where things lie and who we are.
 
-    SAGELET_HOME: jobs, models, database. SAGELET_CACHE: environments, parsed service models.
-    SAGELET_ACCOUNT: the account in ARNs. AWS_REGION or AWS_DEFAULT_REGION: the region in them.
-    SAGELET_BACKEND: the default of --backend. SAGELET_NAMESPACES=off: never use namespaces.
-    TORCH_INDEX_URL: an extra package index for torch in image builds. DOCKER_HOST: the engine.
+    SAGELET_HOME: jobs, models, database (~/.sagelet).
+    SAGELET_CACHE: framework environments, wheels, parsed service models (~/.cache/sagelet).
+    SAGELET_BACKEND: the default of --backend (auto).
+    SAGELET_NAMESPACES=off: run jobs without Docker in private folders, never in namespaces.
+    SAGELET_ACCOUNT: the account in ARNs (123456789012).
+    AWS_REGION, AWS_DEFAULT_REGION: the region in ARNs and in jobs (us-east-1).
+    DOCKER_HOST: the engine's address (the system's socket, else a rootless engine's).
+    TORCH_INDEX_URL: an extra package index that has CPU builds of torch.
+    HTTP_PROXY, HTTPS_PROXY, NO_PROXY: handed to image builds and to jobs without Docker.
     """
 
     home: Path

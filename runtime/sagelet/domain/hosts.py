@@ -64,6 +64,11 @@ class JobPlan:
     grace: float
     python: str | None = None
 
+    @property
+    def gpu(self) -> bool:
+        """Whether any host asks for GPUs, and so all run the GPU build."""
+        return any(host.gpus for host in self.hosts)
+
 
 def plan(
     job: TrainingJob, folder: str, sources: Mapping[str, str], checkpoints: str | None
@@ -108,7 +113,7 @@ def _host(
             sources[channel.name],
             f"{opt_ml.ROOT}/input/data/{channel.name}",
             Access.COPY_ON_WRITE,
-            f"{folder}/scratch/{channel.name}",
+            f"{folder}/scratch/channels/{channel.name}",
         )
         for channel in job.channels
     ]
@@ -119,12 +124,13 @@ def _host(
     if "" in sources:
         mounts.append(
             Mount(
-                sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/.code"
+                sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/code"
             )
         )
     entrypoint = tuple(job.algorithm.get("ContainerEntrypoint") or ()) or None
     arguments = tuple(job.algorithm.get("ContainerArguments") or ())
-    size = instance_size(_group_type(job, name))
+    instance_type = opt_ml.instance_type_of(job, name)
+    size = instance_size(instance_type)
     options = job.options
     memory = options.memory or (int(size.memory * 1024**3) if size else None)
     environment = opt_ml.platform_environment(job, name)
@@ -142,10 +148,5 @@ def _host(
         cpus=options.cpus or (float(size.cpus) if size else None),
         memory=memory,
         shm=options.shm,
-        gpus=job.gpus,
+        gpus=job.gpus_of(instance_type),
     )
-
-
-def _group_type(job: TrainingJob, host: str) -> str:
-    members = opt_ml.group_hosts(job)
-    return next(g.instance_type for g in job.groups if host in members[g.name])

@@ -37,6 +37,12 @@ def group_hosts(job: TrainingJob) -> dict[str, tuple[str, ...]]:
     return {group.name: tuple(next(names) for _ in range(group.count)) for group in job.groups}
 
 
+def instance_type_of(job: TrainingJob, host: str) -> str:
+    """The instance type of the host's group."""
+    members = group_hosts(job)
+    return next(g.instance_type for g in job.groups if host in members[g.name])
+
+
 def config_files(job: TrainingJob, host: str) -> dict[str, bytes]:
     """``input/config``: file name -> bytes, as SageMaker writes them."""
     files = {
@@ -101,6 +107,7 @@ def _own_tags(job: TrainingJob) -> Sequence[Any]:
 
 def platform_environment(job: TrainingJob, host: str) -> dict[str, str]:
     """Variables the platform itself sets; the request's Environment is laid over them."""
+    gpus = job.gpus_of(instance_type_of(job, host))
     return {
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
@@ -110,7 +117,7 @@ def platform_environment(job: TrainingJob, host: str) -> dict[str, str]:
         "DMLC_INTERFACE": INTERFACE,
         "SAGEMAKER_METRICS_DIRECTORY": f"{ROOT}/output/metrics/sagemaker",
         "HOSTNAME": host,
-        **({} if job.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        **({} if gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}),
         **job.environment,
     }
 

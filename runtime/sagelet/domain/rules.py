@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable
 
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
+from sagelet.domain.instances import instance_size
 from sagelet.domain.training import TrainingJob
 
 FILE_SCHEME = "file://"
+
+_ACCELERATED = re.compile(r"ml\.[gp]\d")
 
 #: Hosts of one job, all of which run on this machine.
 MAX_HOSTS = 100
@@ -102,6 +105,12 @@ def _resources(job: TrainingJob) -> None:
     if len(set(names)) != len(names):
         raise ValidationException("ResourceConfig.InstanceGroups: group names must differ.")
     for group in job.groups:
+        known = instance_size(group.instance_type)
+        if known is None and job.options.gpus is None and _ACCELERATED.match(group.instance_type):
+            raise ValidationException(
+                f"ResourceConfig: how many GPUs {group.instance_type} has is not known here; say "
+                "how many each host gets (--gpus, or the tag sagelet:gpus)."
+            )
         if group.count < 1:
             raise ValidationException("ResourceConfig.InstanceCount: must be at least 1.")
     if job.host_count > MAX_HOSTS:
@@ -113,6 +122,10 @@ def _resources(job: TrainingJob) -> None:
 
 def _output(job: TrainingJob) -> None:
     uri = job.output_uri
+    if uri.startswith(FILE_SCHEME) and not uri.removeprefix(FILE_SCHEME).strip("/"):
+        raise ValidationException(
+            f"OutputDataConfig.S3OutputPath: '{uri}': give a folder below the root."
+        )
     if uri.startswith(FILE_SCHEME) and not uri.startswith(FILE_SCHEME + "/"):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: '{uri}' is not file:///an/absolute/path."

@@ -158,13 +158,12 @@ class TrainingJob:
         """Number of hosts over all groups."""
         return sum(group.count for group in self.groups)
 
-    @property
-    def gpus(self) -> int:
-        """GPUs a host asks for: the option, else what the instance type has; -1 for all."""
+    def gpus_of(self, instance_type: str) -> int:
+        """GPUs a host of that type asks for: the option, else what the type has; -1 for all."""
         if self.options.gpus is not None:
             return self.options.gpus
-        sizes = [instance_size(group.instance_type) for group in self.groups]
-        return max((size.gpus for size in sizes if size), default=0)
+        size = instance_size(instance_type)
+        return size.gpus if size else 0
 
     @property
     def isolated(self) -> bool:

@@ -64,7 +64,8 @@ class ProcessBackend:
             )
         if plan.python is not None and not os.access(plan.python, os.X_OK):
             raise ValidationException(f"--python {plan.python}: there is no such program.")
-        granted_gpus(plan.hosts[0].gpus)
+        for host in plan.hosts:
+            granted_gpus(host.gpus)
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
@@ -75,7 +76,7 @@ class ProcessBackend:
     def prepare(self, plan: JobPlan, progress: Progress) -> None:
         """Make the framework's environment, once."""
         if plan.python is None and plan.framework is not None:
-            self._environments.ensure(plan.framework.name, progress, gpu=plan.hosts[0].gpus != 0)
+            self._environments.ensure(plan.framework.name, progress, gpu=plan.gpu)
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start a shim a host."""
@@ -166,7 +167,7 @@ class ProcessBackend:
         if plan.python is not None:
             base = plan.python
         elif plan.framework is not None:
-            base = str(self._environments.python(plan.framework.name, gpu=host.gpus != 0))
+            base = str(self._environments.python(plan.framework.name, gpu=plan.gpu))
         else:
             raise HostFault("ClientError: the job has neither a framework nor an interpreter.")
         code = next((m.source for m in host.mounts if m.target == f"{ROOT}/code"), None)

@@ -78,7 +78,8 @@ class DockerBackend:
         """The image and the GPUs must be there."""
         if plan.python is not None:
             raise ValidationException("--python chooses an interpreter for --backend process only.")
-        granted_gpus(plan.hosts[0].gpus)
+        for host in plan.hosts:
+            granted_gpus(host.gpus)
         self.images.check(plan, progress)
 
     def prepare(self, plan: JobPlan, progress: Progress) -> None:

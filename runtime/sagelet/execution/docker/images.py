@@ -71,7 +71,7 @@ class Images:
             return plan.image
         if plan.framework is None:
             raise Unavailable(f"The image '{plan.image}' is not on this engine any more.")
-        image = self.local(plan.framework.name, gpu=plan.hosts[0].gpus != 0)
+        image = self.local(plan.framework.name, gpu=plan.gpu)
         if not image.current:
             self.build(image, progress)
         return image.name

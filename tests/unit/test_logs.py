@@ -1,0 +1,142 @@
+"""Log files as lines: complete, exact, in any rhythm of arrival."""
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sagelet.store.logs import EVENT_LIMIT, LogEvent, LogReader, TimesWriter, events
+
+BYTES = st.lists(
+    st.sampled_from([b"\n", b"\n", b"a", b"\r\n", b"\x00\xff", "ü".encode(), b"long " * 20])
+).map(b"".join)
+
+
+def expected(data):
+    """Every line with its offset, pieces of at most EVENT_LIMIT bytes."""
+    lines, offset = [], 0
+    for line in data.split(b"\n"):
+        lines += [
+            (offset + i, line[i : i + EVENT_LIMIT]) for i in range(0, len(line) or 1, EVENT_LIMIT)
+        ]
+        offset += len(line) + 1
+    return lines[:-1] if not lines[-1][1] else lines  # nothing after the last newline
+
+
+def read_in_steps(log, chunks):
+    log.unlink(missing_ok=True)
+    reader, lines = LogReader(log), []
+    with log.open("ab", buffering=0) as file:
+        for chunk in chunks:
+            file.write(chunk)
+            lines += reader.read()
+    while more := reader.read():
+        lines += more
+    return lines + reader.read(end=True)
+
+
+@settings(deadline=None)
+@given(st.lists(BYTES, max_size=8))
+def test_lines_and_offsets_do_not_depend_on_how_the_bytes_came(tmp_path_factory, chunks):
+    log = tmp_path_factory.getbasetemp() / "any.log"
+    assert read_in_steps(log, chunks) == expected(b"".join(chunks))
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+@pytest.mark.parametrize("step", [1000, EVENT_LIMIT, 1 << 20])
+def test_pieces_do_not_depend_on_how_the_bytes_came(tmp_path, step, extra):
+    data = b"short\n" + b"x" * (2 * EVENT_LIMIT + extra) + b"\nend"
+    chunks = [data[i : i + step] for i in range(0, len(data), step)]
+    assert read_in_steps(tmp_path / "log", chunks) == expected(data)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_ten_megabytes_without_a_newline_come_in_pieces(tmp_path, end):
+    data = bytes(range(1, 10)) * 1_200_000 + b"x"
+    lines = read_in_steps(tmp_path / "log", [data, end])
+    assert b"".join(piece for _, piece in lines) == data
+    assert [offset for offset, _ in lines] == [i * EVENT_LIMIT for i in range(len(lines))]
+
+
+def test_an_unfinished_line_waits_for_its_end(tmp_path):
+    log = tmp_path / "log"
+    reader = LogReader(log)
+    log.write_bytes(b"one\ntw")
+    assert reader.read() == [(0, b"one")]
+    assert reader.read() == []
+    with log.open("ab") as file:
+        file.write(b"o\n")
+    assert reader.read() == [(4, b"two")]
+    assert reader.read(end=True) == []
+
+
+def test_a_log_that_is_not_there_yet_is_empty(tmp_path):
+    reader = LogReader(tmp_path / "log")
+    assert reader.read() == reader.read(end=True) == []
+    (tmp_path / "log").write_bytes(b"x")
+    assert reader.read(end=True) == [(0, b"x")]
+    assert list(events(tmp_path / "other")) == []
+
+
+def mark(log, *marks):
+    writer = TimesWriter(log)
+    for offset, time in marks:
+        writer.mark(offset, time)
+    writer.close()
+
+
+def test_events_have_the_time_their_first_byte_came(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"a\nbb\nccc\nd")
+    mark(log, (0, 1.0), (2, 2.0), (4, 2.5), (5, 3.0))
+    assert list(events(log)) == [
+        LogEvent(1000, 0, "a"),
+        LogEvent(2000, 2, "bb"),
+        LogEvent(3000, 5, "ccc"),
+        LogEvent(3000, 9, "d"),
+    ]
+
+
+def test_events_of_any_bytes_are_text(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"\xff\x00ok\n\n\xc3\xbc\r\n")
+    assert [event.message for event in events(log)] == ["\ufffd\0ok", "", "ü\r"]
+
+
+def test_all_lines_of_a_big_log_come(tmp_path):
+    log, lines = tmp_path / "log", [f"line {number} " + "x" * 200 for number in range(30_000)]
+    log.write_text("".join(line + "\n" for line in lines))
+    assert [event.message for event in events(log)] == lines
+
+
+def records(log):
+    return [*struct.iter_unpack("<QQ", log.with_name("log.times").read_bytes())]
+
+
+def test_one_record_a_millisecond(tmp_path):
+    log = tmp_path / "log"
+    mark(log, (0, 1.0), (5, 1.0001), (9, 1.002))
+    assert records(log) == [(1000, 0), (1002, 9)]
+
+
+def test_bytes_told_again_keep_their_first_time(tmp_path):
+    log = tmp_path / "log"
+    mark(log, (0, 1.0), (10, 2.0))
+    mark(log, (0, 7.0), (10, 8.0), (12, 9.0))
+    assert records(log) == [(1000, 0), (2000, 10), (9000, 12)]
+
+
+def test_a_record_cut_short_spoils_no_other(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"a\nb\nc\n")
+    mark(log, (0, 1.0))
+    with log.with_name("log.times").open("ab") as file:
+        file.write(b"\x07" * 5)
+    mark(log, (2, 2.0), (4, 3.0))
+    assert [event.time for event in events(log)] == [1000, 2000, 3000]
+
+
+def test_a_log_without_times_has_lines_all_the_same(tmp_path):
+    (tmp_path / "log").write_bytes(b"a\n")
+    assert list(events(tmp_path / "log")) == [LogEvent(0, 0, "a")]
