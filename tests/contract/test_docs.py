@@ -43,9 +43,10 @@ def test_every_make_target_in_the_docs_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     for page in pages:
-        for target in re.findall(r"\bmake ([a-z]+[a-z-]*)\b", page.read_text()):
-            if re.search(rf"(`|^|\s{{4}})[A-Z=a-z ]*make {target}", page.read_text(), re.MULTILINE):
-                assert target in targets, f"{page.name}: make {target}"
+        for target in re.findall(
+            r"(?:^|`|\$ )(?:[A-Z]+=\w+ )*make ([a-z-]+)", page.read_text(), re.M
+        ):
+            assert target in targets, f"{page.name}: make {target}"
 
 
 def test_every_link_inside_the_docs_leads_somewhere():

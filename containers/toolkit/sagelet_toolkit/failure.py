@@ -12,7 +12,7 @@ from sagelet_toolkit.paths import Paths
 FAILURE_REASON_LIMIT = 1024  # SageMaker shows this many characters of the failure file
 
 
-class Failure(Exception):  # noqa: N818  (it has kinds; they end in Error)
+class Failure(Exception):
     """Ends the job: `text` for the failure file, `exit_code` for the platform."""
 
     def __init__(self, text: str, exit_code: int = 1, detail: str = "") -> None:
