@@ -44,7 +44,7 @@ def test_every_make_target_in_the_docs_exists():
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     for page in pages:
         for target in re.findall(
-            r"(?:^|`|\$ )(?:[A-Z]+=\w+ )*make ([a-z-]+)", page.read_text(), re.M
+            r"(?:^|`|\$ )(?:[A-Z]+=\w+ )*make ([a-z-]+)", page.read_text(), re.MULTILINE
         ):
             assert target in targets, f"{page.name}: make {target}"
 

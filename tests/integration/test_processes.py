@@ -237,3 +237,22 @@ exec setpriv --reuid=1001 --regid=1001 {groups} env -i HOME={everyone} PATH=/usr
     assert sorted(p.name for p in (everyone / "data").iterdir()) == ["a"]
     assert (everyone / ".sagelet/models/mine/1/model.tar.gz").exists()
     assert not (everyone / ".sagelet/jobs/mine/algo-1/scratch").exists()
+
+
+def test_a_job_gets_the_gpus_it_asks_for(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver's listing program is all that is looked at: this one lists two devices."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: A'\necho 'GPU 1: B'\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    script = "import os\nprint(os.environ['SM_NUM_GPUS'], repr(os.environ['CUDA_VISIBLE_DEVICES']))"
+    for asked, seen in (("0", "0 ''"), ("1", "1 '0'"), ("2", "2 '0,1'"), ("all", "2 '0,1'")):
+        done = trainer.run(script, "--gpus", asked)
+        assert done.returncode == 0, done.stderr
+        assert f"algo-1 | {seen}" in done.stdout
+    done = trainer.run(script, "--gpus", "3")
+    assert done.returncode == 2
+    assert "asks for 3 GPU(s) a host and this machine has 2" in done.stderr

@@ -486,3 +486,60 @@ def test_uncompressed_output_is_loose_files(trainer: Trainer, home: Path, tmp_pa
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/loose/output/model/1/w").read_text() == "x"
     assert (home / "models/loose/latest/model/1/w").read_text() == "x"
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.35, 0.5, 0.8, 1.2, 1.6])
+def test_killed_at_any_moment_the_job_ends_and_nothing_is_half_written(
+    trainer: Trainer, home: Path, seconds: float
+) -> None:
+    running = trainer.start(
+        """
+import os, time
+for i in range(5):
+    print("line", i, flush=True)
+    time.sleep(0.1)
+open(os.environ["SM_MODEL_DIR"] + "/w", "wb").write(os.urandom(20_000_000))
+""",
+        "--name", "victim", "--env", "MARK=victim-mark",
+    )  # fmt: skip
+    time.sleep(seconds)
+    running.kill()
+    running.communicate()
+    if sagelet("describe", "victim").returncode == 2:
+        return  # killed before the job was remembered: there is nothing
+    wait_until(
+        lambda: describe("victim")["TrainingJobStatus"] in ("Completed", "Failed"), "the end"
+    )
+    assert not running_with("victim-mark")
+    assert list(home.rglob("*.part")) == []
+    versions = json.loads(sagelet("models", "--json").stdout)
+    if describe("victim")["TrainingJobStatus"] == "Completed":
+        assert members(home / "models/victim/1/model.tar.gz") == ["w"]
+    else:
+        assert versions == []
+        assert "InternalServerError" in describe("victim")["FailureReason"]
+
+
+def test_code_comes_from_a_local_archive(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.script("import helper; print(helper.WORD)")
+    (tmp_path / "code" / "helper.py").write_text("WORD = 'from the archive'")
+    with tarfile.open(tmp_path / "sourcedir.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "code" / "train.py", "train.py")
+        tar.add(tmp_path / "code" / "helper.py", "helper.py")
+    own = ["--image", "python"] if trainer.backend == "process" else []
+    done = sagelet("train", *trainer.where(), *own, *code_of(tmp_path / "sourcedir.tar.gz"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "algo-1 | from the archive" in done.stdout
+
+
+def test_a_broken_archive_fails_the_job_with_its_name(trainer: Trainer, tmp_path: Path) -> None:
+    (tmp_path / "sourcedir.tar.gz").write_bytes(b"no archive")
+    own = ["--image", "python"] if trainer.backend == "process" else []
+    done = sagelet("train", *trainer.where(), *own, *code_of(tmp_path / "sourcedir.tar.gz"))
+    assert done.returncode == 1
+    assert "sourcedir.tar.gz cannot be unpacked" in done.stderr
+
+
+def code_of(archive: Path) -> list[str]:
+    return ["--hp", "sagemaker_program=train.py",
+            "--hp", f"sagemaker_submit_directory=file://{archive}"]  # fmt: skip
