@@ -1,7 +1,9 @@
 """What people see: log lines by host, one line of progress, the summary of a job."""
 
 import re
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -28,27 +30,31 @@ class Screen:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
-        self._live = sys.stderr.isatty()
+        self.live = sys.stderr.isatty()
         self._shown = False
         self._last = ""
+        self._lock = threading.RLock()  # the supervisor's thread speaks too
 
     def say(self, text: str, **style: Any) -> None:
         """A line of ours."""
-        self.clear()
-        self.out.flush()
-        click.echo(click.style(text, **style) if style else text, err=True)
+        with self._lock:
+            self.clear()
+            self.out.flush()
+            click.echo(click.style(text, **style) if style else text, err=True)
 
     def progress(self, text: str) -> None:
         """Where a long step is."""
-        if text == self._last:
-            return
-        self._last = text
-        if not self._live:
-            click.echo(f"... {text}", err=True)
-            return
-        sys.stderr.write(f"\r\x1b[2K\x1b[2m... {text[:110]}\x1b[0m")
-        sys.stderr.flush()
-        self._shown = True
+        with self._lock:
+            if text == self._last:
+                return
+            self._last = text
+            if not self.live:
+                click.echo(f"... {text}", err=True)
+                return
+            room = shutil.get_terminal_size().columns - 5
+            sys.stderr.write(f"\r\x1b[2K\x1b[2m... {text[:room]}\x1b[0m")
+            sys.stderr.flush()
+            self._shown = True
 
     def note(self, text: str) -> None:
         """Something worth knowing."""
@@ -56,15 +62,17 @@ class Screen:
 
     def clear(self) -> None:
         """Take the progress line away."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
-            self._shown = False
+        with self._lock:
+            if self._shown:
+                sys.stderr.write("\r\x1b[2K")
+                sys.stderr.flush()
+                self._shown = False
 
     def write(self, text: str) -> None:
         """Output of the job."""
-        self.clear()
-        self.out.write(text)
+        with self._lock:
+            self.clear()
+            self.out.write(text)
 
 
 class Unstoppable:
@@ -87,6 +95,7 @@ class HostLines:
 
     def __init__(self, screen: Screen, store: Store, job: str, host: str, index: int) -> None:
         self._screen = screen
+        self._host = host
         self._reader = LogReader(store.home.log(job, host))
         name = f"{host} | "
         self._prefix = (
@@ -97,6 +106,7 @@ class HostLines:
         """Print what is new; whether there was anything."""
         lines = self._reader.read(end=end)
         if not lines:
+            self._show_bar()
             return False
         block = b"\n".join([line for _, line in lines])
         if block.translate(None, _HARMLESS):
@@ -106,6 +116,13 @@ class HostLines:
         prefix = self._prefix
         self._screen.write("".join([f"{prefix}{text}\n" for text in texts]))
         return True
+
+    def _show_bar(self) -> None:
+        """A bar that a script draws over and over has no newline yet: show its last state."""
+        if self._screen.live and b"\r" in self._reader.unfinished:
+            state = _visible(self._reader.unfinished)
+            if state:
+                self._screen.progress(f"{self._host}: {state}")
 
 
 def _visible(line: bytes) -> str:

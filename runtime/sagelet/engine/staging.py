@@ -77,7 +77,8 @@ def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -
             home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
         source = _code_source(job, home)
         if source is not None:
-            progress(f"staging code from {source}")
+            if source.is_dir():
+                progress(f"staging code from {source}")
             _stage_code(source, home.job(job.name) / "code")
     except (OSError, shutil.Error) as error:
         raise HostFault(f"ClientError: Data download failed: {error}") from None

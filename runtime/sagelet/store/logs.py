@@ -83,6 +83,11 @@ class LogReader:
             self._pending = b""
         return lines
 
+    @property
+    def unfinished(self) -> bytes:
+        """What stands behind the last newline so far."""
+        return self._pending
+
     def _blocks(self) -> Iterator[bytes]:
         """At most a few blocks, so that the caller gets its turn."""
         try:
