@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-MNIST = Path(__file__).parents[2] / "examples" / "mnist"
+from sagelet.execution.environments import Environments
+from sagelet.execution.wheels import Wheels
+from sagelet.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+MNIST = ROOT / "examples" / "mnist"
+CACHE = Settings.from_environ().cache
 OLD_SCRIPT = Path(__file__).parent / "scripts" / "keras2_style.py"
 FILES = ("train_data.npy", "train_labels.npy", "eval_data.npy", "eval_labels.npy")
 METRICS = re.compile(
@@ -52,21 +58,23 @@ def channel(tmp_path_factory):
     return directory
 
 
-def framework(variable):
-    python = os.environ.get(variable)
-    if not python:
-        pytest.skip(f"{variable} names no interpreter with the framework")
-    return python
+def framework(name):
+    """The interpreter of a framework's environment, where a job without Docker has made it."""
+    containers = ROOT / "containers"
+    environments = Environments(containers, CACHE, Wheels(containers, CACHE, None))
+    if not environments.ready(name):
+        pytest.skip(f"the {name} environment is not made yet: make train-torch, make train-tf")
+    return str(environments.python(name))
 
 
 @pytest.fixture(scope="session")
 def pytorch():
-    return framework("SAGELET_TEST_PYTORCH_PYTHON")
+    return framework("pytorch")
 
 
 @pytest.fixture(scope="session")
 def tensorflow():
-    return framework("SAGELET_TEST_TENSORFLOW_PYTHON")
+    return framework("tensorflow")
 
 
 def host(channel, model, current="algo-1"):

@@ -6,11 +6,9 @@ of what was read before. The exit code comes from ``wait`` alone; the end of a s
 nothing.
 """
 
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,8 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from sagelet.execution.backend import HostExited, HostLost, Output, Sink
+from sagelet.execution.docker.streams import HOLD, Frames, Merge
 
-_HEADER = 8
 _BUFFER = 1 << 18
 
 #: How long a stream may stay open after its container ended, in seconds.
@@ -38,15 +36,16 @@ class Pump:
         self._host = host
         self._log = log
         self._sink = sink
+        self._attached: Any = None  # kept: what it holds open is read through _stream
         self._stream: Any = None
 
     def attach(self) -> None:
         """Open the live stream; before the container starts, so that nothing is missed."""
-        self._stream = self._connect().attach_socket(
+        self._attached = self._connect().attach_socket(
             self._container, params={"stdout": 1, "stderr": 1, "stream": 1}
         )
-        handle = getattr(self._stream, "_sock", self._stream)
-        handle.settimeout(None)
+        self._stream = getattr(self._attached, "_sock", self._attached)
+        self._stream.settimeout(HOLD)
 
     def start(self) -> None:
         """Pump from the attached stream, in a thread."""
@@ -69,13 +68,26 @@ class Pump:
             self._sink(HostLost(self._host, f"the Docker engine lost the container: {error}"))
 
     def _run_live(self) -> None:
-        offset = 0
+        frames, merge = Frames(), Merge()
         try:
             with self._log.open("ab", buffering=0) as file:
-                for data in _payloads(self._stream):
-                    file.write(data)
-                    self._sink(Output(self._host, offset, data, time.time()))
-                    offset += len(data)
+                offset = 0
+                while True:
+                    chunk = None
+                    try:
+                        chunk = self._stream.recv(_BUFFER)
+                    except TimeoutError:
+                        data = merge.tick(time.monotonic())
+                    else:
+                        now = time.monotonic()
+                        data = b"".join([merge.feed(*f, now) for f in frames.feed(chunk)])
+                        data += merge.tick(now) if chunk else merge.flush()
+                    if data:
+                        file.write(data)
+                        self._sink(Output(self._host, offset, data, time.time()))
+                        offset += len(data)
+                    if chunk == b"":
+                        return
         except ConnectionError:
             self._run_replay()
 
@@ -127,29 +139,3 @@ class Pump:
             self._sink(HostLost(self._host, f"its container never started: {state['Error']}"))
             return
         self._sink(HostExited(self._host, int(state["ExitCode"]), bool(state["OOMKilled"])))
-
-
-def _payloads(stream: Any) -> Iterator[bytes]:
-    """The bytes in an attach stream: frames of an 8-byte header (stream, length) and a payload.
-
-    Frames that arrive together are given together.
-    """
-    read = stream.recv if isinstance(stream, socket.socket) else stream.read
-    length = struct.Struct(">4xI").unpack_from
-    pending = b""
-    while True:
-        chunk = read(_BUFFER)
-        if not chunk:
-            return
-        pending += chunk
-        parts = []
-        position, size = 0, len(pending)
-        while size - position >= _HEADER:
-            end = position + _HEADER + length(pending, position)[0]
-            if end > size:
-                break
-            parts.append(pending[position + _HEADER : end])
-            position = end
-        pending = pending[position:]
-        if parts:
-            yield b"".join(parts)
