@@ -56,6 +56,7 @@ def docker_backend(settings: Settings) -> "DockerBackend":
         containers(),
         wheels(settings),
         dict(settings.build_args),
+        settings.inherited.get("CUDA_VISIBLE_DEVICES"),
     )
 
 

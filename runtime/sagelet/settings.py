@@ -16,6 +16,7 @@ _INHERITED = (
     "TMPDIR",
     "TERM",
     "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
     "CUDA_HOME",
     "XDG_CACHE_HOME",
     "HTTP_PROXY",
@@ -88,4 +89,4 @@ class Settings:
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(path).expanduser().absolute()
+    return Path(path).expanduser().resolve()

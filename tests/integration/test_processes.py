@@ -255,4 +255,10 @@ def test_a_job_gets_the_gpus_it_asks_for(
         assert f"algo-1 | {seen}" in done.stdout
     done = trainer.run(script, "--gpus", "3")
     assert done.returncode == 2
-    assert "asks for 3 GPU(s) a host and this machine has 2" in done.stderr
+    assert "asks for 3 GPU(s) over 1 host(s) and this machine has 2" in done.stderr
+    done = trainer.run(script, "--gpus", "1", "--hosts", "2")
+    assert "algo-1 | 1 '0'" in done.stdout
+    assert "algo-2 | 1 '1'" in done.stdout, "no device twice"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert "algo-1 | 1 '1'" in trainer.run(script, "--gpus", "1").stdout
+    assert trainer.run(script, "--gpus", "2").returncode == 2

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from sagelet.domain.errors import Unavailable
 from sagelet.store.database import Database
 
 
@@ -44,11 +45,11 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path):
     connection.close()
 
 
-def test_a_newer_file_is_left_alone(database):
+def test_a_newer_file_is_refused_and_left_alone(database):
     database.connection().execute("PRAGMA user_version = 999")
-    again = Database(database.path)
-    assert again.connection().execute("PRAGMA user_version").fetchone()[0] == 999
-    again.close()
+    with pytest.raises(Unavailable, match="newer sagelet"):
+        Database(database.path)
+    assert database.connection().execute("PRAGMA user_version").fetchone()[0] == 999
 
 
 def count(database):

@@ -15,12 +15,11 @@ from sagelet import __version__
 from sagelet.app import App, create_app, docker_backend
 from sagelet.cli.render import size
 from sagelet.domain.errors import DomainError
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.gpus import list_gpus
 from sagelet.execution.probe import namespaces_refused
 from sagelet.settings import Settings
-
-FRAMEWORKS = ("pytorch", "tensorflow")
 
 #: Less free space than this is a warning: an image and a model should fit.
 ROOM = 5e9

@@ -6,9 +6,8 @@ import click
 
 from sagelet.app import docker_backend
 from sagelet.cli.render import Screen, Unstoppable
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.settings import Settings
-
-FRAMEWORKS = ("pytorch", "tensorflow")
 
 
 @click.group(invoke_without_command=True)

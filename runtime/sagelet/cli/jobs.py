@@ -99,6 +99,10 @@ def stop(job: str, *, no_wait: bool) -> int:
     if no_wait:
         screen.say(f"{job} was asked to stop.")
         return 0
-    found = JobView(screen, app.store, job, ()).follow()
+    found = JobView(screen, app.store, job, ()).follow(alive=lambda: app.engine.supervised(job))
+    if not found.life.over:
+        diary = app.store.home.job(job) / "supervisor.log"
+        screen.say(f"{job} has lost its supervisor ({diary} may say why); run this again.")
+        return 1
     screen.say(f"{job}: {found.life.primary}")
     return 0

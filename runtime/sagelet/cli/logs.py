@@ -47,7 +47,7 @@ def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) 
         return 0
     view = JobView(Screen(), app.store, job, hosts)
     if follow:
-        view.follow(states=False)
+        view.follow(states=False, alive=lambda: app.engine.supervised(job))
     else:
         view.drain()
     return 0

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.frameworks import FRAMEWORKS
 
-FRAMEWORK_IMAGES = {"pytorch": "pytorch-training", "tensorflow": "tensorflow-training"}
+FRAMEWORK_IMAGES = {name: f"{name}-training" for name in FRAMEWORKS}
 
 
 def pairs(flag: str, values: Iterable[str]) -> dict[str, str]:
@@ -37,8 +38,12 @@ def file_uri(path: str | Path) -> str:
     if "://" in text:
         return text
     # os.path leaves ~nobody and links in a circle as they are, where Path raises RuntimeError.
-    place = os.path.realpath(os.path.expanduser(text))  # noqa: PTH111
-    return "file://" + quote(os.fsencode(place))
+    folder, name = os.path.split(os.path.expanduser(text))  # noqa: PTH111
+    if name in ("", ".", ".."):
+        folder, name = os.path.join(folder, name), ""  # noqa: PTH118
+    # The last name stays: a file that is reached by a link has the link's name in the job.
+    place = os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
+    return "file://" + quote(os.fsencode(place.rstrip("/") or "/"))
 
 
 def channels(values: Iterable[str]) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """What people see: log lines by host, one line of progress, the summary of a job."""
 
+import math
+import os
 import re
 import shutil
 import sys
@@ -7,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -15,6 +18,9 @@ from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store
 from sagelet.store.logs import LogReader
+
+#: Between looks at the hosts' logs, in seconds.
+POLL = 0.02
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 
@@ -67,6 +73,11 @@ class Screen:
                 sys.stderr.write("\r\x1b[2K")
                 sys.stderr.flush()
                 self._shown = False
+
+    def mute(self) -> None:
+        """Nobody reads any more: print nothing from now on."""
+        self.out = sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+        self.live = False
 
     def write(self, text: str) -> None:
         """Output of the job."""
@@ -146,26 +157,37 @@ class JobView:
         self._looked = 0.0
 
     def follow(
-        self, *, states: bool = True, alive: Callable[[], bool] = lambda: True, poll: float = 0.02
+        self,
+        *,
+        states: bool = True,
+        alive: Callable[[], bool] = lambda: True,
+        tick: Callable[[], None] = lambda: None,
     ) -> TrainingJob:
-        """Print until the job is over, or whoever drives it is not alive any more."""
+        """Print until the job is over, or whoever drives it is not alive any more.
+
+        ``tick`` is called now and then. A reader that goes away ends the printing, not the job.
+        """
         while True:
-            if states and Secondary.TRAINING not in self._statuses:
-                self._tell_states(self._store.training_jobs.get(self._job))
-            moved = any([host.pump() for host in self._hosts])  # noqa: C419 - each of them
-            if moved:
-                self._screen.out.flush()
-            now, dead = time.monotonic(), not alive()
-            if now - self._looked > 0.1 or dead:
-                self._looked = now
-                job = self._store.training_jobs.get(self._job)
-                if states:
-                    self._tell_states(job)
-                if job.life.over or dead:
-                    self.drain()
-                    return job
-            if not moved:
-                time.sleep(poll)
+            try:
+                tick()
+                if states and Secondary.TRAINING not in self._statuses:
+                    self._tell_states(self._store.training_jobs.get(self._job))
+                moved = any([host.pump() for host in self._hosts])  # noqa: C419 - each of them
+                if moved:
+                    self._screen.out.flush()
+                now, dead = time.monotonic(), not alive()
+                if now - self._looked > 0.1 or dead:
+                    self._looked = now
+                    job = self._store.training_jobs.get(self._job)
+                    if states:
+                        self._tell_states(job)
+                    if job.life.over or dead:
+                        self.drain()
+                        return job
+                if not moved:
+                    time.sleep(POLL)
+            except OSError:
+                self._screen.mute()
 
     def drain(self) -> None:
         """Print what is left, unfinished lines too."""
@@ -176,6 +198,9 @@ class JobView:
         self._screen.out.flush()
 
     def _tell_states(self, job: TrainingJob) -> None:
+        message = job.life.steps[-1].message
+        if message.startswith("Waiting"):
+            self._screen.progress(message)
         for step in job.life.steps[self._told :]:
             stamp = datetime.fromtimestamp(step.start).strftime("%H:%M:%S")  # noqa: DTZ006
             self._screen.say(f"{stamp} {step.status} - {step.message}", dim=True)
@@ -239,7 +264,7 @@ def moment(seconds: float) -> str:
 
 
 def plain(document: Any) -> Any:
-    """A document for ``--json``: times in ISO 8601."""
+    """A document for ``--json``: times in ISO 8601, NaN and infinities as strings."""
     if isinstance(document, dict):
         return {
             key: datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
@@ -249,4 +274,6 @@ def plain(document: Any) -> Any:
         }
     if isinstance(document, list):
         return [plain(item) for item in document]
+    if isinstance(document, float) and not math.isfinite(document):
+        return str(document)  # JSON has no NaN
     return document

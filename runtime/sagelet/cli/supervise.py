@@ -25,9 +25,7 @@ def supervise(name: str, home: Path, lock: int, *, new: bool) -> int:
     app = create_app(dataclasses.replace(Settings.from_environ(), home=home))
     supervisor = app.engine.supervisor(name, _Diary())
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, lambda _n, _f: app.store.training_jobs.request_stop(name, time.time())
-        )
+        signal.signal(number, lambda _number, _frame: supervisor.stop())
     life = supervisor.run() if new else supervisor.adopt()
     return 0 if life.primary == "Completed" else 1
 

@@ -1,6 +1,7 @@
 """``sagelet train``: build the request, submit it, supervise it here or in the background."""
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from sagelet.domain.errors import ResourceInUse, ValidationException
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.engine import Submission
+from sagelet.execution.backend import Cancelled
 from sagelet.settings import Settings
 
 
@@ -124,33 +126,60 @@ def train(**given: Any) -> int:
     screen = Screen(sys.stderr if given["as_json"] else None)
     app = create_app(settings)
     app.engine.recover(patience=0)
+    interrupts = _Interrupts()
     named = "TrainingJobName" in request
     while True:
         if not named:
             request["TrainingJobName"] = options.stamped(_base(given, request))
         validate(operation, request)
         try:
-            submission = app.engine.submit(request, Unstoppable(screen))
+            submission = app.engine.submit(request, _Checking(screen, interrupts))
             break
+        except Cancelled:
+            return 130
         except ResourceInUse:
             if named:
                 raise
     if given["detach"]:
         app.engine.detach(submission)
         screen.clear()
-        click.echo(
-            json.dumps(
-                {"TrainingJobName": submission.job.name, "TrainingJobArn": submission.job.arn}
-            )
-            if given["as_json"]
-            else submission.job.name
-        )
+        document = {
+            "TrainingJobName": submission.job.name,
+            "TrainingJobArn": submission.job.arn,
+        }
+        click.echo(json.dumps(document) if given["as_json"] else submission.job.name)
         return 0
-    return _foreground(app, screen, submission, as_json=given["as_json"])
+    return _foreground(app, screen, submission, interrupts, as_json=given["as_json"])
 
 
-def _foreground(app: App, screen: Screen, submission: Submission, *, as_json: bool) -> int:
-    """Supervise in a thread, print in this one, pass Ctrl-C on as a stop request."""
+class _Interrupts:
+    """Counts Ctrl-C, SIGTERM and the terminal's end from now on; nothing is done in a handler."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.count += 1
+
+
+class _Checking(Unstoppable):
+    """Progress before the job exists: an interrupt ends the command."""
+
+    def __init__(self, screen: Screen, interrupts: _Interrupts) -> None:
+        super().__init__(screen)
+        self._interrupts = interrupts
+
+    def cancelled(self) -> bool:
+        """Whether there was an interrupt."""
+        return self._interrupts.count > 0
+
+
+def _foreground(
+    app: App, screen: Screen, submission: Submission, interrupts: _Interrupts, *, as_json: bool
+) -> int:
+    """Supervise in a thread, print in this one, pass interrupts on as stop requests."""
     name = submission.job.name
     screen.say(f"job {name}", bold=True)
     supervisor = app.engine.supervisor(name, screen)
@@ -164,29 +193,26 @@ def _foreground(app: App, screen: Screen, submission: Submission, *, as_json: bo
         finally:
             app.store.database.close()
 
-    signals = 0
+    heard = 0
 
-    def interrupted(_number: int, _frame: object) -> None:
-        nonlocal signals
-        signals += 1
-        if signals == 1:
-            job = app.store.training_jobs.get(name)
-            if not job.life.over:
-                app.store.training_jobs.request_stop(name, job.created)
+    def obey() -> None:
+        nonlocal heard
+        if interrupts.count > heard:
+            heard += 1
+            if heard == 1:
+                supervisor.stop()
+                grace = submission.job.options.grace
                 screen.say(
-                    f"stopping {name}; the script has {job.options.grace:g} s to end. "
-                    "Ctrl-C again kills it.",
+                    f"stopping {name}; its script gets {grace:g} s to end. Ctrl-C again kills it.",
                     fg="yellow",
                 )
-        else:
-            supervisor.hurry()
+            else:
+                supervisor.hurry()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
     thread = threading.Thread(target=supervise, name="supervisor", daemon=True)
     thread.start()
     view = JobView(screen, app.store, name, host_names(submission.job.host_count))
-    job = view.follow(alive=thread.is_alive)
+    job = view.follow(alive=thread.is_alive, tick=obey)
     thread.join()
     submission.lock.release()
     if crashes:
@@ -313,8 +339,14 @@ def _image(given: dict[str, Any]) -> str:
 
 def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
     backend = given["backend"] or (settings.backend if settings.backend != "auto" else None)
-    keys = ("gpus", "cpus", "memory", "shm", "grace", "model", "python")
-    return options.tags({"backend": backend, **{key: given[key] for key in keys}})
+    keys = ("gpus", "cpus", "memory", "shm", "grace", "model")
+    python = given["python"]
+    if python:
+        found = shutil.which(python)
+        if found is None:
+            raise ValidationException(f"--python {python}: there is no such program.")
+        python = str(Path(found).absolute())  # not resolved: a venv's link is what makes it one
+    return options.tags({"backend": backend, "python": python, **{key: given[key] for key in keys}})
 
 
 def _base(given: dict[str, Any], request: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@
     DomainError                 code, HTTP status, one message that says what to do next
     ├── ValidationException     the request is wrong
     ├── ResourceInUse           the name is taken
-    ├── ResourceNotFound        nothing has that name
     ├── ResourceLimitExceeded   more than this machine has
     └── Unavailable             a needed program, engine or environment is not there
 
@@ -27,17 +26,17 @@ class ValidationException(DomainError):
     status = 400
 
 
+#: What SageMaker says of a training job's name that is taken.
+NAME_TAKEN = (
+    "Training job names must be unique within an AWS account and region, and a training job with "
+    "this name already exists ({arn})"
+)
+
+
 class ResourceInUse(DomainError):
     """The name is taken."""
 
     code = "ResourceInUse"
-    status = 400
-
-
-class ResourceNotFound(DomainError):
-    """Nothing has that name."""
-
-    code = "ResourceNotFound"
     status = 400
 
 

@@ -24,7 +24,7 @@ def host_failure(
     """
     if error:
         return _cut(f"ClientError: {error}")
-    if oom:
+    if oom and code != 0:
         return _cut(OUT_OF_MEMORY + (f" ({host})" if host else ""))
     if code == 0 and failure_file is None:
         return None

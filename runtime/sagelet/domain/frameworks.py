@@ -37,8 +37,10 @@ REPOSITORIES: tuple[tuple[str, str], ...] = (
     (r"pytorch", "pytorch"),
 )
 
+#: What we have images and environments for.
+FRAMEWORKS = tuple(sorted({name for _, name in REPOSITORIES}))
+
 _REGISTRY = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
-_SHORT = ("tensorflow", "pytorch")
 
 
 def framework_of(uri: str) -> Framework | None:
@@ -50,7 +52,7 @@ def framework_of(uri: str) -> Framework | None:
     registry = _REGISTRY.match(uri)
     rest = uri[registry.end() :] if registry else uri
     repository, _, tag = rest.partition("@")[0].partition(":")
-    if not registry and repository in _SHORT and not _is_training_tag(tag):
+    if not registry and repository in FRAMEWORKS and not _is_training_tag(tag):
         return None  # e.g. the public tensorflow/pytorch images: somebody's own choice
     for pattern, name in REPOSITORIES:
         if re.fullmatch(pattern, repository):

@@ -273,6 +273,20 @@ def size_in_bytes(text: str) -> int:
     return int(size)
 
 
+def _memory(text: str) -> int:
+    size = size_in_bytes(text)
+    if size < 6 * 1024**2:
+        raise ValueError(f"'{text}' is too little: no container starts with less than 6m.")
+    return size
+
+
+def _cpus(text: str) -> float:
+    value = _positive(text)
+    if value < 0.01:
+        raise ValueError(f"'{text}' is too little: at least 0.01 of a CPU.")
+    return value
+
+
 def _backend(text: str) -> str:
     if text not in ("auto", "docker", "process"):
         raise ValueError(f"'{text}' is not a backend; choose auto, docker or process.")
@@ -312,8 +326,8 @@ def _model(text: str) -> str:
 _OPTIONS: dict[str, Any] = {
     "backend": _backend,
     "gpus": _gpus,
-    "cpus": _positive,
-    "memory": size_in_bytes,
+    "cpus": _cpus,
+    "memory": _memory,
     "shm": size_in_bytes,
     "grace": _seconds,
     "model": _model,

@@ -36,20 +36,25 @@ class Collector:
                 host = self._hosts[output.host] = _HostOutput(
                     TimesWriter(log), Scanner(self._job.metric_definitions)
                 )
-        host.times.mark(output.offset, output.time)
         if self._job.metric_definitions:
-            host.scan(output.data, output.time)
+            self._keep(host, host.scan(output.data, output.time))
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
+        host.times.mark(output.offset, output.time)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""
         with self._lock:
             output = self._hosts.get(host)
         if output:
-            output.scan(b"\n", time.time())
+            self._keep(output, output.scan(b"\n", time.time()))
             output.times.close()
         self.flush()
+
+    def _keep(self, host: "_HostOutput", found: list[Datum]) -> None:
+        """Until the next flush, which other threads do too."""
+        with self._lock:
+            host.found += found
 
     def flush(self) -> None:
         """Write the metrics found so far."""
@@ -70,11 +75,11 @@ class _HostOutput:
         self._scanner = scanner
         self._rest = b""
 
-    def scan(self, data: bytes, now: float) -> None:
+    def scan(self, data: bytes, now: float) -> list[Datum]:
         whole, newline, rest = data.rpartition(b"\n")
         if not newline:
             self._rest = (self._rest + rest)[:LINE_LIMIT]
-            return
+            return []
         text = (self._rest + whole).decode("utf-8", "replace")
         self._rest = rest[:LINE_LIMIT]
-        self.found += self._scanner.scan(text, now)
+        return self._scanner.scan(text, now)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, begin
 from sagelet.domain.rules import check
 from sagelet.domain.training import TrainingJob
@@ -51,10 +51,7 @@ class Engine:
         )
         lock = self._store.home.lock(job.name)
         if lock is None:
-            raise ResourceInUse(
-                "Training job names must be unique within an AWS account and region, and a "
-                f"training job with this name already exists ({job.arn})"
-            )
+            raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
         try:
             self._store.training_jobs.add(job)
         except BaseException:
@@ -84,6 +81,13 @@ class Engine:
             )
         self._store.training_jobs.request_stop(name, time.time())
         return job.life
+
+    def supervised(self, name: str) -> bool:
+        """Whether some process supervises the job at this moment."""
+        lock = self._store.home.lock(name)
+        if lock is not None:
+            lock.release()
+        return lock is None
 
     def recover(self, patience: float = 2.0) -> list[str]:
         """Give every live job without a supervisor a new one; wait a moment for what they find.
@@ -115,6 +119,7 @@ class Engine:
             subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",  # nothing from the folder the user happens to be in
                     "-m",
                     "sagelet",
                     "_supervise",
@@ -128,6 +133,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                cwd="/",
                 pass_fds=(lock.descriptor,),
                 start_new_session=True,
             )

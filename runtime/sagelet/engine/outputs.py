@@ -8,6 +8,7 @@ from sagelet.domain.errors import HostFault
 from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.training import TrainingJob
+from sagelet.engine import remains
 from sagelet.execution.backend import Progress
 from sagelet.store import Store, archive
 
@@ -31,8 +32,8 @@ def store_outputs(
     Raises:
         HostFault: they could not be written; nothing half-written is left.
     """
-    models = [Path(host.folder) / "ml" / "model" for host in plan.hosts]
-    data = [Path(host.folder) / "ml" / "output" / "data" for host in plan.hosts]
+    models = [f for f in (remains.own_folder(host, "model") for host in plan.hosts) if f]
+    data = [f for f in (remains.own_folder(host, "output", "data") for host in plan.hosts) if f]
     uri = f"{job.output_uri.rstrip('/')}/{job.name}/output"
     folder = store.home.path_of(uri)
     artifacts = {}
@@ -58,8 +59,7 @@ def store_outputs(
         store.models.release(job.name)
         raise HostFault(
             f"ClientError: Artifact upload failed: {error.strerror or error}: "
-            f"{error.filename or folder}. What the job wrote is kept in {models[0]}; free some "
-            "space or correct the path, then archive it from there."
+            f"{error.filename or folder}."
         ) from None
     return artifacts
 

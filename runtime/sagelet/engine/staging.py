@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import stat
-import tarfile
-import zlib
 from pathlib import Path
 
 from sagelet.domain import opt_ml
@@ -12,12 +9,9 @@ from sagelet.domain.errors import HostFault, ValidationException
 from sagelet.domain.hosts import JobPlan, plan
 from sagelet.domain.rules import FILE_SCHEME, submit_directory
 from sagelet.domain.training import TrainingJob
+from sagelet.engine.code import snapshot
 from sagelet.execution.backend import Progress
-from sagelet.store.archive import unpack
 from sagelet.store.home import Home
-
-#: Folders that are never part of a script's code.
-NOT_CODE = frozenset({".git", "__pycache__", ".ipynb_checkpoints", ".venv", ".mypy_cache"})
 
 
 def plan_job(job: TrainingJob, home: Home) -> JobPlan:
@@ -34,7 +28,7 @@ def plan_job(job: TrainingJob, home: Home) -> JobPlan:
 
 
 def check_sources(job: TrainingJob, home: Home) -> None:
-    """Refuse a job whose data or code is not there.
+    """Refuse a job whose data or code is not there, or whose output could not be written.
 
     Raises:
         ValidationException: names what is missing.
@@ -55,6 +49,24 @@ def check_sources(job: TrainingJob, home: Home) -> None:
     source = _code_source(job, home)
     if source is not None and not source.exists():
         raise ValidationException(f"The code {source} does not exist.")
+    output = home.path_of(job.output_uri)
+    if not _can_be_made(output):
+        raise ValidationException(
+            f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
+            "folder (--output)."
+        )
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether files can be put into ``folder``, made or not; tried, and nothing is left."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    probe = missing[-1] if missing else folder / f".sagelet-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -> None:
@@ -64,6 +76,7 @@ def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -
         HostFault: something cannot be read or written.
     """
     try:
+        home.reserve(job.name)
         _stage_single_files(job, home)
         for host in job_plan.hosts:
             ml = Path(host.folder) / "ml"
@@ -79,7 +92,7 @@ def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -
         if source is not None:
             if source.is_dir():
                 progress(f"staging code from {source}")
-            _stage_code(source, home.job(job.name) / "code")
+            snapshot(source, home.job(job.name) / "code", home.root, progress)
     except (OSError, shutil.Error) as error:
         raise HostFault(f"ClientError: Data download failed: {error}") from None
 
@@ -99,7 +112,7 @@ def _stage_single_files(job: TrainingJob, home: Home) -> None:
             place = folder / path.name
             place.unlink(missing_ok=True)
             try:
-                os.link(path, place)
+                os.link(path.resolve(), place)
             except OSError:
                 shutil.copy2(path, place)
 
@@ -107,40 +120,3 @@ def _stage_single_files(job: TrainingJob, home: Home) -> None:
 def _code_source(job: TrainingJob, home: Home) -> Path | None:
     directory = submit_directory(job)
     return home.path_of(directory) if directory and directory.startswith(FILE_SCHEME) else None
-
-
-def _stage_code(source: Path, target: Path) -> None:
-    """A snapshot: editing the script while it trains changes nothing."""
-    shutil.rmtree(target, ignore_errors=True)
-    if source.is_dir():
-        shutil.copytree(
-            source, target, ignore=_not_code, symlinks=False, ignore_dangling_symlinks=True
-        )
-    elif source.name.endswith((".tar.gz", ".tgz")):
-        target.mkdir(parents=True)
-        try:
-            unpack(source, target)
-        except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
-            raise HostFault(f"ClientError: {source} cannot be unpacked: {error}") from None
-    else:
-        target.mkdir(parents=True)
-        shutil.copy2(source, target / source.name)
-
-
-def _not_code(folder: str, names: list[str]) -> set[str]:
-    return {
-        name
-        for name in names
-        if name in NOT_CODE
-        or (Path(folder, name) / "pyvenv.cfg").exists()
-        or _special(Path(folder, name))
-    }
-
-
-def _special(path: Path) -> bool:
-    """Sockets, fifos, devices: copying one would hang or fail."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,20 +1,23 @@
 """One job from its first state to its last: event -> advance -> effect -> event.
 
 A supervisor holds the job's lock, so it is the only one. It is a plain blocking loop in a thread
-or process of its own; backends report to it through a queue.
+or process of its own; backends report to it through a queue, and whoever wants the job stopped
+tells it through the store or a flag.
 """
 
 import queue
+import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from sagelet.domain import failure
-from sagelet.domain.errors import DomainError, HostFault
+from sagelet.domain.errors import DomainError, HostFault, Unavailable
+from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import Effect, Event, Life, Secondary, advance
-from sagelet.engine import outputs, staging
+from sagelet.domain.training import TrainingJob
+from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
 from sagelet.execution.backend import (
     Cancelled,
@@ -27,10 +30,15 @@ from sagelet.execution.backend import (
 )
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
-from sagelet.store.home import remove_tree
 
 #: Between looks at the store for a stop request, in seconds.
 TICK = 0.1
+
+#: How long a new state may wait for a full disk or a locked database, in seconds.
+SAVE_PATIENCE = 60.0
+
+#: States whose hosts may have written something worth keeping when the platform fails.
+_WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPLOADING})
 
 Report = tuple[Event, str | None]
 
@@ -60,15 +68,25 @@ class Supervisor:
         self._backends = backends
         self._listener = listener
         self._clock = clock
-        self._job = store.training_jobs.get(name)
-        self._plan = staging.plan_job(self._job, store.home)
+        self._job: TrainingJob = store.training_jobs.get(name)
+        self._plan: JobPlan = staging.plan_job(self._job, store.home)
         self._collector = Collector(self._job, store)
         self._events: queue.SimpleQueue[HostEvent] = queue.SimpleQueue()
         self._waiting = {host.name for host in self._plan.hosts}
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
-        self._keep_outputs = False
-        self._impatient = False
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._deaf = False
+
+    def stop(self) -> None:
+        """Ask for a stop. Safe in a signal handler."""
+        self._stop.set()
+
+    def hurry(self) -> None:
+        """Do not wait for the grace: kill the hosts. Safe in a signal handler."""
+        self._stop.set()
+        self._hurry.set()
 
     def run(self) -> Life:
         """Supervise a new job to its end."""
@@ -89,78 +107,84 @@ class Supervisor:
             return self._drive((Effect.STORE,))
         for host in self._plan.hosts:
             self._collector.restart(host.name)
-        self._backend_of_job().adopt(self._plan, self._take)
+        self._find_hosts()
         return self._drive((Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ())
 
-    def hurry(self) -> None:
-        """Do not wait for the grace: kill the hosts. For a second Ctrl-C."""
-        self._impatient = True
-        if self._backend is not None:
-            self._backend.stop(self._plan, grace=0)
+    def _find_hosts(self) -> None:
+        """Watch the hosts that an earlier process started, as soon as their engine answers."""
+        message = self._job.life.steps[-1].message
+        pause = 0.5
+        while True:
+            try:
+                self._backend_of_job().adopt(self._plan, self._take)
+                break
+            except (Unavailable, HostFault) as error:
+                self._tell(f"Waiting for the hosts' engine: {error}")
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)
+        self._tell(message)
+
+    def _tell(self, message: str) -> None:
+        """Change the StatusMessage of the current state."""
+        life = self._job.life
+        if life.steps[-1].message != message:
+            self._save(life.say(message))
 
     def _drive(self, effects: tuple[Effect, ...], report: Report | None = None) -> Life:
         life = self._job.life
         while not life.over:
-            try:
-                if report is None:
-                    report = self._perform(effects[0]) if effects else self._wait(life)
-            except Exception as error:  # noqa: BLE001 - a bug here must not leave a job that never ends
-                self._listener.note("".join(traceback.format_exception(error)))
-                report = (
-                    Event.FAULTED,
-                    f"InternalServerError: {type(error).__name__}: {error}"[: failure.LIMIT],
-                )
             if report is None:
-                effects = ()
+                report = self._next(effects, life)
+            effects = ()
+            if report is None:
                 continue
             event, reason = report
-            now = self._clock()
-            life, effects = advance(life, event, now, reason)
+            keep = event is Event.FAULTED and life.secondary in _WITH_OUTPUTS
+            if keep:
+                place = self._store.home.job(self._job.name)
+                reason = f"{reason} What the job wrote is kept in {place}/*/ml."[: failure.LIMIT]
+            life, effects = advance(life, event, self._clock(), reason)
             if Effect.CLEAN in effects:
-                self._keep_outputs = event is Event.FAULTED and self._holds_outputs()
-                life = self._clean(life)
-            self._store.training_jobs.save_life(self._job.name, life, now)
-            self._job = self._store.training_jobs.get(self._job.name)
+                # Before the last state is stored: who dies in between is followed by another.
+                self._clean(keep_outputs=keep)
+            self._save(life)
             report = None
         return life
 
-    def _perform(self, effect: Effect) -> Report | None:
-        """Do it; the event it leads to, or None when that comes later."""
+    def _next(self, effects: tuple[Effect, ...], life: Life) -> Report | None:
+        """Perform the effect, or wait: the event that follows, or None when none came yet."""
         try:
-            match effect:
-                case Effect.PREPARE:
-                    self._prepare()
-                    return (
-                        (Event.STOP_REQUESTED, None)
-                        if self._told_to_stop()
-                        else (Event.PREPARED, None)
-                    )
-                case Effect.STAGE:
-                    staging.stage(self._job, self._plan, self._store.home, self._step())
-                    return (
-                        (Event.STOP_REQUESTED, None)
-                        if self._told_to_stop()
-                        else (Event.STAGED, None)
-                    )
-                case Effect.LAUNCH:
-                    self._backend_of_job().launch(self._plan, self._take)
-                    return None
-                case Effect.STOP_HOSTS:
-                    grace = 0.0 if self._impatient else self._plan.grace
-                    self._backend_of_job().stop(self._plan, grace=grace)
-                    return None
-                case Effect.STORE:
-                    self._store_outputs()
-                    return Event.STORED, None
-                case Effect.ABANDON:
-                    return Event.ABANDONED, None
+            return self._perform(effects[0]) if effects else self._wait(life)
         except Cancelled:
             return Event.STOP_REQUESTED, None
         except HostFault as fault:
-            return Event.FAULTED, str(fault)[: failure.LIMIT]
+            return Event.FAULTED, str(fault)
         except DomainError as error:
-            return Event.FAULTED, f"ClientError: {error}"[: failure.LIMIT]
-        raise AssertionError(effect)
+            return Event.FAULTED, f"ClientError: {error}"
+        except Exception as error:  # noqa: BLE001 - a bug here must not leave a job without end
+            self._listener.note("".join(traceback.format_exception(error)))
+            return Event.FAULTED, f"InternalServerError: {type(error).__name__}: {error}"
+
+    def _perform(self, effect: Effect) -> Report | None:
+        match effect:
+            case Effect.PREPARE:
+                self._prepare()
+                return (Event.STOP_REQUESTED if self._told_to_stop() else Event.PREPARED), None
+            case Effect.STAGE:
+                staging.stage(self._job, self._plan, self._store.home, self._step())
+                return (Event.STOP_REQUESTED if self._told_to_stop() else Event.STAGED), None
+            case Effect.LAUNCH:
+                self._backend_of_job().launch(self._plan, self._take)
+            case Effect.STOP_HOSTS:
+                self._stop_hosts()
+            case Effect.STORE:
+                self._store_outputs()
+                return Event.STORED, None
+            case Effect.ABANDON:
+                return Event.ABANDONED, None
+            case Effect.CLEAN:
+                raise AssertionError("cleaning is done before the state is stored")
+        return None
 
     def _prepare(self) -> None:
         choice = self._backends.choose(self._plan, self._job.options.backend, self._step())
@@ -178,17 +202,26 @@ class Supervisor:
         self._store.training_jobs.save_backend(self._job.name, backend.name)
         self._backend = backend
 
+    def _stop_hosts(self) -> None:
+        grace = 0.0 if self._hurry.is_set() else self._plan.grace
+        self._backend_of_job().stop(self._plan, grace=grace)
+
     def _wait(self, life: Life) -> Report | None:
         """The next event of a job whose hosts run; None after a while without one."""
         training = life.secondary is Secondary.TRAINING
-        if training and self._told_to_stop():
-            return Event.STOP_REQUESTED, None
-        deadline = (life.started() or self._clock()) + self._job.max_runtime
-        left = deadline - self._clock()
-        if training and left <= 0:
-            return Event.TIME_EXCEEDED, None
+        left = TICK
+        if self._hurry.is_set() and not self._deaf:
+            self._deaf = True
+            self._stop_hosts()
+        if training and self._failed is None:  # a failed host has decided the ending
+            if self._told_to_stop():
+                return Event.STOP_REQUESTED, None
+            began = life.started() or self._clock()
+            left = began + self._job.max_runtime - self._clock()
+            if left <= 0:
+                return Event.TIME_EXCEEDED, None
         try:
-            event = self._events.get(timeout=min(TICK, left) if training else TICK)
+            event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
             self._collector.flush()
             return None
@@ -196,53 +229,44 @@ class Supervisor:
             for note in event.notes:
                 self._listener.note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
-            self._collector.finish(event.host)
-            self._waiting.discard(event.host)
-            failed = isinstance(event, HostLost) or event.code != 0
-            if failed and self._failed is None:
-                self._failed = event
-                if self._waiting and training:
-                    # One fate: a host that fails ends the others.
-                    self._backend_of_job().stop(self._plan, grace=self._plan.grace)
-            if not self._waiting:
-                return self._verdict()
+            return self._host_ended(event, training=training)
         return None
+
+    def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
+        self._collector.finish(event.host)
+        self._waiting.discard(event.host)
+        failed = isinstance(event, HostLost) or event.code != 0
+        if failed and self._failed is None:
+            self._failed = event
+            if self._waiting and training:
+                # One fate: a host that fails ends the others.
+                self._stop_hosts()
+        return None if self._waiting else self._verdict()
 
     def _verdict(self) -> Report:
         """All hosts ended: how, and why."""
-        try:
-            self._backend_of_job().reclaim(self._plan)
-        except HostFault as fault:
-            return Event.FAULTED, str(fault)
-        many = len(self._plan.hosts) > 1
+        self._backend_of_job().reclaim(self._plan)
         if isinstance(self._failed, HostLost):
             return Event.HOSTS_FAILED, (
                 f"InternalServerError: {self._failed.host} is gone: {self._failed.reason}"
-            )
-        exits = (
-            [self._failed]
-            if self._failed
-            else [HostExited(host.name, 0) for host in self._plan.hosts]
-        )
-        for exited in exits:
+            )[: failure.LIMIT]
+        many = len(self._plan.hosts) > 1
+        for host in self._plan.hosts:
+            exited = HostExited(host.name, 0)
+            if self._failed is not None:
+                if self._failed.host != host.name:
+                    continue
+                exited = self._failed
             reason = failure.host_failure(
-                self._failure_file(exited.host),
+                remains.failure_text(host),
                 exited.code,
                 oom=exited.oom,
                 error=exited.error,
-                host=exited.host if many else None,
+                host=host.name if many else None,
             )
             if reason:
                 return Event.HOSTS_FAILED, reason
         return Event.HOSTS_SUCCEEDED, None
-
-    def _failure_file(self, host: str) -> str | None:
-        path = self._store.home.host(self._job.name, host) / "ml" / "output" / "failure"
-        try:
-            with path.open("rb") as file:
-                return file.read(4 * failure.LIMIT).decode("utf-8", "replace")
-        except OSError:
-            return None
 
     def _store_outputs(self) -> None:
         if self._job.artifacts:  # stored before, by a supervisor that died then
@@ -252,10 +276,7 @@ class Supervisor:
         )
         self._store.training_jobs.save_artifacts(self._job.name, artifacts)
 
-    def _holds_outputs(self) -> bool:
-        return self._job.life.secondary in (Secondary.UPLOADING, Secondary.TRAINING)
-
-    def _clean(self, life: Life) -> Life:
+    def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""
         try:
             backend = self._backend_of_job()
@@ -264,26 +285,34 @@ class Supervisor:
         except (HostFault, DomainError) as error:
             self._listener.note(f"cleaning up: {error}")
         folder = self._store.home.job(self._job.name)
-        doomed = [folder / "code", folder / "files"]
-        for host in self._plan.hosts:
-            place = Path(host.folder)
-            doomed += [place / "scratch", place / "venv", place / "ml" / "input" / "data"]
-            doomed += [place / "opt", place / "hosts"]
-            if not self._keep_outputs:
-                doomed += [place / "ml" / n for n in ("model", "output", "checkpoints")]
-        for path in doomed:
+        self._store.home.use_reserve(self._job.name)
+        remains.clean(folder, self._plan, self._listener.note, keep_outputs=keep_outputs)
+
+    def _save(self, life: Life) -> None:
+        """Store a new state; what hinders it (a full disk, say) may pass."""
+        deadline = time.monotonic() + SAVE_PATIENCE
+        while True:
             try:
-                remove_tree(path)
-            except OSError as error:
-                self._listener.note(f"cleaning up: {error}")
-        return life
+                self._store.training_jobs.save_life(self._job.name, life, self._clock())
+                self._job = self._store.training_jobs.get(self._job.name)
+            except Exception as error:
+                if time.monotonic() > deadline:
+                    raise
+                self._store.home.use_reserve(self._job.name)
+                self._listener.progress(f"the state of {self._job.name} cannot be stored: {error}")
+                time.sleep(0.5)
+            else:
+                return
 
     def _take(self, event: HostEvent) -> None:
-        """The backend's door, called from its threads."""
-        if isinstance(event, Output):
-            self._collector.take(event)
-        else:
+        """The backend's door, called from its threads: nothing may break them."""
+        if not isinstance(event, Output):
             self._events.put(event)
+            return
+        try:
+            self._collector.take(event)
+        except Exception as error:  # noqa: BLE001 - times and metrics are worth less than the job
+            self._listener.progress(f"{event.host}: times and metrics are not stored: {error}")
 
     def _backend_of_job(self) -> ExecutionBackend:
         if self._backend is None:
@@ -291,7 +320,7 @@ class Supervisor:
         return self._backend
 
     def _told_to_stop(self) -> bool:
-        return self._store.training_jobs.stop_requested(self._job.name)
+        return self._stop.is_set() or self._store.training_jobs.stop_requested(self._job.name)
 
     def _step(self, *, stoppable: bool = True) -> "_Step":
         return _Step(self._listener, self._told_to_stop if stoppable else lambda: False)

@@ -5,7 +5,7 @@ a JobPlan; everything it tells is a HostEvent. A host's bytes are in ``<folder>/
 Output event speaks of them.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,7 +94,11 @@ class ExecutionBackend(Protocol):
         """
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
-        """Like launch, for hosts an earlier process started; their logs are told from the start."""
+        """Like launch, for hosts an earlier process started; their logs are told from the start.
+
+        Raises:
+            HostFault: what runs them does not answer now; it may later.
+        """
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
         """SIGTERM, ``grace`` seconds, SIGKILL, for every host; returns at once."""
@@ -103,7 +107,8 @@ class ExecutionBackend(Protocol):
         """Give the caller what the hosts wrote as root."""
 
     def remove(self, plan: JobPlan) -> None:
-        """Leave nothing of the job on the machine but its folder; safe to repeat."""
+        """Leave nothing of the job on the machine but its folder; safe to repeat.
 
-    def running(self) -> Collection[str]:
-        """Names of jobs with hosts here."""
+        Raises:
+            HostFault: something does not go.
+        """

@@ -8,16 +8,17 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sagelet.domain.errors import Unavailable
 from sagelet.execution.backend import Cancelled, Progress
+from sagelet.execution.commands import run
 from sagelet.execution.wheels import Wheels
 
 _MARK = ".complete"
@@ -77,11 +78,7 @@ class Environments:
     def layer(self, base: str, folder: Path) -> Path:
         """A venv of a job's own over ``base``'s packages, for what its script installs."""
         python = folder / "bin" / "python"
-        facts = json.loads(
-            subprocess.run(
-                [base, "-c", _FACTS], check=True, capture_output=True, text=True, timeout=60
-            ).stdout
-        )
+        facts = facts_of(base)
         packages = folder / "lib" / f"python{facts['version']}" / "site-packages"
         packages.mkdir(parents=True, exist_ok=True)
         python.parent.mkdir(exist_ok=True)
@@ -124,29 +121,35 @@ class Environments:
             command.append("--no-deps")
         for wheels in self._wheels.folders() if local_wheels else ():  # they are CPU builds
             command += ["--find-links", str(wheels)]
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as pip:
-            said: list[str] = []
-            for line in pip.stdout or ():
-                if progress.cancelled():
-                    os.killpg(pip.pid, signal.SIGKILL)
-                    raise Cancelled
-                text = line.strip()
-                said.append(text)
-                if text.startswith(("Collecting", "Downloading", "Installing", "Building")):
-                    progress(text[:100])
-        if pip.returncode != 0:
+        said: list[str] = []
+
+        def tell(line: str) -> None:
+            said.append(line)
+            if line.startswith(("Collecting", "Downloading", "Installing", "Building")):
+                progress(line[:100])
+
+        if run(command, progress, tell) != 0:
             reason = [line for line in said if line.startswith("ERROR")] or said[-3:]
             raise Unavailable(
                 f"pip could not install {requirements}: {' '.join(reason)[:800]} "
                 "(A proxy or package index is set as for any pip; then run the same command again.)"
             )
+
+
+def facts_of(python: str) -> dict[str, Any]:
+    """What an interpreter says of itself: version, executable, package folders.
+
+    Raises:
+        Unavailable: it is no Python that runs.
+    """
+    try:
+        done = subprocess.run(
+            [python, "-c", _FACTS], check=True, capture_output=True, text=True, timeout=60
+        )
+        facts: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise Unavailable(f"{python} is not a Python interpreter that runs: {error}") from None
+    return facts
 
 
 _FACTS = """
@@ -163,9 +166,13 @@ print(json.dumps({
 def _locked(path: Path, progress: Progress) -> Iterator[None]:
     """One maker at a time, over all processes."""
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another sagelet to finish the environment")
-            fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                progress("waiting for another sagelet to finish the environment")
+                if progress.cancelled():
+                    raise Cancelled from None
+                time.sleep(0.2)
         yield

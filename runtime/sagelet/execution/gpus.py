@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 from sagelet.domain.errors import ResourceLimitExceeded
+from sagelet.domain.hosts import JobPlan
 
 
 def list_gpus() -> list[str]:
@@ -20,19 +21,28 @@ def list_gpus() -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
 
 
-def granted_gpus(wanted: int) -> int:
-    """The number of GPUs a host gets; -1 asks for all there are.
+def deal_gpus(plan: JobPlan, visible: str | None) -> dict[str, tuple[str, ...]]:
+    """Host -> the devices it gets, no device twice.
+
+    ``visible`` is the caller's own CUDA_VISIBLE_DEVICES: only those are dealt.
 
     Raises:
-        ResourceLimitExceeded: there are fewer, or none.
+        ResourceLimitExceeded: there are fewer than the job asks for.
     """
-    if wanted == 0:
-        return 0
-    there = len(list_gpus())
-    if there == 0 or wanted > there:
-        asked = "all GPUs" if wanted < 0 else f"{wanted} GPU(s)"
+    wanted = {host.name: host.gpus for host in plan.hosts}
+    if not plan.gpu:
+        return dict.fromkeys(wanted, ())
+    pool = [str(number) for number in range(len(list_gpus()))]
+    if visible is not None:
+        pool = [name.strip() for name in visible.split(",") if name.strip()][: len(pool)]
+    share = len(pool) // len(wanted)
+    counts = {name: share if count < 0 else count for name, count in wanted.items()}
+    if sum(counts.values()) > len(pool) or not all(counts[n] for n in wanted if wanted[n]):
+        asked = sum(max(count, 1) for count in wanted.values() if count)
         raise ResourceLimitExceeded(
-            f"The job asks for {asked} a host and this machine has {there}: ask for fewer "
-            "(--gpus, or another instance type), or check the driver with `nvidia-smi`."
+            f"The job asks for {asked} GPU(s) over {len(wanted)} host(s) and this machine has "
+            f"{len(pool)} to give: ask for fewer (--gpus, or another instance type), or check the "
+            "driver with `nvidia-smi`."
         )
-    return there if wanted < 0 else wanted
+    left = iter(pool)
+    return {name: tuple(next(left) for _ in range(count)) for name, count in counts.items()}

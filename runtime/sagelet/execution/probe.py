@@ -37,7 +37,7 @@ def namespaces_refused(scratch: Path) -> str | None:
         }
         Path(folder, "host.json").write_text(json.dumps(spec))
         subprocess.run(
-            [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, f"{folder}/host.json"],
+            [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, f"{folder}/host.json", "0"],
             check=False,
             capture_output=True,
             timeout=30,

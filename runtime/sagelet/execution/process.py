@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,19 @@ from sagelet.execution.backend import (
     Progress,
     Sink,
 )
-from sagelet.execution.environments import Environments
-from sagelet.execution.gpus import granted_gpus
+from sagelet.execution.environments import Environments, facts_of
+from sagelet.execution.gpus import deal_gpus
 
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
 
+#: How long ending a host may take once it is killed, in seconds.
+PATIENCE = 15.0
+
 #: What a fresh interpreter runs to become a shim: source root and host.json are its arguments.
 BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from sagelet.execution.shim import main; main(sys.argv[2])"
+    "from sagelet.execution.shim import main; main(sys.argv[2], int(sys.argv[3]))"
 )
 SOURCE_ROOT = str(Path(__file__).parents[2])
 _BLOCK = 1 << 20
@@ -62,10 +65,9 @@ class ProcessBackend:
                 f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
                 "pytorch), so it needs Docker: start an engine, or give --framework or --python."
             )
-        if plan.python is not None and not os.access(plan.python, os.X_OK):
-            raise ValidationException(f"--python {plan.python}: there is no such program.")
-        for host in plan.hosts:
-            granted_gpus(host.gpus)
+        if plan.python is not None:
+            facts_of(plan.python)
+        deal_gpus(plan, self._inherited.get("CUDA_VISIBLE_DEVICES"))
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
@@ -80,60 +82,71 @@ class ProcessBackend:
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start a shim a host."""
+        gpus = deal_gpus(plan, self._inherited.get("CUDA_VISIBLE_DEVICES"))
         try:
             for host in plan.hosts:
-                self._spawn(plan, host)
+                self._spawn(plan, host, gpus[host.name])
         except OSError as error:
-            self._signal(plan, signal.SIGUSR1)
+            _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
-        self._watch(plan, sink, patience=10.0)
+        self.adopt(plan, sink)
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
-        """Watch shims an earlier process started."""
-        self._watch(plan, sink, patience=0.5)
-
-    @staticmethod
-    def _watch(plan: JobPlan, sink: Sink, *, patience: float) -> None:
+        """Watch shims, whoever started them."""
         for host in plan.hosts:
             threading.Thread(
-                target=_watch, args=(host, sink, patience), name=f"watch-{host.name}", daemon=True
+                target=_watch, args=(host, sink), name=f"watch-{host.name}", daemon=True
             ).start()
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
         """The shim knows the grace; without one it kills at once."""
-        self._signal(plan, signal.SIGTERM if grace > 0 else signal.SIGUSR1)
+        _signal(plan, signal.SIGTERM if grace > 0 else signal.SIGUSR1)
 
     def reclaim(self, plan: JobPlan) -> None:
         """Nothing to do: hosts run as the caller."""
 
     def remove(self, plan: JobPlan) -> None:
-        """Kill what runs and wait for it."""
-        self._signal(plan, signal.SIGUSR1)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and any(_alive(Path(h.folder)) for h in plan.hosts):
+        """Kill what runs and wait for it.
+
+        Raises:
+            HostFault: something does not end.
+        """
+        _signal(plan, signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE
+        while any(_alive(Path(host.folder)) for host in plan.hosts):
+            if time.monotonic() > deadline:
+                raise HostFault(f"InternalServerError: a process of {plan.job} does not end.")
             time.sleep(TICK)
+        for host in plan.hosts:
+            _kill_strays(f"{host.folder}/ml")
 
-    def running(self) -> Collection[str]:
-        """Shims are found by their folders; there is no list of them."""
-        return ()
-
-    def _spawn(self, plan: JobPlan, host: HostPlan) -> None:
+    def _spawn(self, plan: JobPlan, host: HostPlan, gpus: Sequence[str]) -> None:
         folder = Path(host.folder)
-        for name in ("started.json", "exit.json"):
+        for name in ("started.json", "exit.json", "stop"):
             (folder / name).unlink(missing_ok=True)
         (folder / "log").touch()
-        (folder / "host.json").write_text(json.dumps(self._spec(plan, host)))
-        with (folder / "shim.err").open("wb") as errors:
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, str(folder / "host.json")],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd="/",
-                start_new_session=True,
-            )
+        (folder / "host.json").write_text(json.dumps(self._spec(plan, host, gpus)))
+        # The lock is taken here and inherited: from now on, free means that the shim is gone.
+        lock = os.open(folder / "shim.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with (folder / "shim.err").open("wb") as errors:
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT),
+                        *(str(folder / "host.json"), str(lock)),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=errors,
+                    stderr=errors,
+                    cwd="/",
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)
 
-    def _spec(self, plan: JobPlan, host: HostPlan) -> dict[str, Any]:
+    def _spec(self, plan: JobPlan, host: HostPlan, gpus: Sequence[str]) -> dict[str, Any]:
         python = self._python(plan, host)
         toolkit = self._environments.toolkit
         entry = [*(host.entrypoint or ()), *host.command]
@@ -144,7 +157,7 @@ class ProcessBackend:
         environment = {
             **self._inherited,
             "PATH": os.pathsep.join([*folders, self._inherited.get("PATH", os.defpath)]),
-            "CUDA_VISIBLE_DEVICES": ",".join(map(str, range(granted_gpus(host.gpus)))),
+            "CUDA_VISIBLE_DEVICES": ",".join(gpus),
             **host.environment,
         }
         return {
@@ -176,14 +189,27 @@ class ProcessBackend:
             return str(self._environments.layer(base, Path(host.folder) / "venv"))
         return base
 
-    @staticmethod
-    def _signal(plan: JobPlan, number: signal.Signals) -> None:
-        for host in plan.hosts:
-            folder = Path(host.folder)
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                pid = json.loads((folder / "started.json").read_bytes())["pid"]
-                if _alive(folder):
-                    os.kill(pid, number)
+
+def _signal(plan: JobPlan, number: signal.Signals) -> None:
+    """Signal the shims; one that has not begun finds the file when it does."""
+    for host in plan.hosts:
+        folder = Path(host.folder)
+        with contextlib.suppress(OSError):
+            (folder / "stop").write_text(str(int(number)))
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            pid = json.loads((folder / "started.json").read_bytes())["pid"]
+            if _alive(folder):
+                os.kill(pid, number)
+
+
+def _kill_strays(root: str) -> None:
+    """Kill what still works below ``root`` although its shim is gone (only paths tell it apart)."""
+    mark = b"SAGEMAKER_BASE_DIR=" + os.fsencode(root) + b"\0"
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if mark in Path(entry.path, "environ").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _alive(folder: Path) -> bool:
@@ -201,16 +227,20 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _watch(host: HostPlan, sink: Sink, patience: float) -> None:
-    """Tell what a shim's folder shows, until the host ended.
+def _watch(host: HostPlan, sink: Sink) -> None:
+    try:
+        _follow(host, sink)
+    except Exception as error:  # noqa: BLE001 - without a word the job would wait for ever
+        sink(HostLost(host.name, f"it cannot be watched: {error}"))
 
-    A shim that has not begun after ``patience`` seconds and holds no lock never will.
-    """
+
+def _follow(host: HostPlan, sink: Sink) -> None:
+    """Tell what a shim's folder shows, until the host ended."""
     folder = Path(host.folder)
     tail = _Tail(host.name, folder / "log", sink)
-    launched = time.monotonic()
     started = False
     while True:
+        alive = _alive(folder)  # asked first: what it wrote before it went is read below
         exited = _read(folder / "exit.json")
         record = None if started else _read(folder / "started.json")
         if record is not None:
@@ -227,8 +257,7 @@ def _watch(host: HostPlan, sink: Sink, patience: float) -> None:
                     HostExited(host.name, exited["code"], exited.get("oom", False), exited["error"])
                 )
             return
-        young = not started and time.monotonic() - launched < patience
-        if not young and not _alive(folder) and _read(folder / "exit.json") is None:
+        if not alive:
             sink(HostLost(host.name, _last_words(folder)))
             return
         if not moved:

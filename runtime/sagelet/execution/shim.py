@@ -11,11 +11,9 @@ Signals: SIGTERM stops the host (SIGTERM, the grace, SIGKILL); SIGUSR1 kills it 
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import signal
-import sys
 import time
 
 from sagelet.execution import namespaces
@@ -29,22 +27,26 @@ PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+#: Bytes a record may take.
+_ROOM = 4096
+
 #: The exit code that shells and container engines give a command that could not be started.
 NOT_STARTED = 127
 
 
-def main(spec_path: str) -> None:
-    """Run the host that ``spec_path`` (host.json) describes."""
+def main(spec_path: str, lock: int) -> None:
+    """Run the host that ``spec_path`` (host.json) describes; ``lock`` is held until it ended."""
+    os.set_inheritable(lock, False)
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     folder = spec["folder"]
-    lock = os.open(os.path.join(folder, "shim.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    # Written now and filled in later: how a host ended must be told on a full disk too.
+    write_json(os.path.join(folder, "exit.json.part"), {"code": None}, rename=False)
     try:
         exit_record = _Host(spec).run()
     except Exception as error:  # whatever it is, the supervisor must hear of it
         exit_record = {"code": None, "error": f"{type(error).__name__}: {error}"}
-    write_json(os.path.join(folder, "exit.json"), {**exit_record, "time": time.time()})
+    write_json(os.path.join(folder, "exit.json.part"), {**exit_record, "time": time.time()})
 
 
 class _Host:
@@ -72,11 +74,10 @@ class _Host:
         tier, report, leader = self._start(log)
         os.close(log)
         write_json(
-            os.path.join(self.spec["folder"], "started.json"),
+            os.path.join(self.spec["folder"], "started.json.part"),
             {"pid": os.getpid(), "tier": tier, "notes": report["notes"], "time": time.time()},
         )
-        if self.stopping:  # the signal came before there was anything to stop
-            self._stop(0, None)
+        self._obey_early_stop()
         status = _wait_for(leader)
         signal.setitimer(signal.ITIMER_REAL, 0)
         _end_descendants()
@@ -187,6 +188,18 @@ class _Host:
         os.setsid()
         _become(self.spec["argv"], environment, self.spec["folder"], log, report)
 
+    def _obey_early_stop(self) -> None:
+        """A stop that came before there was anything to stop."""
+        try:
+            with open(os.path.join(self.spec["folder"], "stop"), encoding="ascii") as file:
+                number = int(file.read() or 0)
+        except (OSError, ValueError):
+            number = 0
+        if number == signal.SIGUSR1 or self.killed:
+            self._kill(0, None)
+        elif number or self.stopping:
+            self._stop(0, None)
+
     def _stop(self, _number: int, _frame: object) -> None:
         self.stopping = True
         if self.pid:
@@ -278,14 +291,13 @@ def _oom_kills() -> int:
         return 0
 
 
-def write_json(path: str, document: dict[str, Any]) -> None:
-    """Write a whole file or none."""
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(document, file)
+def write_json(path: str, document: dict[str, Any], *, rename: bool = True) -> None:
+    """Write ``<name>.part``, padded so that it can be overwritten in place; then rename it."""
+    text = json.dumps(document).ljust(_ROOM).encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
         file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".part", path)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        os.fsync(descriptor)
+    if rename:
+        os.replace(path, path.removesuffix(".part"))

@@ -6,12 +6,12 @@ is fetched once and given to environments and image builds alike.
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sagelet.execution.backend import Progress
+from sagelet.execution.commands import run
 
 #: The interpreter in the images; environments on another Python ask for their own.
 IMAGE_PYTHON = "3.11"
@@ -56,7 +56,7 @@ class Wheels:
         if self._index:
             command += ["--extra-index-url", self._index]
         self._cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+        run(command, progress, lambda _line: None)
 
     def _pin(self, framework: str) -> str | None:
         if framework != "pytorch":  # the others have packages of their own for the CPU

@@ -70,7 +70,9 @@ def _add_all(tar: tarfile.TarFile, folders: Sequence[Path], progress: Progress |
         info.uid = info.gid = 0
         info.uname = info.gname = ""
         if info.isreg():
-            with path.open("rb") as file:
+            with os.fdopen(
+                os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb"
+            ) as file:
                 tar.addfile(info, file)
             done += info.size
             if progress:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sagelet.domain.errors import Unavailable
+
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 30.0
 
@@ -57,7 +59,10 @@ class Database:
     def _migrate(self) -> None:
         """Apply the numbered scripts this file has not seen; forward only."""
         scripts = sorted(Path(__file__).with_name("migrations").glob("*.sql"))
-        if self._version(self.connection()) >= len(scripts):
+        version = self._version(self.connection())
+        if version > len(scripts):
+            raise Unavailable(f"{self.path} was made by a newer sagelet: upgrade this one.")
+        if version == len(scripts):
             return
         with self.transaction() as connection:
             for number, script in enumerate(scripts, start=1):

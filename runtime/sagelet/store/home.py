@@ -15,12 +15,18 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+#: Disk space kept for storing a job's end, in bytes.
+RESERVE = 1 << 20
+
 
 class Home:
     """Paths under one root."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        if not root.exists():  # requests and environments may hold secrets
+            root.mkdir(parents=True)
+            root.chmod(0o700)
         for folder in (self.jobs, self.models):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,6 +61,17 @@ class Home:
     def log(self, job: str, host: str) -> Path:
         """A host's log: the bytes it printed."""
         return self.jobs / job / host / "log"
+
+    def reserve(self, job: str) -> None:
+        """Set some disk space aside, so that the job's end can be stored when it has filled up."""
+        path = self.job(job) / "reserve"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE)
+
+    def use_reserve(self, job: str) -> None:
+        """Give that space back."""
+        (self.job(job) / "reserve").unlink(missing_ok=True)
 
     def path_of(self, uri: str) -> Path:
         """Where a file:// or s3:// URI lies on this machine."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
-from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import TrainingJob
 from sagelet.store.database import Database
@@ -40,10 +40,7 @@ class TrainingJobs:
                     ),
                 )
         except sqlite3.IntegrityError:
-            raise ResourceInUse(
-                "Training job names must be unique within an AWS account and region, and a "
-                f"training job with this name already exists ({job.arn})"
-            ) from None
+            raise ResourceInUse(NAME_TAKEN.format(arn=job.arn)) from None
 
     def get(self, name: str) -> TrainingJob:
         """The job of that name.

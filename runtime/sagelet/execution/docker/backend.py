@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sagelet.execution.docker.images import Images
 from sagelet.execution.docker.network import JobNetwork, create_network
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
-from sagelet.execution.gpus import granted_gpus
+from sagelet.execution.gpus import deal_gpus
 from sagelet.execution.namespaces import overlay_options
 from sagelet.execution.wheels import Wheels
 
@@ -41,6 +41,10 @@ PATIENCE = 30.0
 _LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
 
 
+class _NoOverlay(Exception):
+    """The engine cannot mount an overlay here."""
+
+
 class DockerBackend:
     """Runs hosts as containers. ``home`` keeps the jobs of two homes on one engine apart."""
 
@@ -53,6 +57,7 @@ class DockerBackend:
         containers: Path,
         wheels: Wheels,
         build_args: dict[str, str],
+        visible_gpus: str | None,
     ) -> None:
         self._host = host
         self._home = str(home)
@@ -63,6 +68,7 @@ class DockerBackend:
             self._api = APIClient(base_url=host, version="auto", timeout=60)
         except DockerException as error:
             raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
+        self._visible_gpus = visible_gpus
         self._references: dict[str, str] = {}
         self.images = Images(self._api, containers, wheels, build_args)
 
@@ -78,8 +84,7 @@ class DockerBackend:
         """The image and the GPUs must be there."""
         if plan.python is not None:
             raise ValidationException("--python chooses an interpreter for --backend process only.")
-        for host in plan.hosts:
-            granted_gpus(host.gpus)
+        deal_gpus(plan, self._visible_gpus)
         self.images.check(plan, progress)
 
     def prepare(self, plan: JobPlan, progress: Progress) -> None:
@@ -88,13 +93,11 @@ class DockerBackend:
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Create all containers, attach, start all."""
+        image = self._references.pop(plan.job)
         try:
-            image = self._references.pop(plan.job)
             try:
                 self._launch(plan, image, sink, protect=True)
-            except APIError as error:
-                if "overlay" not in str(error):
-                    raise
+            except _NoOverlay:
                 self.remove(plan)
                 self._launch(plan, image, sink, protect=False)
         except (DockerException, RequestException) as error:
@@ -104,24 +107,33 @@ class DockerBackend:
 
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
         network = create_network(self._api, plan, self._labels(plan))
+        gpus = deal_gpus(plan, self._visible_gpus)
         pumps = []
         for host in plan.hosts:
-            container = self._create(plan, host, image, network, protect=protect)
+            container = self._create(plan, host, image, network, gpus[host.name], protect=protect)
             pump = Pump(self._connect, container, host.name, Path(host.folder) / "log", sink)
             pump.attach()
             pumps.append((host, container, pump))
-        for host, container, pump in pumps:
-            self._api.start(container)
+        for number, (host, container, pump) in enumerate(pumps):
+            try:
+                self._api.start(container)
+            except APIError as error:
+                if protect and number == 0 and "failed to mount local volume" in str(error):
+                    raise _NoOverlay from None
+                raise
             sink(HostStarted(host.name, () if protect else _read_only_notes(host)))
             pump.start()
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch containers an earlier process started; one that is gone is a host lost."""
-        there = {
-            container["Labels"][HOST_LABEL]: container["Id"]
-            for container in self._containers(plan)
-            if HOST_LABEL in container["Labels"] and container["State"] != "created"
-        }
+        try:
+            there = {
+                container["Labels"][HOST_LABEL]: container["Id"]
+                for container in self._containers(plan)
+                if HOST_LABEL in container["Labels"] and container["State"] != "created"
+            }
+        except (DockerException, RequestException) as error:
+            raise HostFault(f"the Docker engine does not answer: {error}") from None
         for host in plan.hosts:
             pump = Pump(
                 self._connect,
@@ -133,15 +145,29 @@ class DockerBackend:
             pump.adopt()
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
-        """The engine does SIGTERM, grace, SIGKILL; one thread a container waits for it."""
-        for container in self._containers(plan):
+        """The engine does SIGTERM, grace, SIGKILL; threads wait for it."""
+        threading.Thread(
+            target=self._stop_all, args=(plan, grace), name="stop", daemon=True
+        ).start()
+
+    def _stop_all(self, plan: JobPlan, grace: float) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                containers = self._containers(plan)
+                break
+            except (DockerException, RequestException):  # a hiccup must not lose the request
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.5)
+        for container in containers:
             threading.Thread(
                 target=self._stop, args=(container["Id"], grace), name="stop", daemon=True
             ).start()
 
     def _stop(self, container: str, grace: float) -> None:
         api = self._connect()
-        with suppress(DockerException):
+        with suppress(DockerException, RequestException):
             if grace > 0:
                 api.stop(container, timeout=max(1, round(grace)))
             else:
@@ -193,11 +219,6 @@ class DockerBackend:
             self._api.remove_network(network["Id"])
         return bool(containers or volumes or networks)
 
-    def running(self) -> Collection[str]:
-        """Jobs of this home with running containers."""
-        found = self._api.containers(filters={"label": [f"{HOME_LABEL}={self._home}"]})
-        return {container["Labels"][JOB_LABEL] for container in found}
-
     def _connect(self) -> APIClient:
         """A client of its own for a thread; waits as long as it takes."""
         return APIClient(base_url=self._host, version=self._api.api_version, timeout=_FOREVER)
@@ -212,10 +233,16 @@ class DockerBackend:
         return {JOB_LABEL: plan.job, HOME_LABEL: self._home}
 
     def _create(
-        self, plan: JobPlan, host: HostPlan, image: str, network: JobNetwork, *, protect: bool
+        self,
+        plan: JobPlan,
+        host: HostPlan,
+        image: str,
+        network: JobNetwork,
+        gpus: Sequence[str],
+        *,
+        protect: bool,
     ) -> str:
         cpus = min(host.cpus, os.cpu_count() or 1) if host.cpus else None
-        gpus = granted_gpus(host.gpus)
         config = self._api.create_host_config(
             mounts=[self._mount(plan, m, protect=protect) for m in host.mounts],
             network_mode=network.mode,
@@ -223,7 +250,9 @@ class DockerBackend:
             nano_cpus=int(cpus * 1e9) if cpus else None,
             mem_limit=host.memory,
             shm_size=host.shm or (host.memory or _physical_memory()) // 2,
-            device_requests=[DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else None,
+            device_requests=[DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])]
+            if gpus
+            else None,
             log_config=_LOG,
         )
         key = hashlib.sha256(self._home.encode()).hexdigest()[:6]
@@ -286,4 +315,6 @@ def _launch_failure(plan: JobPlan, error: Exception) -> str:
             "ClientError: the engine cannot give GPUs to containers: install the NVIDIA container "
             f"toolkit and restart the engine. ({text})"
         )
-    return f"InternalServerError: the Docker engine could not start the job: {text}"
+    status = getattr(error, "status_code", None) or 500
+    fault = "ClientError" if 400 <= status < 500 else "InternalServerError"
+    return f"{fault}: the Docker engine could not start the job: {text}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from docker import APIClient
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
+from requests.exceptions import RequestException
 
 from sagelet.domain.errors import HostFault
 
@@ -43,18 +44,20 @@ def give_back(api: APIClient, folders: Iterable[Path], labels: dict[str, str]) -
         mounts += [Mount(f"/give/{n}", str(path), type="bind") for n, path in enumerate(foreign)]
         container = api.create_container(
             image,
-            command=["chown", "-R", f"{uid}:{gid}", "/give"],
+            command=["chown", "-hR", f"{uid}:{gid}", "/give"],
             labels=labels,
             environment={"PATH": "/usr/bin:/bin"},
             network_disabled=True,
-            host_config=api.create_host_config(mounts=mounts, network_mode="none"),
+            host_config=api.create_host_config(
+                mounts=mounts, network_mode="none", userns_mode="host"
+            ),
         )["Id"]
         try:
             api.start(container)
             code = api.wait(container)["StatusCode"]
         finally:
             api.remove_container(container, force=True, v=True)
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         raise HostFault(
             f"ClientError: files the container wrote as root could not be given to you: {error}"
         ) from None

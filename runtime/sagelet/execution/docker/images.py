@@ -6,9 +6,11 @@ built here from ``containers/``; anything else is pulled.
 
 import hashlib
 import io
+import queue
 import re
 import tarfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from sagelet.domain.errors import Unavailable
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.hosts import JobPlan
 from sagelet.execution.backend import Cancelled, Progress
 from sagelet.execution.wheels import IMAGE_PYTHON, Wheels
@@ -25,8 +28,6 @@ from sagelet.execution.wheels import IMAGE_PYTHON, Wheels
 #: The base image made by containers/base/offline.sh; preferred where it exists.
 OFFLINE_BASE = "sagelet/base:bookworm"
 CONTEXT_LABEL = "sagelet.context"
-
-FRAMEWORKS = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Images:
             with io.BytesIO() as context:
                 self._write_context(image, context)
                 context.seek(0)
-                for message in self._api.build(
+                messages = self._api.build(
                     fileobj=context,
                     custom_context=True,
                     tag=image.name,
@@ -126,7 +127,8 @@ class Images:
                         "DEVICE": _device(gpu=image.gpu),
                         **self._build_args,
                     },
-                ):
+                )
+                for message in _polled(messages, progress):
                     _follow(message, said, progress)
         except DockerException as error:
             raise Unavailable(f"{image.name} could not be built: {_text(error)}") from None
@@ -152,9 +154,8 @@ class Images:
         progress(f"pulling {name}")
         repository, tag = _split(name)
         try:
-            for message in self._api.pull(repository, tag=tag, stream=True, decode=True):
-                if progress.cancelled():
-                    raise Cancelled
+            messages = self._api.pull(repository, tag=tag, stream=True, decode=True)
+            for message in _polled(messages, progress):
                 if "error" in message:
                     raise Unavailable(_cannot_pull(name, str(message["error"])))
         except DockerException as error:
@@ -189,9 +190,34 @@ def _context_files(containers: Path, framework: str) -> Iterator[tuple[str, Path
                 yield f"toolkit/{path.relative_to(toolkit)}", path
 
 
+def _polled(messages: Iterable[Any], progress: Progress) -> Iterator[Any]:
+    """The messages, given up the moment ``progress`` is cancelled, however silent the engine is."""
+    arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def fetch() -> None:
+        try:
+            for message in messages:
+                arrived.put(("message", message))
+            arrived.put(("end", None))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            arrived.put(("error", error))
+
+    threading.Thread(target=fetch, name="engine-messages", daemon=True).start()
+    while True:
+        if progress.cancelled():
+            raise Cancelled
+        try:
+            kind, value = arrived.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        if kind == "end":
+            return
+        if kind == "error":
+            raise value
+        yield value
+
+
 def _follow(message: dict[str, Any], said: list[str], progress: Progress) -> None:
-    if progress.cancelled():
-        raise Cancelled
     if "error" in message:
         raise Unavailable(
             f"the image could not be built: {message['error'].strip()} ({' | '.join(said[-4:])})"
@@ -209,7 +235,7 @@ def _device(*, gpu: bool) -> str:
 
 
 def _ours(name: str) -> bool:
-    return name.startswith(tuple(f"sagelet/{framework}" for framework in FRAMEWORKS))
+    return name.partition(":")[0] in {f"sagelet/{framework}" for framework in FRAMEWORKS}
 
 
 def _version(containers: Path, framework: str) -> str:

@@ -8,9 +8,9 @@ nothing.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from docker import APIClient
 from docker.errors import APIError, DockerException
@@ -23,6 +23,10 @@ _BUFFER = 1 << 18
 
 #: How long a stream may stay open after its container ended, in seconds.
 LINGER = 5.0
+
+
+class LogError(Exception):
+    """The log file cannot be written."""
 
 
 class Pump:
@@ -64,7 +68,9 @@ class Pump:
         try:
             body()
             self._tell_exit()
-        except (DockerException, RequestException, OSError) as error:
+        except LogError as error:
+            self._sink(HostLost(self._host, f"its log cannot be written: {error}"))
+        except Exception as error:  # noqa: BLE001 - without a word the job would wait for ever
             self._sink(HostLost(self._host, f"the Docker engine lost the container: {error}"))
 
     def _run_live(self) -> None:
@@ -82,10 +88,7 @@ class Pump:
                         now = time.monotonic()
                         data = b"".join([merge.feed(*f, now) for f in frames.feed(chunk)])
                         data += merge.tick(now) if chunk else merge.flush()
-                    if data:
-                        file.write(data)
-                        self._sink(Output(self._host, offset, data, time.time()))
-                        offset += len(data)
+                    offset += self._keep(file, offset, data)
                     if chunk == b"":
                         return
         except ConnectionError:
@@ -102,19 +105,24 @@ class Pump:
         threading.Thread(target=self._close_late, args=(response, ended), daemon=True).start()
         offset, swapped = 0, False
         with fresh.open("wb", buffering=0) as file:
-            try:
-                for data in response:
-                    file.write(data)
-                    self._sink(Output(self._host, offset, data, time.time()))
-                    offset += len(data)
-                    if not swapped and offset >= before:
-                        fresh.replace(self._log)
-                        swapped = True
-            except (OSError, RequestException, AttributeError, ValueError):
-                pass  # closed by _close_late: the record was read, only its end did not come
+            for data in _until_closed(response):
+                offset += self._keep(file, offset, data)
+                if not swapped and offset >= before:
+                    fresh.replace(self._log)
+                    swapped = True
         ended.set()
         if not swapped:
             fresh.replace(self._log)
+
+    def _keep(self, file: IO[bytes], offset: int, data: bytes) -> int:
+        """Write what came and tell of it; returns its length."""
+        if data:
+            try:
+                file.write(data)
+            except OSError as error:
+                raise LogError(error.strerror) from None
+            self._sink(Output(self._host, offset, data, time.time()))
+        return len(data)
 
     def _close_late(self, response: Any, ended: threading.Event) -> None:
         """Engines have left follow streams open after the exit: close ours then."""
@@ -139,3 +147,15 @@ class Pump:
             self._sink(HostLost(self._host, f"its container never started: {state['Error']}"))
             return
         self._sink(HostExited(self._host, int(state["ExitCode"]), bool(state["OOMKilled"])))
+
+
+def _until_closed(response: Any) -> Iterator[bytes]:
+    """The chunks of a stream; one that is closed while it is read has told all it had."""
+    chunks = iter(response)
+    while True:
+        try:
+            yield next(chunks)
+        except StopIteration:
+            return
+        except (OSError, RequestException, AttributeError, ValueError):
+            return

@@ -1,0 +1,57 @@
+"""What hosts leave behind: read with suspicion, then removed.
+
+A host's folders are written by the job, which may be anybody's code: a link in them may point
+anywhere, a file may be a pipe. Nothing here follows a link or waits for a pipe.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from sagelet.domain import failure
+from sagelet.domain.hosts import HostPlan, JobPlan
+from sagelet.store.home import remove_tree
+
+
+def own_folder(host: HostPlan, *parts: str) -> Path | None:
+    """``<host>/ml/<parts>`` if every step of it is a folder, and none a link."""
+    path = Path(host.folder) / "ml"
+    for part in parts:
+        path /= part
+        try:
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                return None
+        except OSError:
+            return None
+    return path
+
+
+def failure_text(host: HostPlan) -> str | None:
+    """The beginning of the host's /opt/ml/output/failure; None when there is no such file."""
+    folder = own_folder(host, "output")
+    if folder is None:
+        return None
+    try:
+        descriptor = os.open(folder / "failure", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(4 * failure.LIMIT).decode("utf-8", "replace")
+
+
+def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
+    """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
+    doomed = [folder / "code", folder / "files"]
+    for host in plan.hosts:
+        place = Path(host.folder)
+        doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]
+        if not keep_outputs:
+            doomed += [place / "ml" / n for n in ("model", "output", "checkpoints", "code")]
+    for path in doomed:
+        try:
+            remove_tree(path)
+        except OSError as error:
+            note(f"cleaning up: {error}")
