@@ -45,6 +45,11 @@ HERE = ("--backend", "process", "--python", sys.executable)
     [
         (["--channel", "training=/no/such/folder"], "Channel 'training': /no/such/folder"),
         (["--channel", "training"], "--channel training: write --channel NAME=VALUE"),
+        (["--channel", "training="], "the path is empty"),
+        (["--name", ""], "the name is empty"),
+        (["--hp", "sagemaker_program=x.py"], "is set by naming a SCRIPT"),
+        (["--checkpoints", "/etc/hostname"], "is a file; give a folder"),
+        (["--memory", "1m"], "no container starts with less than 6m"),
         (["--channel", "training=s3://bucket/key"], "comes with the control plane"),
         (["--channel", "bad/name=/tmp"], "InputDataConfig[0].ChannelName"),
         (["--name", "no_underscores"], "TrainingJobName"),
@@ -208,3 +213,61 @@ def test_a_dry_run_prints_a_request_that_runs(home: Path, script: str, tmp_path:
     again = sagelet("train", "--request", str(tmp_path / "job.json"))
     assert again.returncode == 0, again.stderr
     assert "algo-1 | ran" in again.stdout
+
+
+def test_a_script_is_found_in_its_source_folder_however_it_is_written(
+    home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "src" / "main.py").write_text("print('ran')")
+    for where, script, source in (
+        ("src", "./main.py", "."),
+        (".", "./main.py", "src"),
+        (".", "src/main.py", "src"),
+        ("other", "../src/main.py", "../src"),
+    ):
+        done = sagelet("train", script, "--source-dir", source, *HERE, cwd=tmp_path / where)
+        assert "algo-1 | ran" in done.stdout, done.stderr
+    (tmp_path / "src" / "my main.py").write_text("print('ran')")
+    refused_here = sagelet("train", str(tmp_path / "src" / "my main.py"), *HERE)
+    assert refused_here.returncode == 2
+    assert "characters that SageMaker's script mode refuses" in refused_here.stderr
+
+
+def test_a_request_comes_from_standard_input_too(home: Path, script: str) -> None:
+    request = sagelet("train", script, *HERE, "--dry-run").stdout
+    done = sagelet("train", "--request", "-", input=request)
+    assert "algo-1 | ran" in done.stdout, done.stderr
+
+
+def test_an_unknown_model_is_an_error(home: Path) -> None:
+    done = sagelet("models", "nope")
+    assert done.returncode == 2
+    assert "no model named 'nope'" in done.stderr
+
+
+def test_doctor_speaks_even_where_nothing_works(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {f["check"]: f for f in json.loads(sagelet("doctor", "--json").stdout)}
+    assert found["process backend"]["state"] == "ok"
+    assert found["SAGELET_HOME"]["state"] in ("ok", "note")
+    monkeypatch.setenv("SAGELET_HOME", "/proc/sagelet")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    found = {f["check"]: f for f in json.loads(sagelet("doctor", "--json").stdout)}
+    assert found["SAGELET_HOME"]["state"] == "missing"
+    assert found["SAGELET_HOME"]["fix"]
+    assert "no Docker engine runs here" in found["Docker engine"]["detail"]
+    assert found["Docker engine"]["fix"]
+    done = sagelet("doctor")
+    assert "fix: " in done.stdout
+
+
+@pytest.mark.docker
+def test_images_lists_what_there_is(home: Path) -> None:
+    listed = json.loads(sagelet("images", "--json").stdout)
+    assert {row["Image"].partition(":")[0] for row in listed} == {
+        "sagelet/pytorch",
+        "sagelet/tensorflow",
+    }

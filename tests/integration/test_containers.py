@@ -301,3 +301,24 @@ def test_starting_does_not_wait_for_the_channels_size(trainer: Trainer, tmp_path
     assert done.returncode == 0, done.stderr
     assert f"algo-1 | {2 << 40}" in done.stdout
     assert time.monotonic() - began < 60
+
+
+def test_an_image_whose_program_is_not_root_can_write_its_outputs(
+    home: Path, own_image: str, data: Path, tmp_path: Path
+) -> None:
+    api = docker.APIClient(version="auto")
+    context = io.BytesIO()
+    text = f"FROM {own_image}\nUSER 1234\n".encode()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    context.seek(0)
+    name = "sagelet-test/ordinary:1"
+    list(api.build(fileobj=context, custom_context=True, tag=name, decode=True, rm=True))
+    api.close()
+    done = sagelet("train", "--image", name, "--channel", f"training={data}", "--name", "u")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "uid 1234" in done.stdout
+    with tarfile.open(home / "models/u/1/model.tar.gz") as tar:
+        assert tar.getnames() == ["model.txt"]

@@ -78,17 +78,90 @@ for start in range(0, 200_000, 1000):
     assert sorted(d.value for d in series)[::2] == list(range(200_000))
 
 
-@pytest.mark.parametrize("wait", [0.0, 0.05, 0.15, 0.3])
+SLOW_TO_LISTEN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print("ready", flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.02, 0.04, 0.08, 0.15, 0.3])
 def test_a_stop_is_never_too_early(trainer: Trainer, home: Path, wait: float) -> None:
-    done = trainer.run(
-        "import time; time.sleep(100)", "--name", "early", "--detach", "--env", "MARK=early-mark"
+    """With a grace of 30 s: a signal that is lost would show as a stop that takes that long."""
+    running = trainer.start(
+        SLOW_TO_LISTEN, "--name", "early", "--grace", "30", "--env", "MARK=early-mark"
     )
-    assert done.returncode == 0, done.stderr
-    wait_until(lambda: describe("early")["SecondaryStatus"] != "Starting", "the job to go on")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "Training in progress" in line:
+            break
     time.sleep(wait)
-    assert sagelet("stop", "early", timeout=40).returncode == 0
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert time.monotonic() - began < 15
     assert describe("early")["TrainingJobStatus"] == "Stopped"
     assert not running_with("early-mark")
+
+
+def test_a_second_ctrl_c_does_not_wait(trainer: Trainer, home: Path) -> None:
+    running = trainer.start(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\ntime.sleep(100)",
+        "--name", "twice", "--env", "MARK=twice-mark",
+    )  # fmt: skip
+    wait_until(lambda: b"ready" in log_of(home, "twice"), "the script")
+    running.send_signal(signal.SIGINT)
+    time.sleep(1)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert describe("twice")["TrainingJobStatus"] == "Stopped"
+    assert not running_with("twice-mark")
+
+
+def test_links_that_lead_out_of_a_channel_are_followed(trainer: Trainer, tmp_path: Path) -> None:
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    for name in ("a", "b", "deep/c"):
+        (tmp_path / "real" / name).write_text(name)
+    channel = tmp_path / "channel"
+    (channel / "sub").mkdir(parents=True)
+    (channel / "own").write_text("own")
+    (channel / "relative").symlink_to("../real/a")
+    (channel / "sub" / "absolute").symlink_to(tmp_path / "real" / "b")
+    (channel / "folder").symlink_to("../real/deep")
+    (channel / "inner").symlink_to("own")
+    (channel / "broken").symlink_to("nothing")
+    done = trainer.run(
+        """
+import os
+d = os.environ["SM_CHANNEL_TRAINING"]
+for name in ("own", "relative", "sub/absolute", "folder/c", "inner"):
+    print(name, "=", open(os.path.join(d, name)).read())
+if "SAGEMAKER_BASE_DIR" not in os.environ:
+    open(os.path.join(d, "relative"), "w").write("changed")
+""",
+        "--channel", f"training={channel}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
+        "own = own",
+        "relative = a",
+        "sub/absolute = b",
+        "folder/c = deep/c",
+        "inner = own",
+    ):
+        assert f"algo-1 | {line}" in done.stdout
+    assert (tmp_path / "real" / "a").read_text() == "a"
+
+
+def test_closed_standard_streams_do_not_matter(local: Trainer) -> None:
+    arguments = local.arguments("print('ran')", "--name", "streamless")
+    command = " ".join(f"'{word}'" for word in [*COMMAND, *arguments])
+    assert subprocess.run(f"{command} >&- 2>&- <&-", shell=True, check=False).returncode == 0
+    assert describe("streamless")["TrainingJobStatus"] == "Completed"
 
 
 def test_a_host_that_failed_decides_the_ending(local: Trainer) -> None:

@@ -39,6 +39,7 @@ def test_folders_of_a_host(job_of, channel_of):
             "/opt/ml/input/data/training",
             Access.COPY_ON_WRITE,
             "/jobs/j/algo-1/scratch/channels/training",
+            "/jobs/j/links/training",
         ),
         Mount("/jobs/j/algo-1/ml/model", "/opt/ml/model"),
         Mount("/jobs/j/algo-1/ml/output", "/opt/ml/output"),

@@ -88,13 +88,13 @@ def test_the_job_s_own_document_is_the_request_with_its_arn(job_of):
             "DebugHookConfig",
             {"S3OutputPath": "file:///d"},
             "debughookconfig.json",
-            b'{"S3OutputPath":"file:///d"}',
+            b'{"S3OutputPath":"file:///d","LocalPath":"/opt/ml/output/tensors"}',
         ),
         (
             "TensorBoardOutputConfig",
             {"S3OutputPath": "file:///t"},
             "tensorboardoutputconfig.json",
-            b'{"S3OutputPath":"file:///t"}',
+            b'{"S3OutputPath":"file:///t","LocalPath":"/opt/ml/output/tensorboard"}',
         ),
         (
             "ProfilerConfig",

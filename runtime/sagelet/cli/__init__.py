@@ -4,6 +4,7 @@ Exit codes: 0 done (a job: Completed), 1 the job Failed, 2 bad input, 130 interr
 Each command lives in a module of its own, loaded when it is called.
 """
 
+import difflib
 import importlib
 import os
 import sqlite3
@@ -55,6 +56,7 @@ def main() -> None:
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
+    _open_standard_streams()
     try:
         code: Any = main(standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -82,12 +84,31 @@ def run() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_standard_streams() -> None:
+    """Streams the caller closed: the next file opened would otherwise take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
+
+
 def _words(error: DomainError) -> str:
     violations = getattr(error, "violations", None)
     if not violations:
         return str(error)
-    lines = [f"{v.place}: {v.constraint} (it is {v.value!r:.200})" for v in violations]
+    lines = [f"{v.place}: {_constraint(v)} (it is {v.value!r:.100})" for v in violations]
     return "the request is not valid:\n  " + "\n  ".join(lines)
+
+
+def _constraint(violation: Any) -> str:
+    """The constraint; of a long list of values only those near the one given."""
+    text, bracket, values = violation.constraint.partition("[")
+    if "enum" not in text or not bracket or len(values) < 200:
+        return str(violation.constraint)
+    near = difflib.get_close_matches(str(violation.value), values.rstrip("]").split(", "), n=3)
+    return str(text).rstrip(": ") + (f". Did you mean {', '.join(near)}?" if near else "")
 
 
 def _complain(text: str) -> None:

@@ -4,6 +4,7 @@ import json
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -12,11 +13,12 @@ from typing import Literal
 import click
 
 from sagelet import __version__
-from sagelet.app import App, create_app, docker_backend
+from sagelet.app import containers, docker_backend, wheels
 from sagelet.cli.render import size
 from sagelet.domain.errors import DomainError
 from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.execution.docker.ping import find_engine, why_silent
+from sagelet.execution.environments import Environments
 from sagelet.execution.gpus import list_gpus
 from sagelet.execution.probe import namespaces_refused
 from sagelet.settings import Settings
@@ -39,8 +41,7 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(*, as_json: bool) -> int:
     """Check this machine; exit 1 when no job could run here."""
-    app = create_app(Settings.from_environ())
-    findings = list(_examine(app))
+    findings = list(_examine(Settings.from_environ()))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -54,8 +55,7 @@ def doctor(*, as_json: bool) -> int:
     return 0 if runnable else 1
 
 
-def _examine(app: App) -> Iterator[Finding]:
-    settings = app.settings
+def _examine(settings: Settings) -> Iterator[Finding]:
     yield _versions()
     docker = find_engine(settings.docker_host, settings.runtime_dir)
     silent = why_silent(docker)
@@ -64,11 +64,13 @@ def _examine(app: App) -> Iterator[Finding]:
             "Docker engine",
             "note",
             f"{silent}; jobs run without it",
-            "install Docker and start its engine, or set DOCKER_HOST",
+            "add this user to the docker group"
+            if "may not be used" in silent
+            else "install Docker and start its engine, or set DOCKER_HOST",
         )
     else:
         yield from _docker(settings)
-    yield from _process(app)
+    yield from _process(settings)
     gpus = list_gpus()
     if gpus:
         yield Finding("GPU", "ok", f"{len(gpus)}: {gpus[0]}")
@@ -113,17 +115,17 @@ def _docker(settings: Settings) -> Iterator[Finding]:
         yield Finding("Docker engine", "missing", str(error), "restart the engine")
 
 
-def _process(app: App) -> Iterator[Finding]:
+def _process(settings: Settings) -> Iterator[Finding]:
     if sys.platform != "linux":
         yield Finding(
             "process backend", "missing", f"needs Linux; this is {platform.system()}", "use Docker"
         )
         return
     yield Finding("process backend", "ok", "jobs can run as local processes")
-    if not app.settings.namespaces:
+    if not settings.namespaces:
         yield Finding("namespaces", "note", "switched off", "unset SAGELET_NAMESPACES")
     else:
-        refused = namespaces_refused(app.settings.cache / "probe")
+        refused = _probe(settings)
         if refused:
             yield Finding(
                 "namespaces",
@@ -134,9 +136,10 @@ def _process(app: App) -> Iterator[Finding]:
             )
         else:
             yield Finding("namespaces", "ok", "each host gets a private /opt/ml and hostname")
+    environments = Environments(containers(), settings.cache, wheels(settings))
     for framework in FRAMEWORKS:
-        if app.environments.ready(framework):
-            place = app.environments.python(framework)
+        if environments.ready(framework):
+            place = environments.python(framework)
             yield Finding(f"environment {framework}", "ok", str(place))
         else:
             yield Finding(
@@ -144,10 +147,28 @@ def _process(app: App) -> Iterator[Finding]:
             )
 
 
+def _probe(settings: Settings) -> str | None:
+    try:
+        return namespaces_refused(settings.cache / "probe")
+    except OSError as error:
+        return f"cannot be tried: {error}"
+
+
 def _disk(settings: Settings) -> Iterator[Finding]:
     for name, path in (("SAGELET_HOME", settings.home), ("SAGELET_CACHE", settings.cache)):
-        path.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path).free
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+            free = shutil.disk_usage(path).free
+        except OSError as error:
+            yield Finding(
+                name,
+                "missing",
+                f"{path} cannot be written: {error.strerror}",
+                f"set {name} to a folder of yours",
+            )
+            continue
         low = free < ROOM
         yield Finding(
             name,

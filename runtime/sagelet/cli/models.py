@@ -7,6 +7,7 @@ import click
 
 from sagelet.app import create_app
 from sagelet.cli.render import moment, plain, size
+from sagelet.domain.errors import ValidationException
 from sagelet.settings import Settings
 
 
@@ -29,10 +30,12 @@ def models(name: str | None, *, as_json: bool) -> int:
         }
         for version in app.store.models.published(name)
     ]
+    if name is not None and not rows:
+        raise ValidationException(f"There is no model named '{name}'. (sagelet models lists them.)")
     if as_json:
         click.echo(json.dumps(plain(rows), indent=2))
     elif not rows:
-        click.echo("No models yet." if name is None else f"No model named {name}.")
+        click.echo("No models yet.")
     else:
         from sagelet.cli.tables import show
 

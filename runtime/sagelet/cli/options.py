@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,10 @@ def file_uri(path: str | Path) -> str:
 
 def channels(values: Iterable[str]) -> list[dict[str, Any]]:
     """``NAME=PATH`` options as InputDataConfig."""
+    found = pairs("--channel", values)
+    for name, path in found.items():
+        if not path:
+            raise ValidationException(f"--channel {name}=: the path is empty.")
     return [
         {
             "ChannelName": name,
@@ -59,7 +64,7 @@ def channels(values: Iterable[str]) -> list[dict[str, Any]]:
                 }
             },
         }
-        for name, path in pairs("--channel", values).items()
+        for name, path in found.items()
     ]
 
 
@@ -82,6 +87,11 @@ def script_hyperparameters(script: str, source_dir: str | None) -> dict[str, str
         if not source.is_dir():
             raise ValidationException(f"--source-dir {source_dir} is not a folder.")
         program = _inside(script, source)
+    if not re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._][A-Za-z0-9._+-]*)*", program):
+        raise ValidationException(
+            f"The script's name '{program}' has characters that SageMaker's script mode refuses; "
+            "use letters, digits, '.', '_', '+', '-'."
+        )
     return {
         "sagemaker_program": json.dumps(program),
         "sagemaker_submit_directory": json.dumps(file_uri(source)),
@@ -90,11 +100,11 @@ def script_hyperparameters(script: str, source_dir: str | None) -> dict[str, str
 
 def _inside(script: str, source: Path) -> str:
     """The script's path within its source folder."""
-    if (source / script).is_file() and not Path(script).is_absolute():
-        return script
-    path = Path(script).parent.resolve() / Path(script).name
-    if path.is_file() and path.is_relative_to(source.resolve()):
-        return str(path.relative_to(source.resolve()))
+    root = source.resolve()
+    for path in (source / script, Path(script)):
+        place = path.parent.resolve() / path.name
+        if place.is_file() and place.is_relative_to(root):
+            return str(place.relative_to(root))
     raise ValidationException(
         f"The script {script} is not in --source-dir {source}.{_near(source / script)}"
     )
@@ -114,7 +124,7 @@ def read_request(path: str) -> dict[str, Any]:
         ValidationException: it cannot be read, or is no JSON object.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path("/dev/stdin" if path == "-" else path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ValidationException(f"--request {path}: {reason}.") from None

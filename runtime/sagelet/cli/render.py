@@ -234,7 +234,7 @@ def summarise(screen: Screen, store: Store, job: TrainingJob) -> None:
         files = [path for path in place.iterdir() if not path.name.startswith(".")]
         rows.append(("", str(files[0] if files else place)))
     elif job.artifacts.get("model"):
-        rows.append(("model", f"no version: {_why_no_version(job)}"))
+        rows.append(("model", f"no version: {_why_no_version(store, job)}"))
     if job.artifacts.get("output"):
         rows.append(("output", str(store.home.path_of(job.artifacts["output"]))))
     screen.clear()
@@ -243,9 +243,9 @@ def summarise(screen: Screen, store: Store, job: TrainingJob) -> None:
         click.echo(f"  {key:<10} {value}", err=True)
 
 
-def _why_no_version(job: TrainingJob) -> str:
+def _why_no_version(store: Store, job: TrainingJob) -> str:
     if job.life.primary == "Failed":
-        return "the job failed; what it wrote is at " + job.artifacts["model"]
+        return f"the job failed; what it wrote is at {store.home.path_of(job.artifacts['model'])}"
     return "the script wrote nothing to /opt/ml/model (SM_MODEL_DIR)"
 
 

@@ -1,6 +1,7 @@
 """``sagelet train``: build the request, submit it, supervise it here or in the background."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -16,6 +17,7 @@ from sagelet.aws.validation import validate
 from sagelet.cli import options
 from sagelet.cli.render import JobView, Screen, Unstoppable, plain, summarise
 from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.engine import Submission
@@ -197,17 +199,18 @@ def _foreground(
 
     def obey() -> None:
         nonlocal heard
-        if interrupts.count > heard:
-            heard += 1
-            if heard == 1:
-                supervisor.stop()
-                grace = submission.job.options.grace
-                screen.say(
-                    f"stopping {name}; its script gets {grace:g} s to end. Ctrl-C again kills it.",
-                    fg="yellow",
-                )
-            else:
-                supervisor.hurry()
+        if interrupts.count <= heard:
+            return
+        heard += 1
+        job = app.store.training_jobs.get(name)
+        if heard == 1:
+            supervisor.stop()
+            screen.say(_what_a_stop_does(job), fg="yellow")
+        elif heard == 2:
+            supervisor.hurry()
+        else:
+            screen.say(f"left {name} as it is; the next sagelet command goes on with it")
+            os._exit(130)
 
     thread = threading.Thread(target=supervise, name="supervisor", daemon=True)
     thread.start()
@@ -221,6 +224,17 @@ def _foreground(
     if as_json:
         _print_description(app, name)
     return exit_code(job)
+
+
+def _what_a_stop_does(job: TrainingJob) -> str:
+    match job.life.secondary:
+        case Secondary.TRAINING:
+            grace = f"{job.options.grace:g} s"
+            return f"stopping {job.name}; its script gets {grace} to end. Ctrl-C again kills it."
+        case Secondary.STARTING | Secondary.DOWNLOADING:
+            return f"giving up {job.name}"
+        case _:
+            return f"{job.name} has ended; storing what it wrote. Ctrl-C twice more leaves it."
 
 
 def exit_code(job: TrainingJob) -> int:
@@ -237,6 +251,8 @@ def _print_description(app: App, name: str) -> None:
 
 def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """The CreateTrainingJob request that the options ask for."""
+    if given["name"] == "":
+        raise ValidationException("--name: the name is empty.")
     if given["request_file"]:
         return _from_file(given, settings)
     if not given["script"] and not given["image"]:
@@ -268,6 +284,11 @@ def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "Tags": _tags(given, settings),
     }
     if given["script"]:
+        clash = {"sagemaker_program", "sagemaker_submit_directory"} & set(
+            request["HyperParameters"]
+        )
+        if clash:
+            raise ValidationException(f"--hp {min(clash)} is set by naming a SCRIPT; give one.")
         request["HyperParameters"] |= options.script_hyperparameters(
             given["script"], given["source_dir"]
         )

@@ -26,13 +26,15 @@ class Access(StrEnum):
 class Mount:
     """``source`` on this machine appears as ``target`` in the host.
 
-    ``scratch`` is where a copy-on-write mount may keep what the host writes.
+    ``scratch`` is where a copy-on-write mount may keep what the host writes; ``over`` is a folder
+    whose files stand in the place of the source's.
     """
 
     source: str
     target: str
     access: Access = Access.READ_WRITE
     scratch: str | None = None
+    over: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def plan(
         image=job.image,
         framework=framework,
         hosts=tuple(
-            _host(job, framework, name, f"{folder}/{name}", sources, checkpoints)
+            _host(job, framework, name, folder, sources, checkpoints)
             for name in opt_ml.host_names(job.host_count)
         ),
         isolated=job.isolated,
@@ -100,10 +102,11 @@ def _host(
     job: TrainingJob,
     framework: Framework | None,
     name: str,
-    folder: str,
+    job_folder: str,
     sources: Mapping[str, str],
     checkpoints: str | None,
 ) -> HostPlan:
+    folder = f"{job_folder}/{name}"
     ml = f"{folder}/ml"
     mounts = [
         Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")
@@ -114,6 +117,7 @@ def _host(
             f"{opt_ml.ROOT}/input/data/{channel.name}",
             Access.COPY_ON_WRITE,
             f"{folder}/scratch/channels/{channel.name}",
+            f"{job_folder}/links/{channel.name}",
         )
         for channel in job.channels
     ]

@@ -57,14 +57,22 @@ def config_files(job: TrainingJob, host: str) -> dict[str, bytes]:
     }
     if job.checkpoints:
         files["checkpointconfig.json"] = _json({"LocalPath": job.checkpoints[1]})
-    for member, name in (
-        ("DebugHookConfig", "debughookconfig.json"),
-        ("TensorBoardOutputConfig", "tensorboardoutputconfig.json"),
-        ("ProfilerConfig", "profilerconfig.json"),
+    for member, name, defaults in (
+        ("DebugHookConfig", "debughookconfig.json", {"LocalPath": f"{ROOT}/output/tensors"}),
+        (
+            "TensorBoardOutputConfig",
+            "tensorboardoutputconfig.json",
+            {"LocalPath": f"{ROOT}/output/tensorboard"},
+        ),
+        ("ProfilerConfig", "profilerconfig.json", {}),
     ):
         if job.request.get(member):
-            files[name] = _json(job.request[member])
+            files[name] = _json({**job.request[member], **_missing(defaults, job.request[member])})
     return files
+
+
+def _missing(defaults: dict[str, str], given: dict[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in defaults.items() if key not in given}
 
 
 def _channel(job: TrainingJob, name: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ def failure_text(host: HostPlan) -> str | None:
 
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
-    doomed = [folder / "code", folder / "files"]
+    doomed = [folder / "code", folder / "files", folder / "links"]
     for host in plan.hosts:
         place = Path(host.folder)
         doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]

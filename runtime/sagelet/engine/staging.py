@@ -10,6 +10,7 @@ from sagelet.domain.hosts import JobPlan, plan
 from sagelet.domain.rules import FILE_SCHEME, submit_directory
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.code import snapshot
+from sagelet.engine.links import resolve_links
 from sagelet.execution.backend import Progress
 from sagelet.store.home import Home
 
@@ -49,6 +50,10 @@ def check_sources(job: TrainingJob, home: Home) -> None:
     source = _code_source(job, home)
     if source is not None and not source.exists():
         raise ValidationException(f"The code {source} does not exist.")
+    if job.checkpoints and home.path_of(job.checkpoints[0]).is_file():
+        raise ValidationException(
+            f"CheckpointConfig.S3Uri: {home.path_of(job.checkpoints[0])} is a file; give a folder."
+        )
     output = home.path_of(job.output_uri)
     if not _can_be_made(output):
         raise ValidationException(
@@ -82,10 +87,15 @@ def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -
             ml = Path(host.folder) / "ml"
             for name in opt_ml.FOLDERS:
                 (ml / name).mkdir(parents=True, exist_ok=True)
+                (ml / name).chmod(0o777)  # an image's program need not run as root
             for channel in job.channels:
                 (ml / "input" / "data" / channel.name).mkdir(exist_ok=True)
             for file_name, content in host.files.items():
                 (ml / "input" / "config" / file_name).write_bytes(content)
+        for channel in job.channels:
+            path = home.path_of(channel.uri)
+            if path.is_dir():
+                resolve_links(path, home.job(job.name) / "links" / channel.name)
         if job.checkpoints:
             home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
         source = _code_source(job, home)

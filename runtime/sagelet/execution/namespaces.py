@@ -156,7 +156,11 @@ def overlay_options(entry: Mapping[str, Any], *, user: bool) -> str:
     upper, work = os.path.join(entry["scratch"], "upper"), os.path.join(entry["scratch"], "work")
     os.makedirs(upper, exist_ok=True)
     os.makedirs(work, exist_ok=True)
-    options = f"lowerdir={escape(entry['source'])},upperdir={escape(upper)},workdir={escape(work)}"
+    os.chmod(upper, 0o777)  # whoever the host's program runs as may write into its channel
+    lower = escape(entry["source"])
+    if entry.get("over") and os.path.isdir(entry["over"]):
+        lower = f"{escape(entry['over'])}:{lower}"
+    options = f"lowerdir={lower},upperdir={escape(upper)},workdir={escape(work)}"
     return options + ",userxattr" if user else options
 
 

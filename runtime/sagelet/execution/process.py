@@ -5,6 +5,7 @@ is ``namespaces``' business, what it runs in ``environments``'.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -167,10 +168,7 @@ class ProcessBackend:
             "hosts": [(h.name, f"127.0.1.{n}") for n, h in enumerate(plan.hosts, start=1)],
             "argv": entry,
             "environment": environment,
-            "mounts": [
-                {"source": m.source, "target": m.target, "access": m.access, "scratch": m.scratch}
-                for m in host.mounts
-            ],
+            "mounts": [dataclasses.asdict(mount) for mount in host.mounts],
             "isolated": plan.isolated,
             "grace": plan.grace,
             "namespaces": self._namespaces,

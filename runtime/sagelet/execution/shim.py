@@ -56,6 +56,9 @@ class _Host:
         self.spec = spec
         self.pid = 0
         self.stopping = False
+        self.told = False
+        self.deadline = 0.0
+        self.first_process = False
         self.killed = False
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
@@ -67,11 +70,12 @@ class _Host:
         )
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGUSR1, self._kill)
-        signal.signal(signal.SIGALRM, self._kill)
+        signal.signal(signal.SIGALRM, self._tick)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         ooms = _oom_kills()
         tier, report, leader = self._start(log)
+        self.first_process = tier == "namespaces"
         os.close(log)
         write_json(
             os.path.join(self.spec["folder"], "started.json.part"),
@@ -201,10 +205,27 @@ class _Host:
             self._stop(0, None)
 
     def _stop(self, _number: int, _frame: object) -> None:
+        if not self.stopping or not self.deadline:
+            self.deadline = time.monotonic() + self.spec["grace"] if self.pid else 0.0
         self.stopping = True
         if self.pid:
+            self._tick(0, None)
+
+    def _tick(self, _number: int, _frame: object) -> None:
+        """Pass SIGTERM on once it can be heard; kill when the grace is over.
+
+        The kernel drops it for the first process of a namespace until that has a handler, which
+        takes a program's start. One that never gets a handler hears nothing, as in a container.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            self._kill(0, None)
+        elif not self.told and (self.first_process is False or _catches_sigterm(self.pid)):
+            self.told = True
             _send(self.pid, signal.SIGTERM)
-            signal.setitimer(signal.ITIMER_REAL, max(self.spec["grace"], 0.001))
+            signal.setitimer(signal.ITIMER_REAL, left)
+        elif not self.told:
+            signal.setitimer(signal.ITIMER_REAL, min(0.02, left))
 
     def _kill(self, _number: int, _frame: object) -> None:
         self.killed = True
@@ -251,6 +272,15 @@ def _wait_for(leader: int) -> int:
         pid, status = os.wait()
         if pid == leader:
             return status
+
+
+def _catches_sigterm(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return True
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _send(pid: int, number: int) -> None:

@@ -261,8 +261,9 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _cannot_pull(name: str, why: str) -> str:
+    reason = why.strip().rstrip(".")
     return (
-        f"The image '{name}' is not on this engine and cannot be pulled: {why.strip()} "
+        f"The image '{name}' is not on this engine and cannot be pulled: {reason}. "
         "Build or pull it (docker build, docker pull), or name a framework (--framework)."
     )
 

@@ -23,14 +23,7 @@ def why_silent(host: str, timeout: float = 3.0) -> str | None:
     if kind not in ("unix", "tcp"):
         return None  # ssh and the like: only the SDK can tell
     try:
-        if kind == "unix":
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(timeout)
-            connection.connect(rest)
-        else:
-            name, _, port = rest.rstrip("/").partition(":")
-            connection = socket.create_connection((name, int(port or 2375)), timeout)
-        with connection:
+        with _connect(kind, rest, timeout) as connection:
             connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
             answer = connection.recv(64)
     except FileNotFoundError:
@@ -40,5 +33,19 @@ def why_silent(host: str, timeout: float = 3.0) -> str | None:
     except (OSError, ValueError) as error:
         return f"no Docker engine answers at {host} ({error})"
     if b" 200 " not in answer:
-        return f"what answers at {host} is no Docker engine"
+        return f"what answers at {host} is no Docker engine (TLS is not supported)"
     return None
+
+
+def _connect(kind: str, address: str, timeout: float) -> socket.socket:
+    if kind == "tcp":
+        name, _, port = address.rstrip("/").partition(":")
+        return socket.create_connection((name, int(port or 2375)), timeout)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection

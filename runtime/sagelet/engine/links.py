@@ -1,0 +1,56 @@
+"""Links in a channel that lead out of it.
+
+A host sees the channel's folder and nothing around it, so such a link would lead nowhere. What it
+points at is laid over it: a hard link where the disk allows, which costs nothing, else a copy.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+#: A channel with more entries is not searched to its end: starting a job must not depend on size.
+ENTRIES = 50_000
+
+
+def resolve_links(channel: Path, over: Path) -> None:
+    """Put into ``over``, at its own place, what each outward link of ``channel`` points at.
+
+    Raises:
+        OSError: something cannot be read or written.
+    """
+    inside = channel.resolve()
+    over.mkdir(parents=True, exist_ok=True)
+    for link in _links(channel):
+        target = link.resolve()
+        if not target.exists() or (
+            target.is_relative_to(inside) and not link.readlink().is_absolute()
+        ):
+            continue
+        place = over / link.relative_to(channel)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            shutil.copytree(target, place, copy_function=_link_or_copy, dirs_exist_ok=True)
+        else:
+            _link_or_copy(str(target), str(place))
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    left = ENTRIES
+    pending = [folder]
+    while pending and left > 0:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                left -= 1
+                if entry.is_symlink():
+                    yield Path(entry.path)
+                elif entry.is_dir():
+                    pending.append(Path(entry.path))
+
+
+def _link_or_copy(source: str, place: str) -> None:
+    Path(place).unlink(missing_ok=True)
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copy2(source, place)
