@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -165,7 +166,7 @@ class Workshop:
         settings = self.app.settings
         job = TrainingJob(request, settings.account, settings.region, now, begin(now))
         backend = cast("DockerBackend", self.app.backends.get("docker"))
-        return backend.images.resolve(staging.plan_job(job, self.app.store.home))
+        return backend.images.prepare(staging.plan_job(job, self.app.store.home), Quiet())
 
 
 @contextmanager
@@ -184,7 +185,7 @@ def engine_start(api: "APIClient", host: HostPlan, image: str) -> Ran:
         if mount.access is Access.READ_WRITE:
             mounts.append(Mount(mount.target, mount.source, type="bind"))
             continue
-        overlay = overlay_options({"source": mount.source, "scratch": mount.scratch}, user=False)
+        overlay = overlay_options(asdict(mount), user=False)
         driver = DriverConfig("local", {"type": "overlay", "device": "overlay", "o": overlay})
         mounts.append(Mount(mount.target, None, type="volume", no_copy=True, driver_config=driver))
     started = time.time_ns()

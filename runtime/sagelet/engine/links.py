@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: A channel with more entries is not searched to its end: starting a job must not depend on size.
-ENTRIES = 50_000
+ENTRIES = 10_000
 
 
 def resolve_links(channel: Path, over: Path) -> None:
