@@ -37,6 +37,7 @@ class Screen:
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
         self.live = sys.stderr.isatty()
+        self.muted = False
         self._shown = False
         self._last = ""
         self._lock = threading.RLock()  # the supervisor's thread speaks too
@@ -78,6 +79,7 @@ class Screen:
         """Nobody reads any more: print nothing from now on."""
         self.out = sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
         self.live = False
+        self.muted = True
 
     def write(self, text: str) -> None:
         """Output of the job."""
@@ -187,7 +189,10 @@ class JobView:
                 if not moved:
                     time.sleep(POLL)
             except OSError:
+                if self._screen.muted:  # it is not the reader: a log cannot be read
+                    self._hosts = []
                 self._screen.mute()
+                time.sleep(POLL)
 
     def drain(self) -> None:
         """Print what is left, unfinished lines too."""
