@@ -25,7 +25,6 @@ class App:
 
     settings: Settings
     store: Store
-    environments: Environments
     backends: Backends
     engine: Engine
 
@@ -33,17 +32,15 @@ class App:
 def create_app(settings: Settings) -> App:
     """Build it."""
     store = open_store(settings.home)
-    environments = Environments(containers(), settings.cache, wheels(settings))
+    made = environments(settings)
     engine_address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
-        "process": lambda: ProcessBackend(
-            environments, settings.inherited, namespaces=settings.namespaces
-        ),
+        "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
     }
     backends = Backends(makers, lambda: why_silent(engine_address))
     engine = Engine(store, backends, settings.account, settings.region)
-    return App(settings, store, environments, backends, engine)
+    return App(settings, store, backends, engine)
 
 
 def docker_backend(settings: Settings) -> "DockerBackend":
@@ -58,6 +55,11 @@ def docker_backend(settings: Settings) -> "DockerBackend":
         dict(settings.build_args),
         settings.inherited.get("CUDA_VISIBLE_DEVICES"),
     )
+
+
+def environments(settings: Settings) -> Environments:
+    """The framework environments of jobs without Docker."""
+    return Environments(containers(), settings.cache, wheels(settings))
 
 
 def wheels(settings: Settings) -> Wheels:

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sagelet.execution.environments import Environments
-from sagelet.execution.wheels import Wheels
+from sagelet.app import environments
 from sagelet.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT / "examples" / "mnist"
-CACHE = Settings.from_environ().cache
+SETTINGS = Settings.from_environ()
 OLD_SCRIPT = Path(__file__).parent / "scripts" / "keras2_style.py"
 FILES = ("train_data.npy", "train_labels.npy", "eval_data.npy", "eval_labels.npy")
 METRICS = re.compile(
@@ -60,11 +59,10 @@ def channel(tmp_path_factory):
 
 def framework(name):
     """The interpreter of a framework's environment, where a job without Docker has made it."""
-    containers = ROOT / "containers"
-    environments = Environments(containers, CACHE, Wheels(containers, CACHE, None))
-    if not environments.ready(name):
+    made = environments(SETTINGS)
+    if not made.ready(name):
         pytest.skip(f"the {name} environment is not made yet: make train-torch, make train-tf")
-    return str(environments.python(name))
+    return str(made.python(name))
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,7 @@ def test_links_that_lead_out_of_a_channel_are_followed(trainer: Trainer, tmp_pat
     (tmp_path / "real" / "deep").mkdir(parents=True)
     for name in ("a", "b", "deep/c"):
         (tmp_path / "real" / name).write_text(name)
+    (tmp_path / "real" / "deep" / "again").symlink_to("../a")
     channel = tmp_path / "channel"
     (channel / "sub").mkdir(parents=True)
     (channel / "own").write_text("own")
@@ -138,7 +139,7 @@ def test_links_that_lead_out_of_a_channel_are_followed(trainer: Trainer, tmp_pat
         """
 import os
 d = os.environ["SM_CHANNEL_TRAINING"]
-for name in ("own", "relative", "sub/absolute", "folder/c", "inner"):
+for name in ("own", "relative", "sub/absolute", "folder/c", "folder/again", "inner"):
     print(name, "=", open(os.path.join(d, name)).read())
 if "SAGEMAKER_BASE_DIR" not in os.environ:
     open(os.path.join(d, "relative"), "w").write("changed")
@@ -151,6 +152,7 @@ if "SAGEMAKER_BASE_DIR" not in os.environ:
         "relative = a",
         "sub/absolute = b",
         "folder/c = deep/c",
+        "folder/again = a",
         "inner = own",
     ):
         assert f"algo-1 | {line}" in done.stdout

@@ -13,12 +13,11 @@ from typing import Literal
 import click
 
 from sagelet import __version__
-from sagelet.app import containers, docker_backend, wheels
+from sagelet.app import docker_backend, environments
 from sagelet.cli.render import size
 from sagelet.domain.errors import DomainError
 from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.execution.docker.ping import find_engine, why_silent
-from sagelet.execution.environments import Environments
 from sagelet.execution.gpus import list_gpus
 from sagelet.execution.probe import namespaces_refused
 from sagelet.settings import Settings
@@ -136,10 +135,10 @@ def _process(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("namespaces", "ok", "each host gets a private /opt/ml and hostname")
-    environments = Environments(containers(), settings.cache, wheels(settings))
+    made = environments(settings)
     for framework in FRAMEWORKS:
-        if environments.ready(framework):
-            place = environments.python(framework)
+        if made.ready(framework):
+            place = made.python(framework)
             yield Finding(f"environment {framework}", "ok", str(place))
         else:
             yield Finding(

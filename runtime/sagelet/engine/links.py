@@ -30,9 +30,9 @@ def resolve_links(channel: Path, over: Path) -> None:
         place = over / link.relative_to(channel)
         place.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            shutil.copytree(target, place, copy_function=_link_or_copy, dirs_exist_ok=True)
+            shutil.copytree(target, place, copy_function=link_or_copy, dirs_exist_ok=True)
         else:
-            _link_or_copy(str(target), str(place))
+            link_or_copy(target, place)
 
 
 def _links(folder: Path) -> Iterator[Path]:
@@ -48,9 +48,10 @@ def _links(folder: Path) -> Iterator[Path]:
                     pending.append(Path(entry.path))
 
 
-def _link_or_copy(source: str, place: str) -> None:
+def link_or_copy(source: str | Path, place: str | Path) -> None:
+    """Make ``place`` the file that ``source`` is, or leads to: linked where the disk allows."""
     Path(place).unlink(missing_ok=True)
     try:
-        os.link(source, place)
+        os.link(Path(source).resolve(), place)  # a link to a link would lead nowhere in a host
     except OSError:
         shutil.copy2(source, place)

@@ -10,7 +10,7 @@ from sagelet.domain.hosts import JobPlan, plan
 from sagelet.domain.rules import FILE_SCHEME, submit_directory
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.code import snapshot
-from sagelet.engine.links import resolve_links
+from sagelet.engine.links import link_or_copy, resolve_links
 from sagelet.execution.backend import Progress
 from sagelet.store.home import Home
 
@@ -119,12 +119,7 @@ def _stage_single_files(job: TrainingJob, home: Home) -> None:
         if path.is_file():
             folder = _single(home.job(job.name), channel.name)
             folder.mkdir(parents=True, exist_ok=True)
-            place = folder / path.name
-            place.unlink(missing_ok=True)
-            try:
-                os.link(path.resolve(), place)
-            except OSError:
-                shutil.copy2(path, place)
+            link_or_copy(path, folder / path.name)
 
 
 def _code_source(job: TrainingJob, home: Home) -> Path | None:

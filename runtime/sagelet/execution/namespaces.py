@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 TYPE_CHECKING = False  # typing itself takes milliseconds
 if TYPE_CHECKING:
@@ -204,6 +205,19 @@ def _loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         # SIOCSIFFLAGS with IFF_UP | IFF_RUNNING
         fcntl.ioctl(handle, 0x8914, struct.pack("16sh22x", b"lo", 0x41))
+
+
+def catches_sigterm(pid: int) -> bool:
+    """Whether a process has a handler for SIGTERM; True where it cannot be looked at.
+
+    The kernel drops the signal for the first process of a namespace until there is one.
+    """
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return True
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _write(path: str, text: str) -> None:

@@ -220,7 +220,9 @@ class _Host:
         left = self.deadline - time.monotonic()
         if left <= 0:
             self._kill(0, None)
-        elif not self.told and (self.first_process is False or _catches_sigterm(self.pid)):
+        elif not self.told and (
+            self.first_process is False or namespaces.catches_sigterm(self.pid)
+        ):
             self.told = True
             _send(self.pid, signal.SIGTERM)
             signal.setitimer(signal.ITIMER_REAL, left)
@@ -272,15 +274,6 @@ def _wait_for(leader: int) -> int:
         pid, status = os.wait()
         if pid == leader:
             return status
-
-
-def _catches_sigterm(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            caught = next(line for line in file if line.startswith("SigCgt:"))
-    except (OSError, StopIteration):
-        return True
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _send(pid: int, number: int) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from sagelet.execution.docker.network import JobNetwork, create_network
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
 from sagelet.execution.gpus import deal_gpus
-from sagelet.execution.namespaces import overlay_options
+from sagelet.execution.namespaces import catches_sigterm, overlay_options
 from sagelet.execution.wheels import Wheels
 
 JOB_LABEL = "sagelet.job"
@@ -293,19 +292,11 @@ class DockerBackend:
 def _wait_until_it_listens(api: APIClient, container: str) -> None:
     """Give a program that only just starts the time to install its handler for SIGTERM.
 
-    The kernel drops the signal for a container's first process until there is one. Only an engine
-    on this machine can be looked at; a program that never listens costs a second.
+    Only an engine on this machine can be looked at; a program that never listens costs a second.
     """
     deadline = time.monotonic() + 1.0
     pid = api.inspect_container(container)["State"]["Pid"]
-    while time.monotonic() < deadline:
-        try:
-            status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return
-        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-        if caught >> (signal.SIGTERM - 1) & 1:
-            return
+    while time.monotonic() < deadline and not catches_sigterm(pid):
         time.sleep(0.01)
 
 
