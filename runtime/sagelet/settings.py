@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagelet.domain.errors import ValidationException
+
 #: What a job without Docker may see of the caller's environment.
 _INHERITED = (
     "PATH",
@@ -46,6 +48,11 @@ class Settings:
     DOCKER_HOST: the engine's address (the system's socket, else a rootless engine's).
     TORCH_INDEX_URL: an extra package index that has CPU builds of torch.
     HTTP_PROXY, HTTPS_PROXY, NO_PROXY: handed to image builds and to jobs without Docker.
+    SAGELET_HOST, SAGELET_PORT: where ``sagelet serve`` listens (127.0.0.1, 4580).
+    SAGELET_ALLOWED_HOSTS: further names clients may know the control plane by, with commas.
+    SAGELET_ACCESS_KEY_ID, SAGELET_SECRET_ACCESS_KEY: demand these credentials of every client.
+    SAGELET_VALIDATION=relaxed: leave out the checks of patterns, for suites written for mocks.
+    SAGELET_S3_ENDPOINT_URL: keep objects in the S3 at this address (``aws``: AWS itself).
     """
 
     home: Path
@@ -58,6 +65,12 @@ class Settings:
     runtime_dir: str | None
     build_args: Mapping[str, str]
     inherited: Mapping[str, str]
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    credentials: tuple[str, str] | None
+    relaxed: bool
+    s3_endpoint: str | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -85,7 +98,35 @@ class Settings:
                 for key, value in environ.items()
                 if key in _INHERITED or key.startswith(_INHERITED_PREFIXES)
             },
+            host=environ.get("SAGELET_HOST") or "127.0.0.1",
+            port=_port(environ.get("SAGELET_PORT") or "4580"),
+            allowed_hosts=tuple(
+                name.strip()
+                for name in environ.get("SAGELET_ALLOWED_HOSTS", "").split(",")
+                if name.strip()
+            ),
+            credentials=_credentials(environ),
+            relaxed=environ.get("SAGELET_VALIDATION") == "relaxed",
+            s3_endpoint=environ.get("SAGELET_S3_ENDPOINT_URL") or None,
         )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise ValidationException(f"SAGELET_PORT: '{text}' is not a port (0 to 65535).")
+    return int(text)
+
+
+def _credentials(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    key = environ.get("SAGELET_ACCESS_KEY_ID")
+    secret = environ.get("SAGELET_SECRET_ACCESS_KEY")
+    if not key and not secret:
+        return None
+    if not key or not secret:
+        raise ValidationException(
+            "SAGELET_ACCESS_KEY_ID and SAGELET_SECRET_ACCESS_KEY go together: set both or neither."
+        )
+    return key, secret
 
 
 def _absolute(path: str | Path) -> Path:

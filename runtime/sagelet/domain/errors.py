@@ -6,7 +6,8 @@
     ├── ValidationException     the request is wrong
     ├── ResourceInUse           the name is taken
     ├── ResourceLimitExceeded   more than this machine has
-    └── Unavailable             a needed program, engine or environment is not there
+    ├── Unavailable             a needed program, engine or environment is not there
+    └── Refusal                 any other error of AWS's, by its code
 
     HostFault                   the platform's own failure while a job runs (ends the job as Failed)
 """
@@ -52,6 +53,17 @@ class Unavailable(DomainError):
 
     code = "ServiceUnavailable"
     status = 503
+
+
+class Refusal(DomainError):
+    """An error that AWS knows by ``code`` and that needs no class of its own here."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        #: Further members of the error's shape (S3's BucketName, Key, ...).
+        self.members = members
 
 
 class HostFault(Exception):

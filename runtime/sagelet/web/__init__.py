@@ -1,0 +1,1 @@
+"""The people's door: health and pages. Reads; never decides."""
