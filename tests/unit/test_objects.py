@@ -1,5 +1,6 @@
 """The rules of S3: names, listing, ETags."""
 
+import bisect
 import hashlib
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from sagelet.domain.objects import (
 )
 
 KEYS = st.text(st.sampled_from(["a", "b", "/", "-", "\ud7ff", "\ue000", "\U0010ffff"]), max_size=6)
+NAMED = st.sets(KEYS.filter(bool))
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def test_the_successor_bounds_what_has_the_prefix(prefix, other):
     assert other.startswith(prefix) == (prefix <= other and (end is None or other < end))
 
 
-@given(st.sets(KEYS), KEYS, st.sampled_from(["", "/", "-", "/-"]), st.integers(1, 5))
+@given(NAMED, KEYS, st.sampled_from(["", "/", "-", "/-"]), st.integers(1, 5))
 def test_pages_together_are_the_listing(keys, prefix, delimiter, limit):
     ordered = sorted(keys, key=str.encode)
 
@@ -100,20 +102,17 @@ def test_pages_together_are_the_listing(keys, prefix, delimiter, limit):
             break
         assert page.last > after or not after
         after = page.last
-    if "" in keys and "" in matching:  # no object has the empty key
-        return
     assert (got_keys, got_prefixes) == (wanted_keys, wanted_prefixes)
 
 
 def test_what_is_under_a_common_prefix_is_not_read():
+    ordered = [f"d{n // 1000:02}/{n % 1000:03}" for n in range(100_000)]
     read = []
 
     def seek(start, inclusive):
-        for n in range(100_000):
-            key = f"d{n // 1000:02}/{n % 1000:03}"
-            if key >= start:
-                read.append(key)
-                yield Item(key)
+        for key in ordered[bisect.bisect_left(ordered, start) :]:
+            read.append(key)
+            yield Item(key)
 
     page = list_page(seek, "", "/", "", 1000)
     assert len(page.prefixes) == 100
