@@ -9,6 +9,7 @@ from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +22,20 @@ class Store:
     metrics: Metrics
     models: ModelVersions
     objects: Objects
+    uploads: Uploads
 
 
 def open_store(root: Path) -> Store:
     """Open (and create or migrate) the store under ``root``."""
     home = Home(root)
     database = Database(home.database)
+    objects = Objects(database, home.root / "objects", home.root / "s3")
     return Store(
         home,
         database,
         TrainingJobs(database),
         Metrics(database),
         ModelVersions(database),
-        Objects(database, home.root / "objects", home.root / "s3"),
+        objects,
+        Uploads(objects),
     )

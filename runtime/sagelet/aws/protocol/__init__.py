@@ -1,0 +1,1 @@
+"""The protocols: HTTP requests to documents, documents and errors to HTTP responses."""
