@@ -8,6 +8,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.s3 import running
 
 MB = 1 << 20
@@ -54,7 +55,7 @@ def keys():
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(keys(), min_size=1, max_size=3, unique=True))
 def test_any_key_round_trips(s3, server, names):
@@ -66,9 +67,7 @@ def test_any_key_round_trips(s3, server, names):
         head = s3.head_object(Bucket="bucket", Key=name)
         assert head["ETag"] == f'"{hashlib.md5(name.encode()).hexdigest()}"'
         copy = "copies/" + name[:200]
-        s3.copy_object(
-            Bucket="bucket", Key=copy, CopySource={"Bucket": "bucket", "Key": name}
-        )
+        s3.copy_object(Bucket="bucket", Key=copy, CopySource={"Bucket": "bucket", "Key": name})
         assert s3.get_object(Bucket="bucket", Key=copy)["Body"].read() == name.encode()
         s3.delete_object(Bucket="bucket", Key=copy)
     for call in (s3.list_objects, s3.list_objects_v2):
@@ -158,7 +157,9 @@ def test_the_readable_tree_follows_the_last_writer(s3, server):
         for _ in range(10):
             s3.put_object(Bucket="bucket", Key="dir/k", Body=letter)
 
-    threads = [threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b", b"c", b"d")]
+    threads = [
+        threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b", b"c", b"d")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
