@@ -71,7 +71,7 @@ class Registry:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """botocore's names of the services that have a module here, but S3."""
+        """Botocore's names of the services that have a module here, but S3."""
         names = (module.name for module in pkgutil.iter_modules(service_modules.__path__))
         return tuple(name.replace("_", "-") for name in names if name != S3)
 

@@ -34,11 +34,13 @@ def page(
 
     Args:
         operation: its name; tokens of other operations are refused.
-        request: its request; ``limit`` and ``token`` name the members that page.
+        request: its request.
         fetch: gives up to so many items, each with its own cursor, that follow the cursor.
         show: makes an item what stands in the list.
         result: the response member that is the list.
         default: the items of a page when the request does not say.
+        limit: the request member with that number.
+        token: the member, of request and response, with the token.
 
     Raises:
         ValidationException: the token is broken or belongs to another request.
@@ -48,7 +50,7 @@ def page(
     found = fetch(_read(request.get(token), mark), size + 1)
     document: dict[str, Any] = {result: [show(item) for item, _ in found[:size]]}
     if len(found) > size:
-        document[token] = write_token(found[size - 1][1], mark)
+        document[token] = _write(found[size - 1][1], mark)
     return document
 
 
@@ -74,10 +76,10 @@ def token_for(
     without: Sequence[str] = (),
 ) -> str:
     """The token that ``token_of`` reads back, for the same request."""
-    return write_token(cursor, _mark(operation, request, (token, *without)))
+    return _write(cursor, _mark(operation, request, (token, *without)))
 
 
-def write_token(cursor: Cursor, mark: int) -> str:
+def _write(cursor: Cursor, mark: int) -> str:
     """A token as clients see it."""
     text = json.dumps([mark, cursor], separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()

@@ -31,10 +31,9 @@ class Request:
 def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Request:
     """The head out of an ASGI scope; ``containers_host`` is the address containers reach."""
     server = scope.get("server") or ("", 0)
+    door = CONTAINERS if server[0] == containers_host else LOOPBACK
     if server[1] is None:
         door = LOCAL
-    else:
-        door = CONTAINERS if server[0] == containers_host else LOOPBACK
     raw = scope.get("raw_path")
     return Request(
         scope["method"],
