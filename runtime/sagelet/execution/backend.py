@@ -62,6 +62,17 @@ class Progress(Protocol):
         """Whether the step should give up."""
 
 
+class NoProgress:
+    """A step that nobody watches."""
+
+    def __call__(self, text: str) -> None:
+        """Say it to nobody."""
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+
 class Cancelled(Exception):
     """A long step gave up because it was told to."""
 
