@@ -183,8 +183,7 @@ class Dispatcher:
     ) -> None:
         try:
             how(supervisor)
-        except Exception:
-            # Its last state could not be stored; the next control plane tries again.
+        except Exception:  # noqa: BLE001 - its state cannot be stored: left to the next one
             _log.exception("%s in %s was left", key[1], key[0])
         finally:
             with self._lock:
