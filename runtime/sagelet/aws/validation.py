@@ -245,8 +245,8 @@ def _anything(_value: Any, _path: Path, _found: list[Violation]) -> None:
     """A document of any form."""
 
 
-def _fits(value: int, largest: int) -> bool:
-    return -largest - 1 <= value <= largest
+def _fits(value: Any, largest: int) -> bool:
+    return bool(-largest - 1 <= value <= largest)
 
 
 def _closest(key: str, members: dict[str, Any]) -> str:
