@@ -22,6 +22,7 @@ LONGEST = 604_800
 _DAY = re.compile(r"\d{8}", re.ASCII)
 #: A region becomes a folder's name: nothing that could be a path.
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+_USUAL = re.compile(" Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([^, ]+)")
 _EXPECTING = 'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
 
 Form = Literal["v4", "v4-query", "v2", "v2-query"]
@@ -83,34 +84,40 @@ def parameters(query: str) -> dict[str, str]:
 
 
 def _from_header(request: Request, authorization: str) -> Signed:
-    parts = {"Credential": "", "SignedHeaders": "", "Signature": ""}
-    for part in authorization[len(V4) :].split(","):
-        name, _, value = part.strip().partition("=")
-        parts[name] = value
+    credential, names, signature = _parts(authorization[len(V4) :])
     headers = request.headers
     timestamp = headers.get("x-amz-date") or headers.get("date") or ""
-    wanting = [f"'{name}' parameter" for name in ("Credential", "Signature") if not parts[name]]
-    if not header_names(parts["SignedHeaders"]):
-        wanting.append("'SignedHeaders' parameter")
-    if not timestamp:
-        wanting.append("existence of either a 'X-Amz-Date' or a 'Date' header")
-    if wanting:
-        text = " ".join(f"Authorization header requires {what}." for what in wanting)
-        raise _malformed(request, text)
-    scope = _scope(parts["Credential"])
+    if not (credential and header_names(names) and signature and timestamp):
+        raise _incomplete(request, credential, names, signature)
+    scope = _scope(credential)
     if scope is None:
         raise _malformed(request, f"the Credential is mal-formed; {_EXPECTING}")
-    access_key, day, region, service = scope
-    return Signed(
-        access_key,
-        region,
-        service,
-        parts["Signature"],
-        "v4",
-        timestamp,
-        day,
-        parts["SignedHeaders"],
-    )
+    key, day, region, service = scope
+    return Signed(key, region, service, signature, "v4", timestamp, day, names)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Credential, SignedHeaders and Signature of an Authorization header."""
+    usual = _USUAL.fullmatch(text)
+    if usual:
+        return usual[1], usual[2], usual[3]
+    pairs = (part.strip().partition("=") for part in text.split(","))
+    given = {name: value for name, _, value in pairs}
+    return given.get("Credential", ""), given.get("SignedHeaders", ""), given.get("Signature", "")
+
+
+def _incomplete(request: Request, credential: str, names: str, signature: str) -> Refusal:
+    wanting = []
+    if not credential:
+        wanting.append("'Credential' parameter")
+    if not signature:
+        wanting.append("'Signature' parameter")
+    if not header_names(names):
+        wanting.append("'SignedHeaders' parameter")
+    if not wanting:
+        wanting.append("existence of either a 'X-Amz-Date' or a 'Date' header")
+    text = " ".join(f"Authorization header requires {what}." for what in wanting)
+    return _malformed(request, text)
 
 
 def _malformed(request: Request, text: str) -> Refusal:
