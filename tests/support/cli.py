@@ -82,8 +82,12 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None
 
 
 def log_of(home: Path, job: str, host: str = "algo-1") -> bytes:
-    path = home / "jobs" / job / host / "log"
+    path = folder_of(home, job) / host / "log"
     return path.read_bytes() if path.exists() else b""
+
+
+def folder_of(home: Path, job: str, region: str = "us-east-1") -> Path:
+    return home / "jobs" / region / job
 
 
 def steps(assignments: Sequence[dict[str, Any]]) -> list[str]:
