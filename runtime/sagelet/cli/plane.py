@@ -109,29 +109,33 @@ class Plane:
             except BaseException:
                 found.close()
                 raise
-            if not own or self._suits():
+            differs = self._differs() if own else ()
+            if not differs or self.foreign:
                 return found
             found.close()
+            if not _ends(self.settings.home):
+                self.foreign = differs
         raise Unavailable(
             f"The control plane of {self.settings.home} does not answer; "
             f"{_log(self.settings.home)} may say why."
         )
 
-    def _suits(self) -> bool:
-        """Whether its settings are the caller's, or can't be helped."""
-        if not self.about.get("ForCall") or self.foreign:
-            return True
-        here, there = fingerprint(self.settings), self.about.get("Settings") or {}
-        differs = tuple(sorted(k for k in {*here, *there} if here.get(k) != there.get(k)))
-        if not differs:
-            return True
-        deadline = time.monotonic() + FAREWELL  # without jobs it is about to end
-        while time.monotonic() < deadline:
-            if not _socket(self.settings.home).exists():
-                return False
-            time.sleep(0.005)
-        self.foreign = differs
-        return False
+    def _differs(self) -> tuple[str, ...]:
+        """What the settings of a control plane for another call have that the caller's have not."""
+        if not self.about.get("ForCall"):
+            return ()
+        here, there = fingerprint(self.settings), self.about["Settings"]
+        return tuple(sorted(k for k in {*here, *there} if here.get(k) != there.get(k)))
+
+
+def _ends(home: Path) -> bool:
+    """Whether the control plane ends, as one for a call does that has neither callers nor jobs."""
+    deadline = time.monotonic() + FAREWELL
+    while _socket(home).exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 class _Start:
