@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from sagelet import __version__
 from sagelet.aws import guard
 from sagelet.aws.model import Operation, Service
-from sagelet.aws.operation import S3, Context, Handler, Registry
+from sagelet.aws.operation import Context, Handler
 from sagelet.aws.protocol import CODECS, Codec
 from sagelet.aws.protocol.query import read_form
 from sagelet.aws.protocol.response import Response
 from sagelet.aws.protocol.xml import refuse_s3
+from sagelet.aws.registry import S3, Registry
 from sagelet.aws.request import CONTAINERS, LOCAL, Request, read_request
 from sagelet.aws.routing import Route, Router
 from sagelet.aws.signature import ChunkVerifier, Signed, read_signature, verify
@@ -76,7 +77,8 @@ class Surroundings:
 
     ``context_for`` gives a region's store and engine; ``key_of`` knows the access keys there are.
     ``anyone``: unknown access keys are let in, but for those from containers.
-    ``web`` makes the people's application, when it is first asked for.
+    ``web`` makes the people's application, when it is first asked for; ``local`` serves the command
+    line, by the control socket only.
     """
 
     account: str
@@ -86,10 +88,10 @@ class Surroundings:
     key_of: Callable[[str], Key | None]
     anyone: bool
     web: Callable[[], Asgi]
+    local: Asgi
     clock: Callable[[], float]
     relaxed: bool = False
     allowed_hosts: Collection[str] = ()
-    containers_host: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = _Call(read_request(scope, self._about.containers_host()), str(uuid.uuid4()))
+        call = _Call(read_request(scope), str(uuid.uuid4()))
         sent = _Sent(send)
         try:
             response = await self._answer(call, scope, receive, sent)
@@ -323,6 +325,9 @@ class Gateway:
             raise Refusal(
                 "AccessDenied", "These pages are for this machine's own users, without keys.", 403
             )
+        if request.door == LOCAL:
+            await self._about.local(scope, receive, send)
+            return None
         if self._web is None:
             loop = asyncio.get_running_loop()
             self._web = loop.run_in_executor(self._pool, self._about.web)

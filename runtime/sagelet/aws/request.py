@@ -6,8 +6,6 @@ from typing import Any
 
 #: The control socket: only its owner can open it, so what comes through it is trusted.
 LOCAL = "local"
-#: A TCP address of this machine.
-LOOPBACK = "loopback"
 #: The address that containers reach.
 CONTAINERS = "containers"
 
@@ -25,15 +23,11 @@ class Request:
     query: str
     headers: Mapping[str, str]
     scheme: str  # http or https
-    door: str  # "local" (control.sock), "loopback", "containers"
+    door: str  # "local" (control.sock), "loopback", "network", "containers"
 
 
-def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Request:
-    """The head out of an ASGI scope; ``containers_host`` is the address containers reach."""
-    server = scope.get("server") or ("", 0)
-    door = CONTAINERS if server[0] == containers_host else LOOPBACK
-    if server[1] is None:
-        door = LOCAL
+def read_request(scope: Mapping[str, Any]) -> Request:
+    """The head out of an ASGI scope; the server says in its state which door was taken."""
     raw = scope.get("raw_path")
     return Request(
         scope["method"],
@@ -41,7 +35,7 @@ def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Reque
         scope["query_string"].decode("latin-1"),
         _headers(scope["headers"]),
         scope["scheme"],
-        door,
+        scope["state"]["door"],
     )
 
 

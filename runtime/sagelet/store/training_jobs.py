@@ -166,6 +166,14 @@ class TrainingJobs:
         )
         return [JobRow(*row) for row in rows]
 
+    def newest(self, limit: int) -> list[TrainingJob]:
+        """The last jobs created, newest first."""
+        rows = self._database.connection().execute(
+            "SELECT * FROM training_jobs WHERE region = ? ORDER BY created DESC, name LIMIT ?",
+            (self._region, limit),
+        )
+        return [_job(row) for row in rows]
+
     def counts(self) -> dict[str, int]:
         """TrainingJobStatus -> number of jobs, over all regions."""
         rows = self._database.connection().execute(
