@@ -170,6 +170,7 @@ def _serve(
 
     app = create_app(settings)
     try:
+        threading.Thread(target=app.certificates.prepare, name="certificates", daemon=True).start()
         server = app.server()
         leaving = _leave_on_signals(server)
         url = _open(server, settings, asked=asked)
