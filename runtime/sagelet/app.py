@@ -18,6 +18,9 @@ from sagelet.store import Store, open_store
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
 
+#: Where the sources are, unless this is an installed package.
+_REPOSITORY = Path(__file__).parents[2]
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -70,4 +73,10 @@ def wheels(settings: Settings) -> Wheels:
 def containers() -> Path:
     """The container sources: beside the package when installed, else in the repository."""
     packaged = Path(__file__).parent / "_containers"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "containers"
+    return packaged if packaged.is_dir() else _REPOSITORY / "containers"
+
+
+def samples() -> Path:
+    """The digits that the sample data is made of, likewise."""
+    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
+from sagelet.store.roles import Roles
+from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 
 
@@ -19,10 +22,22 @@ class Store:
     training_jobs: TrainingJobs
     metrics: Metrics
     models: ModelVersions
+    logs: LogStreams
+    tags: Tags
+    roles: Roles
 
 
 def open_store(root: Path) -> Store:
     """Open (and create or migrate) the store under ``root``."""
     home = Home(root)
     database = Database(home.database)
-    return Store(home, database, TrainingJobs(database), Metrics(database), ModelVersions(database))
+    return Store(
+        home,
+        database,
+        TrainingJobs(database),
+        Metrics(database),
+        ModelVersions(database),
+        LogStreams(database, home),
+        Tags(database),
+        Roles(database),
+    )

@@ -298,8 +298,10 @@ def events(log: Path) -> Iterator[LogEvent]:
 
 
 def _cut(data: bytes, start: int, *, whole: bool) -> Iterator[tuple[int, int, bytes]]:
-    """Lines as (start, end, bytes without newline); ``whole``: what is behind the last newline is
-    a line too."""
+    """Lines as (start, end, bytes without newline).
+
+    ``whole``: what stands behind the last newline is a line too.
+    """
     *lines, rest = data.split(b"\n")
     for line in lines:
         end = start + len(line) + 1

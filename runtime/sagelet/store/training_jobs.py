@@ -59,6 +59,15 @@ class TrainingJobs:
             )
         return _job(row)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
+        row = (
+            self._database.connection()
+            .execute("SELECT 1 FROM training_jobs WHERE name = ? COLLATE NOCASE", (name,))
+            .fetchone()
+        )
+        return row is not None
+
     def newest(self, limit: int | None = None) -> list[TrainingJob]:
         """All jobs, newest first."""
         rows = self._database.connection().execute(
