@@ -13,6 +13,7 @@ from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.reset import reset
+from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
 from sagelet.execution import machine
@@ -32,6 +33,9 @@ from sagelet.web.local import LocalDoors
 
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
+
+#: Where the sources are, unless this is an installed package.
+_REPOSITORY = Path(__file__).parents[2]
 
 
 class Endpoints:
@@ -76,7 +80,7 @@ class App:
         inherited = self.settings.inherited
 
         def secret_of(access_key: str) -> str | None:
-            key = _key_of(self.settings, self.talkback, access_key)
+            key = _key_of(self.settings, self.store, self.talkback, access_key)
             return key.secret if key else None
 
         server = Server(
@@ -98,6 +102,7 @@ class App:
 def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     """Build it; ``observers`` hear of every new state of a job."""
     store = open_store(settings.home, settings.region)
+    store.objects.provider = sample_provider(store.objects, digits(), settings.cache)
     backends = _backends(settings)
     endpoints = Endpoints()
     certificates = Certificates(settings.home, trusted=_trusted(settings))
@@ -132,7 +137,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             region=settings.region,
             cache=settings.cache,
             context_for=in_region,
-            key_of=functools.partial(_key_of, settings, talkback),
+            key_of=functools.partial(_key_of, settings, store, talkback),
             anyone=settings.credentials is None,
             web=functools.partial(_web, settings, store, dispatcher),
             local=LocalDoors(in_region, about),
@@ -146,11 +151,16 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     )
 
 
-def _key_of(settings: Settings, talkback: TalkBack, access_key: str) -> Key | None:
-    """The key of a live job, or the one that was configured."""
+def _key_of(
+    settings: Settings, store: Store, talkback: TalkBack, access_key: str
+) -> Key | None:
+    """The key of a live job, of a session STS gave away, or the one that was configured."""
     of_job = talkback.key_of(access_key)
     if of_job is not None:
         return Key(*of_job)
+    session = store.roles.session(access_key)
+    if session is not None and session.expires > time.time():
+        return Key(session.secret, session.confined)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None
@@ -222,4 +232,18 @@ def wheels(settings: Settings) -> Wheels:
 def containers() -> Path:
     """The container sources: beside the package when installed, else in the repository."""
     packaged = Path(__file__).parent / "_containers"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "containers"
+    return packaged if packaged.is_dir() else _REPOSITORY / "containers"
+
+
+def samples() -> Path:
+    """The digits that the sample data is made of, likewise."""
+    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"
+
+
+def digits() -> Path:
+    """The digits that the sample data set is made from."""
+    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
+    if packaged.exists():
+        return packaged
+    return Path(__file__).parents[2] / "examples" / "mnist" / "mnist.npz"
