@@ -100,9 +100,9 @@ def test_keys_that_cannot_be_files_are_named(keys, names):
 
 
 def test_keys_that_meet_in_one_file_are_named():
-    with pytest.raises(Unplaceable, match="s3://b/d/a and s3://b/d/a.gz cannot both be files"):
+    with pytest.raises(Unplaceable, match=r"s3://b/d/a and s3://b/d/a.gz cannot both be files"):
         lay_out("b", ["d/a", "d/a.gz"], "d/", unzipped=True)
-    with pytest.raises(Unplaceable, match="the file 'train.csv'"):
+    with pytest.raises(Unplaceable, match=r"the file 'train\.csv'"):
         lay_out("b", ["d/train.csv", "d/train/train.csv"], "d/train")
 
 

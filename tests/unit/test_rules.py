@@ -169,8 +169,11 @@ def test_code_may_also_lie_in_the_image(job_of, uri):
 
 @pytest.mark.parametrize(
     ("text", "directory"),
-    [('"file:///a"', "file:///a"), ("file:///a", "file:///a"), ('"', '"'), ("", "")],
-)
+    [
+        ('"file:///a"', "file:///a"), ("file:///a", "file:///a"), ('"', '"'), ("", ""),
+        (r'"s3://b/\u00e9"', "s3://b/é"), ('"a"b"', 'a"b'),
+    ],
+)  # fmt: skip
 def test_the_sdk_quotes_the_submit_directory(job_of, text, directory):
     assert (
         submit_directory(job_of(HyperParameters={"sagemaker_submit_directory": text})) == directory

@@ -4,6 +4,7 @@ Each rule names the member it speaks of. What this machine does not do yet is re
 name, and never ignored.
 """
 
+import json
 import re
 from collections.abc import Callable
 
@@ -72,7 +73,7 @@ def _channels(job: TrainingJob) -> None:
             )
         if sources[index].gzipped and sources[index].location is None:
             raise ValidationException(
-                f"{where}: CompressionType Gzip is for objects in S3; unpack {channel.uri} yourself."
+                f"{where}: CompressionType Gzip is for objects in S3: unpack {channel.uri} first."
             )
         if document.get("RecordWrapperType", "None") != "None":
             raise ValidationException(
@@ -186,7 +187,10 @@ def submit_directory(job: TrainingJob) -> str | None:
     """Hyperparameter ``sagemaker_submit_directory``, without the SDK's JSON quotes."""
     value = job.hyperparameters.get("sagemaker_submit_directory")
     if value and len(value) > 1 and value[0] == value[-1] == '"':
-        return value[1:-1]
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value[1:-1]
     return value
 
 

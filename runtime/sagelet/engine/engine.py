@@ -45,7 +45,7 @@ class Engine:
         now = time.time()
         job = TrainingJob(dict(request), self._account, self._region, now, begin(now))
         check(job)
-        staging.check_sources(job, self._store.home)
+        staging.check_sources(job, self._store.home, self._store.objects)
         self._backends.choose(
             staging.plan_job(job, self._store.home), job.options.backend, progress
         )

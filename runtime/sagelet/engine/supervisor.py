@@ -171,7 +171,9 @@ class Supervisor:
                 self._prepare()
                 return (Event.STOP_REQUESTED if self._told_to_stop() else Event.PREPARED), None
             case Effect.STAGE:
-                staging.stage(self._job, self._plan, self._store.home, self._step())
+                staging.stage(
+                    self._job, self._plan, self._store.home, self._store.objects, self._step()
+                )
                 return (Event.STOP_REQUESTED if self._told_to_stop() else Event.STAGED), None
             case Effect.LAUNCH:
                 self._backend_of_job().launch(self._plan, self._take)
@@ -272,7 +274,12 @@ class Supervisor:
         if self._job.artifacts:  # stored before, by a supervisor that died then
             return
         artifacts = outputs.store_outputs(
-            self._job, self._plan, self._store, self._clock(), self._step(stoppable=False)
+            self._job,
+            self._plan,
+            self._store,
+            self._store.objects,
+            self._clock(),
+            self._step(stoppable=False),
         )
         self._store.training_jobs.save_artifacts(self._job.name, artifacts)
 
