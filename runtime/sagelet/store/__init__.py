@@ -7,6 +7,7 @@ from sagelet.store.database import Database
 from sagelet.store.home import Home
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
+from sagelet.store.objects import Objects
 from sagelet.store.training_jobs import TrainingJobs
 
 
@@ -19,10 +20,18 @@ class Store:
     training_jobs: TrainingJobs
     metrics: Metrics
     models: ModelVersions
+    objects: Objects
 
 
 def open_store(root: Path) -> Store:
     """Open (and create or migrate) the store under ``root``."""
     home = Home(root)
     database = Database(home.database)
-    return Store(home, database, TrainingJobs(database), Metrics(database), ModelVersions(database))
+    return Store(
+        home,
+        database,
+        TrainingJobs(database),
+        Metrics(database),
+        ModelVersions(database),
+        Objects(database, home.root / "objects", home.root / "s3"),
+    )
