@@ -2,15 +2,16 @@
 
 import functools
 import secrets
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.supervisor import Observer, Supervisor
-from sagelet.engine.talkback import TalkBack
+from sagelet.engine.talkback import LOOPBACK, TalkBack
 from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
 from sagelet.execution.docker.ping import find_engine, why_silent
@@ -26,16 +27,25 @@ if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
 
 
-@dataclass(slots=True)
 class Endpoints:
-    """Where jobs reach the control plane, by backend name; filled in by whoever listens."""
+    """The control plane's URLs by the address of this machine; whoever listens fills it in."""
 
-    loopback: str | None = None
-    containers: Callable[[], str | None] = field(default=lambda: None)
+    def __init__(self) -> None:
+        #: The URL on loopback; None while nobody listens.
+        self.loopback: str | None = None
+        #: Listens on another address and gives the URL there.
+        self.listen: Callable[[str], str | None] = lambda _address: None
+        self._known: dict[str, str | None] = {}
+        self._lock = threading.Lock()
 
-    def of(self, backend: str) -> str | None:
-        """The endpoint for jobs of that backend."""
-        return self.containers() if backend == "docker" else self.loopback
+    def at(self, address: str) -> str | None:
+        """The URL at ``address``."""
+        if address == LOOPBACK:
+            return self.loopback
+        with self._lock:
+            if self._known.get(address) is None:
+                self._known[address] = self.listen(address)
+            return self._known[address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def create_app(
     talkback = TalkBack(
         store,
         keep_secret(settings.home / "secret", secrets.token_bytes),
-        endpoints.of,
+        endpoints.at,
         settings.home / "tls" / "ca-bundle.pem",
         settings.s3_endpoint,
     )

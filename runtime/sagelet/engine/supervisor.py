@@ -267,7 +267,7 @@ class Supervisor:
         backend = self._backend_of_job()
         plan = self._plan
         if not plan.isolated:
-            joined = self._talkback.join(self._job, plan, backend.name)
+            joined = self._talkback.join(self._job, plan, backend.address())
             if joined is None:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan

@@ -20,13 +20,19 @@ PREFIX = "SAGELETJOB"
 #: Where a container finds the certificates to trust.
 BUNDLE_TARGET = "/etc/sagelet/ca-bundle.pem"
 
+#: The address of hosts that share this machine's network.
+LOOPBACK = "127.0.0.1"
+
 #: Addresses that are never reached through the proxy.
 _DIRECT = "localhost,127.0.0.1,169.254.169.254,169.254.170.2"
 
 
 @dataclass(frozen=True, slots=True)
 class TalkBack:
-    """Endpoints by backend name, as functions: a listener for containers opens when needed."""
+    """``endpoint`` gives the URL of the control plane at an address of this machine.
+
+    A listener on an address other than loopback is opened when it is first asked for.
+    """
 
     store: Store
     secret: bytes
@@ -34,15 +40,16 @@ class TalkBack:
     bundle: Path
     s3_endpoint: str | None = None
 
-    def join(self, job: TrainingJob, plan: JobPlan, backend: str) -> JobPlan | None:
+    def join(self, job: TrainingJob, plan: JobPlan, address: str | None) -> JobPlan | None:
         """The plan with what its hosts need; None when they cannot reach us.
 
-        What the request's Environment sets is left as it is.
+        ``address`` is where they reach this machine. What the request's Environment sets is left
+        as it is.
         """
-        endpoint = self.endpoint(backend)
+        endpoint = self.endpoint(address) if address else None
         if endpoint is None:
             return None
-        contained = backend == "docker"
+        contained = address != LOOPBACK
         access_key, secret = self._credentials(job)
         bundle = BUNDLE_TARGET if contained else str(self.bundle)
         given = {

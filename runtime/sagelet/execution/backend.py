@@ -97,6 +97,9 @@ class ExecutionBackend(Protocol):
             Cancelled: told to stop.
         """
 
+    def address(self) -> str | None:
+        """This machine's IP address as hosts reach it; None when they reach it nowhere."""
+
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start every host; events go to ``sink`` from the backend's own threads.
 

@@ -79,6 +79,10 @@ class ProcessBackend:
         if plan.python is None and plan.framework is not None:
             self._environments.ensure(plan.framework.name, progress, gpu=plan.gpu)
 
+    def address(self) -> str:
+        """Hosts share this machine's network."""
+        return "127.0.0.1"
+
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start a shim a host."""
         try:

@@ -92,6 +92,19 @@ class Home:
         return self.root.joinpath("s3", *parts)
 
 
+def clear(root: Path) -> None:
+    """Delete what jobs and clients stored under ``root``; the database and secrets stay.
+
+    Raises:
+        OSError: something could not be deleted.
+    """
+    for name in ("jobs", "models", "output", "objects", "s3"):
+        folder = root / name
+        if folder.exists():
+            for entry in folder.iterdir():
+                remove_tree(entry)
+
+
 def remove_tree(path: Path) -> None:
     """Delete a folder and all in it, also folders made unreadable; links are not followed.
 

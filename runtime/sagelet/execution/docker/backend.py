@@ -88,6 +88,17 @@ class DockerBackend:
         """Build the image, once."""
         self._references[plan.region, plan.job] = self.images.prepare(plan, progress)
 
+    def address(self) -> str | None:
+        """The gateway of the engine's default bridge; None for an engine on another machine."""
+        if not self._host.startswith("unix://"):
+            return None
+        with suppress(DockerException, RequestException):
+            network: dict[str, Any] = self._api.inspect_network("bridge")
+            for config in network["IPAM"]["Config"] or []:
+                if config.get("Gateway"):
+                    return str(config["Gateway"])
+        return None
+
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Create all containers, attach, start all."""
         image = self._references.pop((plan.region, plan.job))
