@@ -126,12 +126,12 @@ def _from_body(operation: Operation, shape: Shape, body: bytes) -> Document:
         convert = READ.converter(operation, operation.input) if operation.input else None
         return convert(document) if convert else document
     kind = operation.shapes[shape["members"][payload]["shape"]]["type"]
-    if kind == "blob":
-        return {payload: body} if body else {}
-    if kind == "string":
-        return {payload: body.decode(errors="replace")} if body else {}
-    if not body:
+    if not body and (kind not in ("blob", "string") or payload not in shape.get("required", ())):
         return {}
+    if kind == "blob":
+        return {payload: body}
+    if kind == "string":
+        return {payload: body.decode(errors="replace")}
     convert = READ.of(operation, shape["members"][payload])
     return {payload: convert(load(body)) if convert else load(body)}
 
