@@ -71,10 +71,15 @@ class Settings:
     credentials: tuple[str, str] | None
     relaxed: bool
     s3_endpoint: str | None
+    #: Options of ``sagelet serve``, which no variable sets.
+    test_mode: bool = False
+    simulate_instances: bool = False
+    max_jobs: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the environment."""
+        """Read the environment, as it was before ``sagelet env``."""
+        environ = without_ours(environ)
         user = Path(environ.get("HOME") or "~").expanduser()
         cache = environ.get("SAGELET_CACHE") or (
             Path(environ.get("XDG_CACHE_HOME") or user / ".cache") / "sagelet"
@@ -109,6 +114,26 @@ class Settings:
             relaxed=environ.get("SAGELET_VALIDATION") == "relaxed",
             s3_endpoint=environ.get("SAGELET_S3_ENDPOINT_URL") or None,
         )
+
+
+#: What ``sagelet env`` puts before the name of a variable, to keep its earlier value.
+SAVED = "SAGELET_SAVED_"
+
+
+def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it was before ``sagelet env`` pointed it at a control plane.
+
+    Else a control plane started from such a shell would be its own proxy. The region stays: it
+    means the same here and there.
+    """
+    before = {key: value for key, value in environ.items() if not key.startswith(SAVED)}
+    for key, value in environ.items():
+        name = key.removeprefix(SAVED)
+        if key.startswith(SAVED) and name not in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            before.pop(name, None)
+            if value:
+                before[name] = value
+    return before
 
 
 def _port(text: str) -> int:

@@ -276,10 +276,12 @@ class Gateway:
             validate(operation, document, wire=True, relaxed=self._about.relaxed)
         except RecursionError:
             raise Refusal("SerializationException", "The request is nested too deeply.") from None
-        result = bound.handler(self._context(call), document)
+        result = bound.handler(self._context(call, bound.operation.echo), document)
         return codec.serialise(bound.service, operation, result, call.id)
 
-    def _context(self, call: _Call) -> Context:
+    def _context(
+        self, call: _Call, echo: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    ) -> Context:
         signed = call.signed
         region = signed.region if signed else self._about.region
         if not _REGION.fullmatch(region):
@@ -296,6 +298,7 @@ class Gateway:
             call.id,
             store,
             engine,
+            echo,
             call.key.confined if call.key else False,
         )
 

@@ -36,6 +36,8 @@ class Context:
     request_id: str
     store: "Store"
     engine: "Engine"
+    #: The members of a document that the operation's output also has.
+    echo: Callable[[Document], Document] = dict
     #: The caller is a job in a container: what reaches beyond containers is refused to it.
     confined: bool = False
 
