@@ -88,7 +88,7 @@ def serialise(
         elif location is None:
             inside[member] = value
     content, body = _to_body(operation, shape, inside)
-    if content and not any(name == b"content-type" for name, _ in headers):
+    if content and "content-type" not in _header_names(shape):
         headers.append((b"content-type", content))
     return Response(status, headers, body)
 
@@ -107,6 +107,16 @@ def refuse(
         (b"x-amzn-errortype", fault.name.encode()),
     ]
     return Response(fault.status, headers, dump(members_of(fault, operation)))
+
+
+def _header_names(shape: Shape) -> set[str]:
+    """The headers that are members: nobody else may set them."""
+    members = shape["members"].items()
+    return {
+        reference.get("locationName", member).lower()
+        for member, reference in members
+        if reference.get("location") == "header"
+    }
 
 
 def _labels(operation: Operation, path: str) -> dict[str, str]:
