@@ -37,9 +37,14 @@ class Database:
         return connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; the write lock is taken at the start, so nothing read can grow stale."""
+    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the write lock is taken at the start, so nothing read can grow stale.
+
+        A crash of the process loses nothing that was committed; a loss of power neither, if it was
+        ``durable``.
+        """
         connection = self.connection()
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
@@ -55,6 +60,16 @@ class Database:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+    def wipe(self) -> None:
+        """Empty every table."""
+        with self.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            tables = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            ).fetchall()
+            for (table,) in tables:
+                connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - from our own schema
 
     def _migrate(self) -> None:
         """Apply the numbered scripts this file has not seen; forward only."""
