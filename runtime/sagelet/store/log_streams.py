@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
-from typing import NamedTuple
 
 from sagelet.domain.lifecycle import Secondary
 from sagelet.store.database import Database
@@ -116,47 +115,39 @@ class LogStreams:
             yield LogStream(stream, log, begun, bool(over))
 
 
-class Found(NamedTuple):
-    """An event of a stream. Its place in the order over all streams is ``key``."""
-
-    stream: str
-    event: LogEvent
-
-    @property
-    def key(self) -> tuple[int, str, int]:
-        """Time, stream, offset: unique, and the same at every reading."""
-        return self.event.time, self.stream, self.event.offset
+#: Time in epoch milliseconds, stream, offset: unique, and the same at every reading.
+Place = tuple[int, str, int]
 
 
 def interleave(
-    streams: Iterable[LogStream], since: int, until: int, after: tuple[int, str, int] | None
-) -> Iterator[Found]:
-    """The streams' events in one order by time.
+    streams: Iterable[LogStream], since: int, until: int, after: Place | None
+) -> Iterator[tuple[str, LogEvent]]:
+    """The streams' events in the one order of their places, each with its stream's name.
 
-    ``since`` and ``until`` in epoch milliseconds, the second excluded; ``after`` is the key of the
-    last event that need not come again. A stream is opened when its time has come.
+    ``since`` and ``until`` in epoch milliseconds, the second excluded; what is at ``after`` or
+    before need not come again. A stream is opened when its time has come.
     """
     waiting = deque(sorted(streams, key=lambda stream: stream.begun))
-    heap: list[tuple[tuple[int, str, int], Found, Iterator[Found]]] = []
+    heap: list[tuple[int, str, int, LogEvent, Iterator[LogEvent]]] = []
     while heap or waiting:
-        while waiting and (not heap or waiting[0].begun - _SLACK <= heap[0][0][0] / 1000):
-            source = _events(waiting.popleft(), since, until, after)
+        while waiting and (not heap or waiting[0].begun - _SLACK <= heap[0][0] / 1000):
+            stream = waiting.popleft()
+            source = _events(stream, since, until, after)
             first = next(source, None)
             if first is not None:
-                heappush(heap, (first.key, first, source))
-        if heap:
-            _, found, source = heap[0]
-            yield found
-            following = next(source, None)
-            if following is None:
-                heappop(heap)
-            else:
-                heapreplace(heap, (following.key, following, source))
+                heappush(heap, (first.time, stream.name, first.offset, first, source))
+        if not heap:
+            return
+        _, name, _, event, source = heap[0]
+        yield name, event
+        following = next(source, None)
+        if following is None:
+            heappop(heap)
+        else:
+            heapreplace(heap, (following.time, name, following.offset, following, source))
 
 
-def _events(
-    stream: LogStream, since: int, until: int, after: tuple[int, str, int] | None
-) -> Iterator[Found]:
+def _events(stream: LogStream, since: int, until: int, after: Place | None) -> Iterator[LogEvent]:
     try:
         log = stream.open()
     except FileNotFoundError:
@@ -165,14 +156,12 @@ def _events(
         place, stop = log.since(since), log.since(until)
         if after is not None:
             time, name, offset = after
-            seen = log.since(time + 1 if stream.name < name else time)
-            place = max(place, seen, offset if stream.name == name else 0)
+            place = max(place, log.since(time if stream.name > name else time + 1))
+            if stream.name == name:
+                place = max(log.since(since), log.forward(offset, count=1).end)
         while True:
             page = log.forward(place, stop, size=_STEP)
             if not page.events:
                 return
-            for event in page.events:
-                found = Found(stream.name, event)
-                if after is None or found.key > after:
-                    yield found
+            yield from page.events
             place = page.end
