@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from sagelet import __version__
 from sagelet.aws import guard
 from sagelet.aws.model import Operation, Service
-from sagelet.aws.operation import S3, Context, Handler, Registry
+from sagelet.aws.operation import Context, Handler
 from sagelet.aws.protocol import CODECS, Codec
 from sagelet.aws.protocol.query import read_form
 from sagelet.aws.protocol.response import Response
 from sagelet.aws.protocol.xml import refuse_s3
+from sagelet.aws.registry import S3, Registry
 from sagelet.aws.request import LOCAL, LOOPBACK, Request, read_request
 from sagelet.aws.routing import Route, Router
 from sagelet.aws.signature import (
@@ -87,8 +88,8 @@ class Surroundings:
 
     ``context_for`` gives a region's store and engine; ``key_of`` knows the access keys there are.
     ``anyone``: clients on this machine need no access key that is known.
-    ``web`` makes the people's application, when it is first asked for. ``clock`` gives epoch
-    seconds.
+    ``web`` makes the people's application, when it is first asked for; ``local`` serves the command
+    line, by the control socket only. ``clock`` gives epoch seconds.
     """
 
     account: str
@@ -98,6 +99,7 @@ class Surroundings:
     key_of: Callable[[str], Key | None]
     anyone: bool
     web: Callable[[], Asgi]
+    local: Asgi
     clock: Callable[[], float]
     relaxed: bool = False
     allowed_hosts: Collection[str] = ()
@@ -337,6 +339,9 @@ class Gateway:
         if request.door != LOCAL and not (request.door == LOOPBACK and self._about.anyone):
             text = "These pages are for users of this machine, where no credentials are demanded."
             raise Refusal("AccessDenied", text, 403)
+        if request.door == LOCAL:
+            await self._about.local(scope, receive, send)
+            return None
         if self._web is None:
             loop = asyncio.get_running_loop()
             self._web = loop.run_in_executor(self._pool, self._about.web)

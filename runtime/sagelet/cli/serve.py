@@ -22,7 +22,7 @@ import click
 from sagelet import __version__
 from sagelet.cli.errors import words
 from sagelet.cli.plane import PATIENCE, answers, fingerprint
-from sagelet.domain.errors import Unavailable, ValidationException
+from sagelet.domain.errors import ResourceInUse, Unavailable, ValidationException
 from sagelet.server.control import ControlLock, take
 from sagelet.settings import Settings, without_ours
 
@@ -151,7 +151,7 @@ def _locked(settings: Settings, *, patient: bool) -> Iterator[ControlLock]:
         try:
             lock = take(settings.home)
             break
-        except Unavailable:
+        except ResourceInUse:
             if not patient or time.monotonic() > deadline:
                 raise
             if answers(settings.home):
@@ -170,12 +170,14 @@ def _serve(
 
     app = create_app(settings)
     try:
+        threading.Thread(target=app.certificates.prepare, name="certificates", daemon=True).start()
         server = app.server()
         leaving = _leave_on_signals(server)
         url = _open(server, settings, asked=asked)
         app.about.update(_about(settings, url, for_call=for_call))
-        lock.publish(url)
-        app.engine.start()
+        app.endpoints.loopback = url
+        lock.announce(url)
+        app.dispatcher.start()
         if for_call:
             heard = starter.tell(state="ready")
             os.chdir("/")
@@ -184,7 +186,7 @@ def _serve(
             _announce(url, settings)
         if not leaving():
             server.run()
-        if not for_call and not app.engine.idle():
+        if not for_call and not app.dispatcher.idle():
             click.echo("Jobs that run go on; the next control plane takes them up again.")
     finally:
         app.close()
@@ -262,7 +264,7 @@ def _end_when_idle(server: "Server", app: "App", patience: float) -> None:
         left = patience
         while left > 0:
             time.sleep(LINGER / 6)
-            if server.connections or not app.engine.idle():
+            if server.connections or not app.dispatcher.idle():
                 left = LINGER
             else:
                 left -= LINGER / 6

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagelet.domain.confined import check_confined
@@ -107,6 +107,14 @@ class Engine:
             ValidationException: there is no such job, or it has ended.
         """
         self._dispatcher.kill(self.stop(name))
+
+    def notes(self, name: str, since: int) -> Sequence[str]:
+        """What the job's user should know, from number ``since`` on.
+
+        Raises:
+            ValidationException: there is no such job.
+        """
+        return self._store.training_jobs.get(name).notes[since:]
 
     def delete(self, name: str) -> TrainingJob:
         """Forget a job that has ended: its record, its logs and metrics; not what it stored.
