@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagelet.aws.model import load_service
-from sagelet.aws.operation import FixedRegistry, Registered, Registry
+from sagelet.aws.operation import Registered
 from sagelet.aws.protocol import CODECS
 from sagelet.aws.protocol.query import read_form
+from sagelet.aws.registry import FixedRegistry, Registry
 from sagelet.aws.request import Request
 from sagelet.aws.routing import Router
 from sagelet.aws.validation import validate
