@@ -75,7 +75,7 @@ def ask(tmp_path):
     store = open_store(tmp_path / "home")
 
     def call(service, name, *, region="eu-west-1", key="AKIA", confined=False, **request):
-        context = Context(ACCOUNT, region, key, "request", store, None, confined)
+        context = Context(ACCOUNT, region, key, "request", store, None, confined=confined)
         return OPERATIONS[service, name].handler(context, request)
 
     call.store = store
