@@ -71,10 +71,6 @@ class Settings:
     credentials: tuple[str, str] | None
     relaxed: bool
     s3_endpoint: str | None
-    #: Options of ``sagelet serve``, which no variable sets.
-    test_mode: bool = False
-    simulate_instances: bool = False
-    max_jobs: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
