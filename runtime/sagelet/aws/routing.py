@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from sagelet.aws.model import Service, load_service
-from sagelet.aws.operation import S3, Registry
 from sagelet.aws.protocol.query import FORM
 from sagelet.aws.protocol.rest import path_pattern
+from sagelet.aws.registry import S3, Registry
 from sagelet.aws.request import Request
 
 #: What S3's clients sign for.

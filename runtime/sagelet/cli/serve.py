@@ -5,7 +5,6 @@ its start went through a pipe they gave it, and it ends once nobody is connected
 """
 
 import dataclasses
-import functools
 import ipaddress
 import json
 import logging
@@ -14,30 +13,23 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sagelet import __version__
 from sagelet.cli.errors import words
 from sagelet.cli.plane import PATIENCE, answers, fingerprint, make_home
-from sagelet.domain.errors import DomainError, ResourceInUse
+from sagelet.domain.errors import ResourceInUse
 from sagelet.server.control import ControlLock, take
 from sagelet.settings import Settings, without_ours
 
 if TYPE_CHECKING:
     from sagelet.app import App
-    from sagelet.server.certificates import Certificates
     from sagelet.server.listen import Server
-    from sagelet.web.local import LocalDoors
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 
 #: How long a control plane for a call outlives its last caller and its last job, in seconds.
 LINGER = 0.3
@@ -90,15 +82,17 @@ def serve(
         os.environ.clear()
         os.environ.update(before)  # what this process starts or asks must not come back to it
         settings = Settings.from_environ()
-        options = {"simulate": simulate_instances, "most": max_jobs, "test_mode": test_mode}
-        if for_call:
-            settings = dataclasses.replace(settings, host="127.0.0.1", port=0)
-        elif host or port is not None:
-            port = settings.port if port is None else port
-            settings = dataclasses.replace(settings, host=host or settings.host, port=port)
+        settings = dataclasses.replace(
+            settings,
+            host="127.0.0.1" if for_call else host or settings.host,
+            port=0 if for_call else settings.port if port is None else port,
+            simulate_instances=simulate_instances,
+            max_jobs=max_jobs,
+            test_mode=test_mode,
+        )
         with _locked(settings.home, patient=for_call) as lock:
-            plane = _Serving(settings, lock, options, for_call=for_call)
-            plane.run(starter, insists=port is not None)
+            serving = _Serving(settings, lock, for_call=for_call)
+            serving.run(starter, insists=port is not None)
     except _OtherServesError:
         starter.tell(state="taken")
     except Exception as error:
@@ -158,44 +152,28 @@ def _locked(home: Path, *, patient: bool) -> Iterator[ControlLock]:
 class _Serving:
     """What runs while this process is the home's control plane."""
 
-    def __init__(
-        self, settings: Settings, lock: ControlLock, options: dict[str, Any], *, for_call: bool
-    ) -> None:
+    def __init__(self, settings: Settings, lock: ControlLock, *, for_call: bool) -> None:
         from sagelet.app import create_app
-        from sagelet.server.listen import Server
-        from sagelet.server.upstream import Upstream
-        from sagelet.web.local import LocalDoors
 
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._settings = settings
         self._lock = lock
         self._for_call = for_call
-        self._app = create_app(settings, **options)
-        self._about: dict[str, Any] = {
-            "Version": __version__,
-            "ProcessId": os.getpid(),
-            "ForCall": for_call,
-            "Account": settings.account,
-            "Region": settings.region,
-            "Credentials": settings.credentials,
-            "S3Endpoint": settings.s3_endpoint,
-            "Settings": fingerprint(settings),
-        }
-        asgi: Any = _beside(self._app.gateway, LocalDoors(self._app.in_region, self._about))
-        self._server = Server(
-            asgi,
-            demands_credentials=settings.credentials is not None,
-            context=lambda: self._certificates().context(),
-            upstream=Upstream.from_environ(os.environ),
-            secret_of=self._app.secret_of,
+        self._app = create_app(settings)
+        self._server = self._app.server()
+        self._app.about.update(
+            {
+                "Version": __version__,
+                "ProcessId": os.getpid(),
+                "ForCall": for_call,
+                "Account": settings.account,
+                "Region": settings.region,
+                "Credentials": settings.credentials,
+                "S3Endpoint": settings.s3_endpoint,
+                "Settings": fingerprint(settings),
+            }
         )
         self._left = 0
-
-    @functools.cache  # noqa: B019 - there is one, for as long as the process lives
-    def _certificates(self) -> "Certificates":
-        from sagelet.server.certificates import Certificates
-
-        return Certificates(self._settings.home, [self._settings.region], _trusted())
 
     def run(self, starter: _Starter, *, insists: bool) -> None:
         """Serve until a signal, or until nobody needs it. ``insists``: on the port asked for."""
@@ -205,9 +183,8 @@ class _Serving:
                 signal.signal(number, self._leave)
             server.open_unix(self._settings.home / "control.sock")
             url = self._open(insists=insists)
-            self._about["Url"] = url
+            app.about["Url"] = url
             app.endpoints.loopback = url
-            app.endpoints.listen = self._listen
             app.dispatcher.start()
             if not self._left:
                 server.run(lambda: self._ready(url, starter))
@@ -220,8 +197,7 @@ class _Serving:
     def _ready(self, url: str, starter: _Starter) -> None:
         """Requests are answered from now on."""
         self._lock.announce(url)
-        if not (self._settings.home / "tls" / "ca-bundle.pem").exists():
-            threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
+        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
         if self._for_call:
             heard = starter.tell(state="ready")
             os.chdir("/")
@@ -239,7 +215,7 @@ class _Serving:
     def _make_bundle(self) -> None:
         """What clients need to trust us as AWS, before the first of them is started."""
         try:
-            self._certificates().prepare()
+            self._app.certificates.prepare()
         except OSError as error:
             logging.getLogger("sagelet").warning("no certificates: %s", error)
 
@@ -266,37 +242,7 @@ class _Serving:
             address = ipaddress.ip_address(host)
             if address.is_unspecified:
                 host = "::1" if address.version == 6 else "127.0.0.1"
-        return _url(host, got)
-
-    def _listen(self, address: str) -> str | None:
-        """Listen where containers reach us too, on the same port if it is free there."""
-        port = int(self._about["Url"].rpartition(":")[2])
-        for wanted in (port, 0):
-            with suppress(DomainError):
-                return _url(address, self._server.add(address, wanted))
-        return None
-
-
-def _beside(gateway: Asgi, doors: "LocalDoors") -> Asgi:
-    """The gateway, and beside it the command line's own doors, on the control socket only."""
-    from sagelet.server.listen import door_of
-
-    async def serve(scope: Message, receive: Receive, send: Send) -> None:
-        own = scope["type"] == "http" and scope["path"].startswith("/_cli/")
-        application: Asgi = doors if own and door_of(dict(scope)) == "local" else gateway
-        await application(scope, receive, send)
-
-    return serve
-
-
-def _trusted() -> list[Path]:
-    """The bundles that the user's clients trusted so far."""
-    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-    return [Path(os.environ[name]) for name in names if os.environ.get(name)]
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://[{host}]:{got}" if ":" in host else f"http://{host}:{got}"
 
 
 def _end_when_idle(server: "Server", app: "App", patience: float) -> None:

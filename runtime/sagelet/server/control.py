@@ -43,6 +43,9 @@ def take(home: Path) -> ControlLock:
     Raises:
         ResourceInUse: another process is; the message says which, and where.
     """
+    if not home.exists():  # requests and environments may hold secrets
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
     descriptor = os.open(home / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _LOOK
     while True:

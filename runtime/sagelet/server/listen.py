@@ -7,19 +7,21 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import uvicorn
-from uvicorn._types import ASGI3Application
 
 from sagelet.domain.errors import ValidationException
 from sagelet.server.protocol import Connection
 from sagelet.server.sockets import BACKLOG, bind_tcp, bind_unix, is_loopback
 from sagelet.server.tunnel import Tunnels
 from sagelet.server.upstream import Upstream
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 #: local: the control socket, whose owner alone can open it. loopback: this machine. containers:
 #: the address that jobs reach. network: any other, from elsewhere.
@@ -47,7 +49,7 @@ class Server:
 
     def __init__(
         self,
-        asgi: ASGI3Application,
+        asgi: Callable[..., Awaitable[None]],
         *,
         demands_credentials: bool = False,
         context: Callable[[], ssl.SSLContext] | None = None,
@@ -60,7 +62,7 @@ class Server:
         self._uvloop = uvloop
         self._paths: list[Path] = []
         config = uvicorn.Config(
-            asgi,
+            cast("ASGI3Application", asgi),
             interface="asgi3",
             http=Connection,
             ws="none",

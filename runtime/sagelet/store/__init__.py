@@ -5,9 +5,12 @@ from pathlib import Path
 
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
+from sagelet.store.roles import Roles
+from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 
 
@@ -22,6 +25,9 @@ class Store:
     metrics: Metrics
     models: ModelVersions
     objects: Objects
+    logs: LogStreams
+    tags: Tags
+    roles: Roles
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.
@@ -43,12 +49,16 @@ def open_store(root: Path, region: str = "us-east-1") -> Store:
 
 
 def _view(root: Path, database: Database, objects: Objects, region: str) -> Store:
+    home = Home(root, region)
     return Store(
         region,
-        Home(root, region),
+        home,
         database,
         TrainingJobs(database, region),
         Metrics(database, region),
         ModelVersions(database, region),
         objects,
+        LogStreams(database, home, region),
+        Tags(database),
+        Roles(database),
     )

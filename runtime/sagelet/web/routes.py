@@ -3,17 +3,14 @@
 The response models live here and nowhere else.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Response
 from pydantic import BaseModel, Field
 
 from sagelet import __version__
-from sagelet.domain.errors import DomainError
-
-_Answer = TypeVar("_Answer")
 
 
 class Health(BaseModel):
@@ -42,17 +39,14 @@ class ModelVersion(BaseModel):
 class Sources:
     """Where the answers come from.
 
-    ``models`` gives the versions of one name or of all, with ModelVersion's members; ``notes`` what
-    a job's user should know and ``kill`` ends a job at once (region, name); ``reset`` forgets
-    everything and is there in test mode only.
+    ``models`` gives the versions of one name or of all, with ModelVersion's members; ``reset``
+    forgets everything and is there in test mode only.
     """
 
     account: str
     region: str
     training_jobs: Callable[[], Mapping[str, int]]
     models: Callable[[str | None], Iterable[Mapping[str, object]]]
-    notes: Callable[[str, str], Sequence[str]]
-    kill: Callable[[str, str], None]
     reset: Callable[[], None] | None = None
 
 
@@ -86,16 +80,6 @@ def create_web(sources: Sources) -> FastAPI:
             raise HTTPException(404, f"There is no model named '{name}'.")
         return found
 
-    @web.get("/_api/jobs/{region}/{name}/notes")
-    def notes(region: str, name: str) -> list[str]:
-        """What the user of a training job should know, in order."""
-        return list(_known(sources.notes, region, name))
-
-    @web.post("/_api/jobs/{region}/{name}/kill", status_code=204, response_class=Response)
-    def kill(region: str, name: str) -> None:
-        """Stop a training job at once, without the time its script has to end."""
-        _known(sources.kill, region, name)
-
     if sources.reset is not None:
         web.add_api_route(
             "/_api/reset",
@@ -106,14 +90,6 @@ def create_web(sources: Sources) -> FastAPI:
             summary="Forget everything: jobs, objects, logs, models.",
         )
     return web
-
-
-def _known(ask: Callable[[str, str], _Answer], region: str, name: str) -> _Answer:
-    """Ask about a job; what is wrong with the question is the client's to hear."""
-    try:
-        return ask(region, name)
-    except DomainError as error:
-        raise HTTPException(400, str(error)) from None
 
 
 def _reset(reset: Callable[[], None]) -> Callable[[], None]:
