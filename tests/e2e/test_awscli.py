@@ -149,13 +149,11 @@ def test_mistakes_read_as_on_aws(plane: Plane) -> None:
     for arguments, said in (
         (
             ("sagemaker", "describe-training-job", "--training-job-name", "nobody"),
-            "(ValidationException) when calling the DescribeTrainingJob operation: "
-            + "Requested resource not found.",
+            "DescribeTrainingJob operation: Requested resource not found.",
         ),
         (
             ("s3api", "get-object", "--bucket", "cli-nowhere", "--key", "x", "/dev/null"),
-            "(NoSuchBucket) when calling the GetObject operation: "
-            + "The specified bucket does not exist",
+            "GetObject operation: The specified bucket does not exist",
         ),
     ):
         done = plane.attempt(plane.aws_command(*arguments))

@@ -68,14 +68,12 @@ class Plane:
             running = json.loads((self.home / "control.lock").read_text())
         except (OSError, ValueError):
             return False
-        return bool(running.get("url")) and running["pid"] == self._serving()
+        return bool(running.get("url")) and running["pid"] in self._started()
 
-    def _serving(self) -> int:
-        """The process that serves: ours, or the one that our prefix program started."""
-        if not self.prefix:
-            return self.process.pid
-        below = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return int(below.split()[0]) if below.split() else self.process.pid
+    def _started(self) -> list[int]:
+        """Our process, and those that a program before the command's own started."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [self.process.pid, *map(int, Path(children).read_text().split())]
 
     def health(self) -> int:
         """The status of GET /_health, past any proxy of the tester's."""
