@@ -1,4 +1,4 @@
-"""The control plane as a container: jobs train in its siblings, files belong to the home's owner."""
+"""The control plane in a container: jobs are its siblings, files are the home owner's."""
 
 import json
 import os
