@@ -12,11 +12,13 @@ from sagelet.domain.training import TrainingJob
 from sagelet.engine.code import snapshot
 from sagelet.engine.links import link_or_copy, resolve_links
 from sagelet.execution.backend import Progress
+from sagelet.store import Store
 from sagelet.store.home import Home
 
 
-def plan_job(job: TrainingJob, home: Home) -> JobPlan:
+def plan_job(job: TrainingJob, store: Store) -> JobPlan:
     """The job's plan, with every source where it lies in this home."""
+    home = store.home
     folder = home.job(job.name)
     sources = {}
     for channel in job.channels:
@@ -28,12 +30,13 @@ def plan_job(job: TrainingJob, home: Home) -> JobPlan:
     return plan(job, str(folder), sources, checkpoints)
 
 
-def check_sources(job: TrainingJob, home: Home) -> None:
+def check_sources(job: TrainingJob, store: Store) -> None:
     """Refuse a job whose data or code is not there, or whose output could not be written.
 
     Raises:
         ValidationException: names what is missing.
     """
+    home = store.home
     for channel in job.channels:
         path = home.path_of(channel.uri)
         if not path.exists():
@@ -74,12 +77,13 @@ def _can_be_made(folder: Path) -> bool:
     return True
 
 
-def stage(job: TrainingJob, job_plan: JobPlan, home: Home, progress: Progress) -> None:
+def stage(job: TrainingJob, job_plan: JobPlan, store: Store, progress: Progress) -> None:
     """Make the hosts' folders: the /opt/ml tree, its config files, the code.
 
     Raises:
         HostFault: something cannot be read or written.
     """
+    home = store.home
     try:
         home.reserve(job.name)
         _stage_single_files(job, home)

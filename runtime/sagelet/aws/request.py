@@ -1,0 +1,53 @@
+"""One HTTP request's head, as every part of the wire sees it. The body is not here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: The control socket: only its owner can open it, so what comes through it is trusted.
+LOCAL = "local"
+#: A TCP address of this machine.
+LOOPBACK = "loopback"
+#: The address that containers reach.
+CONTAINERS = "containers"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request's head.
+
+    Header names are in lower case, repeated ones joined with commas; ``path`` and ``query`` are
+    as sent (raw, percent-encoded).
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    scheme: str  # http or https
+    door: str  # "local" (control.sock), "loopback", "containers"
+
+
+def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Request:
+    """The head out of an ASGI scope; ``containers_host`` is the address containers reach."""
+    server = scope.get("server") or ("", 0)
+    door = CONTAINERS if server[0] == containers_host else LOOPBACK
+    if server[1] is None:
+        door = LOCAL
+    raw = scope.get("raw_path")
+    return Request(
+        scope["method"],
+        raw.decode("latin-1") if raw else scope["path"],
+        scope["query_string"].decode("latin-1"),
+        _headers(scope["headers"]),
+        scope["scheme"],
+        door,
+    )
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
