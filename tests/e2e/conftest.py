@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.plane import EXAMPLES, Plane
+from support.serve import EXAMPLES, Plane
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.plane import EXAMPLES, SCRIPTS, Plane
+from support.serve import EXAMPLES, SCRIPTS, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 

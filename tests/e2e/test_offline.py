@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.plane import Plane
+from support.serve import Plane
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.plane import EXAMPLES, Plane
+from support.serve import EXAMPLES, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 

@@ -53,7 +53,9 @@ def keep_log(folder: Path, host: HostPlan, attempt: int) -> None:
 
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
-    doomed = [folder / "code", folder / "files", folder / "links"]
+    doomed = [folder / name for name in ("code", "files", "links", "inputs", "upload")]
+    if not keep_outputs:
+        doomed += [folder / "checkpoints", folder / "checkpoints.json"]
     for host in plan.hosts:
         place = Path(host.folder)
         doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]

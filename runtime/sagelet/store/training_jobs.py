@@ -115,6 +115,18 @@ class TrainingJobs:
         """Whether there is a job of that name."""
         return self._row(name) is not None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
+        row = (
+            self._database.connection()
+            .execute(
+                "SELECT 1 FROM training_jobs WHERE region = ? AND name = ? COLLATE NOCASE",
+                (self._region, name),
+            )
+            .fetchone()
+        )
+        return row is not None
+
     def _row(self, name: str) -> sqlite3.Row | None:
         row: sqlite3.Row | None = (
             self._database.connection()
@@ -165,6 +177,14 @@ class TrainingJobs:
             (*values, limit),
         )
         return [JobRow(*row) for row in rows]
+
+    def newest(self, limit: int) -> list[TrainingJob]:
+        """The last jobs created, newest first."""
+        rows = self._database.connection().execute(
+            "SELECT * FROM training_jobs WHERE region = ? ORDER BY created DESC, name LIMIT ?",
+            (self._region, limit),
+        )
+        return [_job(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """TrainingJobStatus -> number of jobs, over all regions."""
