@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sagelet.domain.errors import ResourceLimitExceeded
 from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant
 from sagelet.domain.training import TrainingJob
@@ -60,7 +61,14 @@ class Dispatcher:
         with self._lock:
             for job in self._store.training_jobs.live():
                 store = self._store.in_region(job.region)
-                demand = demand_of(job, self.machine)
+                try:
+                    demand = demand_of(job, self.machine)
+                except ResourceLimitExceeded as error:  # the machine has lost GPUs
+                    if job.life.secondary is Secondary.PENDING:
+                        report = Event.FAULTED, f"ClientError: {error}"
+                        self._run(_key(job), store, None, None, lambda s, r=report: s.give_up(*r))
+                        continue
+                    demand = Demand(0.0, 0, ())
                 if job.life.secondary is Secondary.PENDING:
                     self._queue(job, store, demand, None)
                 else:
