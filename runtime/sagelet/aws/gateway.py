@@ -26,9 +26,17 @@ from sagelet.aws.protocol.query import read_form
 from sagelet.aws.protocol.response import Response
 from sagelet.aws.protocol.xml import refuse_s3
 from sagelet.aws.registry import S3, Registry
-from sagelet.aws.request import CONTAINERS, LOCAL, Request, read_request
+from sagelet.aws.request import LOCAL, LOOPBACK, Request, read_request
 from sagelet.aws.routing import Route, Router
-from sagelet.aws.signature import ChunkVerifier, Signed, read_signature, verify
+from sagelet.aws.signature import (
+    ChunkVerifier,
+    Signed,
+    check_time,
+    read_signature,
+    unknown_key,
+    unsigned,
+    verify,
+)
 from sagelet.aws.validation import validate
 from sagelet.domain.errors import DomainError, Refusal
 
@@ -55,6 +63,9 @@ _SMALL = 64 * 1024
 #: Regions name folders here.
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
+#: URLs that hold their own signature and the time it ends.
+_PRESIGNED = frozenset({"v4-query", "v2-query"})
+
 _SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
 _HINT = """\
@@ -76,9 +87,9 @@ class Surroundings:
     """What the gateway needs of the rest of the program.
 
     ``context_for`` gives a region's store and engine; ``key_of`` knows the access keys there are.
-    ``anyone``: unknown access keys are let in, but for those from containers.
-    ``web`` makes the people's application, when it is first asked for; ``local`` serves the command
-    line, by the control socket only.
+    ``anyone``: clients on this machine need no access key that is known. ``web`` makes the people's
+    application, when it is first asked for; ``local`` serves the command line, by the control
+    socket only. ``clock`` gives epoch seconds.
     """
 
     account: str
@@ -162,6 +173,8 @@ class Gateway:
     ) -> Response | None:
         """The chain. None: the call was answered on its way, or its client has gone."""
         self._guard(call)
+        if guard.is_telemetry(call.request):
+            return Response(200, [], b"")
         if call.request.path.startswith("/_"):
             return await self._people(call, scope, receive, send)
         self._read_signature(call)
@@ -243,19 +256,21 @@ class Gateway:
 
     def _authenticate(self, call: _Call, route: Route) -> None:
         """Know who calls; without a known key, whether that is good enough here."""
-        request, signed = call.request, call.signed
+        request, signed, now = call.request, call.signed, self._about.clock()
         if request.door == LOCAL:
             return
         if signed is None:
-            raise Refusal(*_UNSIGNED.get(route.protocol, _UNSIGNED["json"]))
+            raise unsigned(request)
         call.key = self._about.key_of(signed.access_key)
         if call.key is None:
-            if self._about.anyone and request.door != CONTAINERS:
-                return
-            raise Refusal(*_UNKNOWN_KEY.get(route.protocol, _UNKNOWN_KEY["json"]))
+            if not self._about.anyone or request.door != LOOPBACK:
+                raise unknown_key(request, signed)
+            if signed.form in _PRESIGNED:
+                check_time(signed, now)
+            return
         hashed = "x-amz-content-sha256" in request.headers or route.protocol == S3
         digest = None if hashed else sha256(call.body).hexdigest()
-        verify(request, signed, call.key.secret, self._about.clock(), digest)
+        verify(request, signed, call.key.secret, now, digest)
 
     def _unpack(self, call: _Call, route: Route) -> None:
         """Undo the compression of large bodies; REST bodies are their receiver's affair."""
@@ -321,13 +336,12 @@ class Gateway:
         request = call.request
         if request.path == "/_health":
             return _json(200, {"status": "ok", "version": __version__})
-        if request.door == CONTAINERS or (request.door != LOCAL and not self._about.anyone):
-            raise Refusal(
-                "AccessDenied", "These pages are for this machine's own users, without keys.", 403
-            )
         if request.door == LOCAL:
             await self._about.local(scope, receive, send)
             return None
+        if not (request.door == LOOPBACK and self._about.anyone):
+            text = "These pages are for users of this machine, where no credentials are demanded."
+            raise Refusal("AccessDenied", text, 403)
         if self._web is None:
             loop = asyncio.get_running_loop()
             self._web = loop.run_in_executor(self._pool, self._about.web)
@@ -420,24 +434,3 @@ def _internal(request_id: str) -> Refusal:
         f"more under {request_id}.",
         500,
     )
-
-
-_INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105  a text
-
-#: What AWS says without a signature, by protocol.
-_UNSIGNED: Mapping[str, tuple[str, str, int]] = {
-    S3: ("AccessDenied", "Access Denied", 403),
-    "query": ("MissingAuthenticationToken", "Request is missing Authentication Token", 403),
-    "json": ("MissingAuthenticationTokenException", "Missing Authentication Token", 400),
-}
-
-#: The same, with an access key that nobody has.
-_UNKNOWN_KEY: Mapping[str, tuple[str, str, int]] = {
-    S3: (
-        "InvalidAccessKeyId",
-        "The AWS Access Key Id you provided does not exist in our records.",
-        403,
-    ),
-    "query": ("InvalidClientTokenId", _INVALID_TOKEN, 403),
-    "json": ("UnrecognizedClientException", _INVALID_TOKEN, 400),
-}

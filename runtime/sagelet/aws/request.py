@@ -6,8 +6,10 @@ from typing import Any
 
 #: The control socket: only its owner can open it, so what comes through it is trusted.
 LOCAL = "local"
-#: The address that containers reach.
-CONTAINERS = "containers"
+#: A TCP address that only this machine reaches.
+LOOPBACK = "loopback"
+#: Who does not say where it comes from.
+ELSEWHERE = "network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ class Request:
     query: str
     headers: Mapping[str, str]
     scheme: str  # http or https
-    door: str  # "local" (control.sock), "loopback", "network", "containers"
+    door: str  # "local" (control.sock), "loopback", "containers", "network"
 
 
 def read_request(scope: Mapping[str, Any]) -> Request:
-    """The head out of an ASGI scope; the server says in its state which door was taken."""
+    """The head out of an ASGI scope; the server's state tells the door."""
     raw = scope.get("raw_path")
     return Request(
         scope["method"],
@@ -35,7 +37,7 @@ def read_request(scope: Mapping[str, Any]) -> Request:
         scope["query_string"].decode("latin-1"),
         _headers(scope["headers"]),
         scope["scheme"],
-        scope["state"]["door"],
+        scope.get("state", {}).get("door", ELSEWHERE),
     )
 
 

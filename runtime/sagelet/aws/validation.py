@@ -95,8 +95,12 @@ def validate(
         Refusal: SerializationException, only when it came over the wire.
     """
     found: list[Violation] = []
-    if operation.input is not None:
-        _Compiler(operation, wire, relaxed).check(operation.input)(request, (), found)
+    name = operation.input
+    if name is not None:
+        check = operation.compiled.get(("check", wire, relaxed, name))
+        if check is None:
+            check = _Compiler(operation, wire, relaxed).check(name)
+        check(request, (), found)
     if found:
         raise InvalidRequest(tuple(found))
 

@@ -60,10 +60,10 @@ def refuse(
     headers = _headers(request_id)
     if service and "awsQueryCompatible" in service.metadata:
         headers.append((b"x-amzn-query-error", query_error(error, operation)))
-    if operation and fault.shape:
-        pairs = _pairs(operation, operation.shapes[fault.shape]["members"], fault.members)
-    else:
-        pairs = [(_text(key), _text(str(value))) for key, value in fault.members.items()]
+    members = operation.shapes[fault.shape]["members"] if operation and fault.shape else {}
+    pairs = _pairs(operation, members, fault.members) if operation else []
+    if not {"message", "Message"} & set(members):
+        pairs.append((_text("message"), _text(fault.message)))
     body = _map([(_text("__type"), _text(fault.name)), *pairs])
     return Response(fault.status, headers, body)
 

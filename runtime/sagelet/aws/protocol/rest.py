@@ -88,7 +88,7 @@ def serialise(
         elif location is None:
             inside[member] = value
     content, body = _to_body(operation, shape, inside)
-    if content and not any(name == b"content-type" for name, _ in headers):
+    if content and "content-type" not in _header_names(shape):
         headers.append((b"content-type", content))
     return Response(status, headers, body)
 
@@ -109,6 +109,16 @@ def refuse(
     return Response(fault.status, headers, dump(members_of(fault, operation)))
 
 
+def _header_names(shape: Shape) -> set[str]:
+    """The headers that are members: nobody else may set them."""
+    members = shape["members"].items()
+    return {
+        reference.get("locationName", member).lower()
+        for member, reference in members
+        if reference.get("location") == "header"
+    }
+
+
 def _labels(operation: Operation, path: str) -> dict[str, str]:
     found = path_pattern(operation.uri.partition("?")[0]).fullmatch(path)
     names = [label[1] for label in _LABEL.finditer(operation.uri)]
@@ -126,12 +136,12 @@ def _from_body(operation: Operation, shape: Shape, body: bytes) -> Document:
         convert = READ.converter(operation, operation.input) if operation.input else None
         return convert(document) if convert else document
     kind = operation.shapes[shape["members"][payload]["shape"]]["type"]
-    if kind == "blob":
-        return {payload: body} if body else {}
-    if kind == "string":
-        return {payload: body.decode(errors="replace")} if body else {}
-    if not body:
+    if not body and (kind not in ("blob", "string") or payload not in shape.get("required", ())):
         return {}
+    if kind == "blob":
+        return {payload: body}
+    if kind == "string":
+        return {payload: body.decode(errors="replace")}
     convert = READ.of(operation, shape["members"][payload])
     return {payload: convert(load(body)) if convert else load(body)}
 
