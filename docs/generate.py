@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sagelet.cli import main
+from sagelet.cli.main import main
 from sagelet.domain.frameworks import REPOSITORIES
 from sagelet.domain.lifecycle import ENDING, MESSAGE, PRIMARY, TRANSITIONS
 from sagelet.settings import Settings

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,8 +83,35 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None
 
 
 def log_of(home: Path, job: str, host: str = "algo-1") -> bytes:
-    path = home / "jobs" / job / host / "log"
+    path = folder_of(home, job) / host / "log"
     return path.read_bytes() if path.exists() else b""
+
+
+def folder_of(home: Path, job: str, region: str = "us-east-1") -> Path:
+    return home / "jobs" / region / job
+
+
+def kill_plane(home: Path) -> None:
+    """Kill the control plane that runs, as if the machine had failed it; none: nothing to do."""
+    try:
+        pid = json.loads((home / "control.lock").read_text())["pid"]
+        os.kill(pid, signal.SIGKILL)
+    except (OSError, ValueError):
+        return
+    wait_until(lambda: not alive(pid), "the control plane's end")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def planes_of(home: Path) -> list[int]:
+    """Processes of control planes, and of anything else, that work on ``home``."""
+    return [pid for pid in running_with(f"SAGELET_HOME={home}") if alive(pid)]
 
 
 def steps(assignments: Sequence[dict[str, Any]]) -> list[str]:

@@ -40,7 +40,7 @@ class Collector:
             self._keep(host, host.scan(output.data, output.time))
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
-        host.times.mark(output.offset, output.time)
+        host.times.mark(output.offset + len(output.data), output.time)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""

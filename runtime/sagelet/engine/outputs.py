@@ -7,7 +7,7 @@ from pathlib import Path
 from sagelet.domain.channels import Location, below, location_of
 from sagelet.domain.errors import DomainError, HostFault
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.lifecycle import Secondary
+from sagelet.domain.lifecycle import TERMINAL, Secondary
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import remains
 from sagelet.execution.backend import Progress
@@ -21,7 +21,7 @@ _WORDS = {"model": "model", "output": "output data", "data": "output data"}
 BIG = 10_000_000
 
 #: Endings whose model becomes a version: a failed job's files are kept, but are no model.
-VERSIONED = frozenset({Secondary.COMPLETED, Secondary.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED})
+VERSIONED = TERMINAL - {Secondary.FAILED}
 
 
 def store_outputs(

@@ -42,6 +42,15 @@ def failure_text(host: HostPlan) -> str | None:
         return file.read(4 * failure.LIMIT).decode("utf-8", "replace")
 
 
+def keep_log(folder: Path, host: HostPlan, attempt: int) -> None:
+    """Put the log of an attempt that is given up aside: ``attempts/<attempt>/<host>.log``."""
+    log = Path(host.folder) / "log"
+    if log.exists() and log.stat().st_size:
+        place = folder / "attempts" / str(attempt) / f"{host.name}.log"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        log.replace(place)
+
+
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
     doomed = [folder / name for name in ("code", "files", "links", "inputs", "upload")]

@@ -19,12 +19,14 @@ from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.code import snapshot, unpack_object
 from sagelet.engine.links import link_or_copy, resolve_links
 from sagelet.execution.backend import Progress
+from sagelet.store import Store
 from sagelet.store.home import Home
 from sagelet.store.object_store import ObjectStore
 
 
-def plan_job(job: TrainingJob, home: Home) -> JobPlan:
+def plan_job(job: TrainingJob, store: Store) -> JobPlan:
     """The job's plan, with every source where it lies in this home."""
+    home = store.home
     folder = home.job(job.name)
     sources = {}
     for channel in job.channels:
@@ -38,12 +40,13 @@ def plan_job(job: TrainingJob, home: Home) -> JobPlan:
     return plan(job, str(folder), sources, _checkpoints(job, home))
 
 
-def check_sources(job: TrainingJob, home: Home, objects: ObjectStore) -> None:
+def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     """Refuse a job whose data or code is not there, or whose output could not be written.
 
     Raises:
         ValidationException: names what is missing.
     """
+    home = store.home
     for channel in job.channels:
         path = _local(channel.uri, home)
         if path is not None:
@@ -110,7 +113,7 @@ def _can_be_made(folder: Path) -> bool:
 
 
 def stage(
-    job: TrainingJob, job_plan: JobPlan, home: Home, objects: ObjectStore, progress: Progress
+    job: TrainingJob, job_plan: JobPlan, store: Store, objects: ObjectStore, progress: Progress
 ) -> None:
     """Make the hosts' folders: the /opt/ml tree, its config files, the code.
 
@@ -119,6 +122,7 @@ def stage(
     Raises:
         HostFault: something cannot be read or written.
     """
+    home = store.home
     try:
         home.reserve(job.name)
         _stage_single_files(job, home)

@@ -123,6 +123,12 @@ def _merged(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
                 yield path, name
 
 
+def compress(data: bytes) -> bytes:
+    """A small file's bytes as gzip; the same bytes give the same gzip."""
+    packed: bytes = igzip.compress(data, LEVEL, mtime=0)
+    return packed
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, refusing members that would land outside ``folder``.
 
