@@ -1,6 +1,5 @@
 """Many jobs at once: who waits, who runs, how the wait ends. The engine in a process of its own."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 
 from sagelet.domain.training import TrainingJob
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
-from support.plane import Plane, Refused, check_counter, left_behind, statuses
+from support.plane import Plane, Refused, check_counter, left_behind, shim_of, statuses
 
 SLEEPER = "import time\nprint('line 0', flush=True)\ntime.sleep(600)\n"
 BLINK = "print('here')\n"
@@ -175,12 +174,6 @@ def test_a_job_out_of_time_keeps_what_it_wrote_by_then(plane: Plane) -> None:
     assert statuses(job)[-3:] == ["Stopping", "Uploading", "MaxRuntimeExceeded"]
     lines = len(plane.store.metrics.series("late", "loss"))
     check_counter(plane.store, "late", lines)
-
-
-def shim_of(plane: Plane, name: str) -> int:
-    record = plane.folder(name) / "algo-1" / "started.json"
-    plane.wait(record.exists, f"{name}: its shim")
-    return int(json.loads(record.read_text())["pid"])
 
 
 @pytest.mark.parametrize("hosts", [1, 2])
