@@ -253,6 +253,32 @@ def test_a_wait_that_was_exceeded_meanwhile_ends_at_once(plane: Plane) -> None:
     nothing_is_left(plane)
 
 
+def test_a_machine_that_lost_its_gpus_keeps_nobody_from_going_on(
+    plane: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if plane.backend == "docker":
+        pytest.skip("a container needs a real driver")
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'GPU 0: Paper'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    plane.start()
+    plane.submit(plane.request("runs", env=SECOND, options={"gpus": "1"}))
+    plane.submit(plane.request("waits", BLINK, options={"gpus": "1"}))
+    plane.wait_for_lines("runs", 1)
+    plane.die()
+    program.unlink()
+    plane.start()
+    plane.submit(plane.request("new", BLINK))
+    runs, waits, new = plane.wait_over("runs", "waits", "new")
+    assert (runs.life.secondary, new.life.secondary) == ("Completed", "Completed")
+    assert statuses(waits) == ["Pending", "Failed"]
+    assert "asks for 1 GPU(s)" in (waits.life.failure_reason or "")
+    nothing_is_left(plane)
+
+
 def test_killed_as_an_attempt_is_given_up(plane: Plane) -> None:
     if plane.backend == "docker":
         pytest.skip("only processes have a shim to kill")
@@ -284,9 +310,8 @@ def test_killed_over_and_over_every_job_comes_to_its_right_end(plane: Plane) -> 
                 names.append(f"{kind}-{len(names)}")
                 plane.submit(of_kind(plane, kind, names[-1]))
         for name in names:
-            if name.startswith("stop") and plane.job(name).life.secondary == "Training":
-                if len(counted(plane.store, name)) > 2:
-                    plane.stop(name)
+            if wants_its_stop(plane, name):
+                plane.stop(name)
         time.sleep(rng.uniform(0.02, 1.2))  # not for a state: for any moment whatever
         if kills < 22:
             plane.die()
@@ -299,6 +324,14 @@ def test_killed_over_and_over_every_job_comes_to_its_right_end(plane: Plane) -> 
         check_counter(plane.store, name, lines, job.host_count)
         assert lines == 60 or name.startswith("stop")
     nothing_is_left(plane)
+
+
+def wants_its_stop(plane: Plane, name: str) -> bool:
+    return (
+        name.startswith("stop")
+        and plane.job(name).life.secondary == "Training"
+        and len(counted(plane.store, name)) > 2
+    )
 
 
 def of_kind(plane: Plane, kind: str, name: str) -> dict[str, object]:

@@ -53,6 +53,40 @@ def test_fifty_jobs_at_once_all_complete_in_order_and_never_too_many_run(plane: 
     assert left_behind(plane.home) == []
 
 
+def test_many_that_come_at_the_same_time_are_all_taken(plane: Plane) -> None:
+    """They share an output folder that is not there yet."""
+    plane.start()
+    names = [f"job-{number}" for number in range(24)]
+    plane.submit_at_once(*(plane.request(name, BLINK) for name in names))
+    assert {job.life.secondary for job in plane.wait_over(*names)} == {"Completed"}
+    assert not list(plane.home.parent.glob("**/.sagelet*"))
+
+
+def test_of_many_that_want_one_name_at_the_same_time_one_gets_it(plane: Plane) -> None:
+    plane.start()
+    with pytest.raises(Refused, match="ResourceInUse"):
+        plane.submit_at_once(*(plane.request("one", BLINK) for _ in range(8)))
+    plane.wait_over("one")
+
+
+def test_an_admission_that_cannot_be_stored_is_tried_again(plane: Plane) -> None:
+    plane.start(most=1)
+    plane.submit(plane.request("first", SLEEPER, options={"grace": "0"}))
+    plane.wait_for_lines("first", 1)
+    plane.submit(plane.request("second", BLINK))
+    full = "SELECT RAISE(ABORT, 'database or disk is full')"
+    with plane.store.database.transaction() as connection:
+        connection.execute(
+            f"CREATE TRIGGER full BEFORE UPDATE OF devices ON training_jobs BEGIN {full}; END"
+        )
+    plane.kill("first")
+    plane.wait_over("first")
+    assert plane.job("second").life.secondary == "Pending"
+    with plane.store.database.transaction() as connection:
+        connection.execute("DROP TRIGGER full")
+    assert plane.wait_over("second")[0].life.secondary == "Completed"
+
+
 def test_a_bound_on_jobs_at_once(plane: Plane) -> None:
     plane.start(most=2)
     names = [f"job-{number}" for number in range(6)]

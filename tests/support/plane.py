@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,34 +78,35 @@ class Plane:
             raise AttributeError(name)
 
         def call(*arguments: Any, region: str = REGION) -> str | None:
-            self._ask(name, arguments, region)
-            answer = self._answer()
-            if "error" in answer:
-                raise Refused(answer["error"], answer["message"])
-            found: str | None = answer["name"]
-            return found
+            self._ask(name, [arguments], region)
+            return _told(self._answer()[0])
 
         return call
 
+    def submit_at_once(self, *requests: dict[str, Any]) -> list[str | None]:
+        """Submit them all, many at the same time."""
+        self._ask("submit", [[request] for request in requests], REGION)
+        return [_told(answer) for answer in self._answer()]
+
     def ask_and_see_it_die(self, do: str, *arguments: Any) -> None:
         """A command that leads to a state it kills itself at, see ``die_at``."""
-        self._ask(do, arguments, REGION)
+        self._ask(do, [arguments], REGION)
         self.wait_for_death()
 
-    def _ask(self, do: str, arguments: tuple[Any, ...], region: str) -> None:
+    def _ask(self, do: str, calls: Sequence[Sequence[Any]], region: str) -> None:
         assert self._process
         assert self._process.stdin
-        document = {"do": do, "with": arguments, "region": region}
+        document = {"do": do, "with": calls, "region": region}
         self._process.stdin.write(json.dumps(document) + "\n")
         self._process.stdin.flush()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> list[dict[str, Any]]:
         assert self._process
         assert self._process.stdout
         line = self._process.stdout.readline()
         assert line, "the engine's process ended"
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        answers: list[dict[str, Any]] = json.loads(line)
+        return answers
 
     def die(self) -> None:
         """kill -9, now."""
@@ -202,6 +203,13 @@ class Plane:
             f"{name}: {count} lines",
             every=0.005,
         )
+
+
+def _told(answer: dict[str, Any]) -> str | None:
+    if "error" in answer:
+        raise Refused(answer["error"], answer["message"])
+    name: str | None = answer["name"]
+    return name
 
 
 def shim_of(plane: Plane, name: str) -> int:
