@@ -140,3 +140,35 @@ def test_a_record_cut_short_spoils_no_other(tmp_path):
 def test_a_log_without_times_has_lines_all_the_same(tmp_path):
     (tmp_path / "log").write_bytes(b"a\n")
     assert list(events(tmp_path / "log")) == [LogEvent(0, 0, "a")]
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=1, max_size=20), st.integers(1, 5)), max_size=12),
+    st.integers(1, 30),
+    st.binary(max_size=9),
+)
+def test_what_is_read_again_keeps_the_time_it_came_at(tmp_path_factory, batches, block, more):
+    """Told in blocks of any size, each byte has the time that the first writer gave its batch."""
+    log = tmp_path_factory.mktemp("arrivals") / "log"
+    writer, offset, now, expected = TimesWriter(log), 0, 1000.0, []
+    for data, seconds in batches:
+        now += seconds
+        writer.mark(offset, now)
+        offset += len(data)
+        expected += [now] * len(data)
+    writer.close()
+    content = b"".join(data for data, _ in batches)
+    again, found, told = TimesWriter(log), [], b""
+    for start in range(0, len(content), block):
+        for piece, when in again.arrivals(start, content[start : start + block], 9000.0):
+            told += piece
+            found += [when] * len(piece)
+    assert told == content
+    last = len(content) - len(batches[-1][0]) if batches else 0
+    assert found[:last] == expected[:last]
+    # Where the last batch ended is not recorded: what is told with its beginning is taken for it.
+    assert all(when in (now, 9000.0) for when in found[last:])
+    assert found == sorted(found)
+    if more:
+        assert list(again.arrivals(len(content) + 1, more, 9000.0)) == [(more, 9000.0)]
+    again.close()

@@ -31,11 +31,30 @@ class TimesWriter:
     """Appends arrival records; a new record only when the millisecond changed."""
 
     def __init__(self, log: Path) -> None:
-        known = _read_times(log)[1]
-        self._known = known[-1] if known else -1
+        self._times, self._offsets = _read_times(log)
+        self._known = self._offsets[-1] if self._offsets else -1
         self._file = _times(log).open("ab", buffering=0)
-        self._file.truncate(len(known) * _RECORD.size)  # a record cut short would shift the rest
+        # A record cut short would shift the rest.
+        self._file.truncate(len(self._offsets) * _RECORD.size)
         self._last = -1
+
+    def arrivals(self, offset: int, data: bytes, time: float) -> Iterator[tuple[bytes, float]]:
+        """``data`` in the pieces in which it came, each with its time in epoch seconds.
+
+        What an earlier writer marked came when it said so, all else at ``time``.
+        """
+        while data and offset <= self._known:
+            following = bisect_right(self._offsets, offset)
+            here = max(following - 1, 0)
+            end = offset + len(data)
+            if following < len(self._offsets):
+                end = self._offsets[following]
+            piece = data[: end - offset]
+            yield piece, self._times[here] / 1000
+            data = data[len(piece) :]
+            offset += len(piece)
+        if data:
+            yield data, time
 
     def mark(self, offset: int, time: float) -> None:
         """Bytes from ``offset`` on arrived at ``time`` (epoch seconds).
