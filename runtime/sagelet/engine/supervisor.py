@@ -114,9 +114,9 @@ class Supervisor:
             return self._drive((), (Event.ADMITTED, None))
         return self._drive((Effect.PREPARE,))
 
-    def give_up(self, event: Event) -> Life:
+    def give_up(self, event: Event, reason: str | None = None) -> Life:
         """End a job that waits."""
-        return self._drive((), (event, None))
+        return self._drive((), (event, reason))
 
     def adopt(self) -> Life:
         """Supervise a job whose supervisor died, to its end. What it was at is done again."""
