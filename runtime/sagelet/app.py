@@ -249,15 +249,7 @@ def containers() -> Path:
     return packaged if packaged.is_dir() else _REPOSITORY / "containers"
 
 
-def samples() -> Path:
-    """The digits that the sample data is made of, likewise."""
-    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"
-
-
 def digits() -> Path:
     """The digits that the sample data set is made from."""
     packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    if packaged.exists():
-        return packaged
-    return Path(__file__).parents[2] / "examples" / "mnist" / "mnist_10k.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

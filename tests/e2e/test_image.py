@@ -13,8 +13,8 @@ import pytest
 
 from support.cli import wait_until
 from support.clients import client_python
-from support.serve import SCRIPTS
 from support.plane_image import ROOT, build_plane_image
+from support.serve import SCRIPTS
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -24,12 +24,16 @@ def folder() -> Path:
     return Path(os.environ.get("SAGELET_CLIENTS") or Path.home() / ".cache/sagelet/clients")
 
 
-def client_python(name: str) -> Path:
-    """The interpreter of an environment that has this client."""
-    pins = PINS[name]
+def environment(name: str) -> Path:
+    """Where the environment of a client lies or would lie."""
     interpreter = f"{sys.version_info.major}.{sys.version_info.minor}"
-    key = hashlib.sha256(" ".join((interpreter, *pins)).encode()).hexdigest()[:8]
-    place = folder() / f"{name}-{key}"
+    key = hashlib.sha256(" ".join((interpreter, *PINS[name])).encode()).hexdigest()[:8]
+    return folder() / f"{name}-{key}"
+
+
+def client_python(name: str) -> Path:
+    """The interpreter of an environment that has this client; it is made if need be."""
+    place = environment(name)
     python = place / "bin/python"
     folder().mkdir(parents=True, exist_ok=True)
     with (folder() / f"{place.name}.lock").open("w") as lock:
@@ -38,7 +42,7 @@ def client_python(name: str) -> Path:
             shutil.rmtree(place, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
             install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            subprocess.run([*install, *pins], check=True)
+            subprocess.run([*install, *PINS[name]], check=True)
             (place / ".complete").touch()
     return python
 

@@ -17,6 +17,13 @@ STS_ANSWER = (
     "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
 )
 
+ROLE_ANSWER = (
+    '<GetRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><GetRoleResult><Role>'
+    "<Path>/</Path><RoleName>sagelet</RoleName><RoleId>1</RoleId>"
+    "<Arn>arn:aws:iam::123456789012:role/sagelet</Arn>"
+    "<CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult></GetRoleResponse>"
+)
+
 
 async def application(scope, receive, send):
     """Says what it was asked; /sts answers as STS, /slow when told to, /echo with the body."""
@@ -29,8 +36,10 @@ async def application(scope, receive, send):
         body += message["body"]
         more = message["more_body"]
     kind = b"application/json"
-    if headers.get("host", "").startswith("sts") and b"GetCallerIdentity" in body:
+    if b"Action=GetCallerIdentity" in body:
         kind, answer = b"text/xml", STS_ANSWER.encode()
+    elif b"Action=GetRole" in body:
+        kind, answer = b"text/xml", ROLE_ANSWER.encode()
     elif headers.get("host", "").startswith("sm-pysdk-t-"):
         answer = b""
     elif scope["path"] == "/echo":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sagelet.domain.errors import Refusal
 from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.training import TrainingJob
-from sagelet.store.logs import TimesWriter
+from sagelet.store.logs import TimesWriter, move_log
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 BEGUN = 1_700_000_000
@@ -99,6 +99,13 @@ def test_the_group_is_there_once_a_job_has_printed(logs, ask, job):
         logs("DescribeLogStreams", logGroupName="/aws/sagemaker/ProcessingJobs")
     with pytest.raises(Refusal, match="log stream does not exist"):
         logs("GetLogEvents", logStreamName="one/algo-2-1700000000")
+
+
+def test_regions_are_kept_apart(logs, job):
+    one = job("one")
+    one.prints("x\n", 1)
+    with pytest.raises(Refusal, match="log group does not exist"):
+        logs("GetLogEvents", logStreamName=one.stream(), region="us-east-1")
 
 
 def test_streams_say_when_their_events_came(logs, job):
@@ -284,6 +291,28 @@ def test_a_page_of_the_search_ends_after_a_while(logs, job):
     assert pages == 2
 
 
+def test_each_attempt_has_streams_of_its_own(logs, job):
+    one = job("one")
+    one.prints("first attempt\nunfin", 1)
+    first = one.stream()
+    log = one.store.home.log("one", "algo-1")
+    one.close()
+    one.writers.clear()
+    one._go(Event.RETRIED, BEGUN + 10)
+    assert texts(logs("GetLogEvents", logStreamName=first)) == ["first attempt"]
+    aside = one.store.home.job("one") / "attempts/1/algo-1.log"
+    aside.parent.mkdir(parents=True)
+    move_log(log, aside)
+    assert texts(logs("GetLogEvents", logStreamName=first)) == ["first attempt"]
+    one._go(Event.RESET, BEGUN + 11)
+    one._go(Event.PREPARED, BEGUN + 12)
+    one._go(Event.STAGED, BEGUN + 13)
+    one.prints("second attempt\n", 14)
+    assert all_streams(logs) == [first, f"one/algo-1-{BEGUN + 13}"]
+    assert texts(logs("GetLogEvents", logStreamName=first)) == ["first attempt", "unfin"]
+    assert [e["message"] for e in filtered(logs)[0]] == ["first attempt", "unfin", "second attempt"]
+
+
 @settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(0, 3)), max_size=25),
@@ -294,7 +323,7 @@ def test_followers_see_every_event_once(tmp_path_factory, request_of, steps, lim
     from sagelet.aws.operation import OPERATIONS, Context
     from sagelet.store import open_store
 
-    store = open_store(tmp_path_factory.mktemp("home"))
+    store = open_store(tmp_path_factory.mktemp("home"), "eu-west-1")
     context = Context("123456789012", "eu-west-1", "AKIA", "r", store, None)
     printer = Printer(store, request_of(TrainingJobName="one"))
     expected, seen, since, latest = [], [], 0, set()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sagelet.app import samples
+from sagelet.app import digits
 from sagelet.engine.samples import sample_provider
 from sagelet.store.object_store import StoredObject
 
@@ -47,7 +47,7 @@ class Buckets:
 @pytest.fixture
 def buckets(tmp_path):
     buckets = Buckets()
-    buckets.provider = sample_provider(buckets, samples(), tmp_path / "scratch")
+    buckets.provider = sample_provider(buckets, digits(), tmp_path / "scratch")
     return buckets
 
 
@@ -120,7 +120,7 @@ def test_what_was_half_made_is_finished(buckets, tmp_path):
         buckets.provider(bucket)
     assert len(buckets.objects) == 2
     buckets.fail_after = None
-    buckets.provider = sample_provider(buckets, samples(), tmp_path / "scratch")
+    buckets.provider = sample_provider(buckets, digits(), tmp_path / "scratch")
     assert buckets.provider(bucket)
     assert len(buckets.objects) == 4
 
@@ -139,6 +139,6 @@ def test_the_digits_are_found_beside_an_installed_package(tmp_path, monkeypatch)
 
     package = tmp_path / "site-packages" / "sagelet"
     (package / "_samples").mkdir(parents=True)
-    shutil.copy(samples(), package / "_samples" / "mnist.npz")
+    shutil.copy(digits(), package / "_samples" / "mnist.npz")
     monkeypatch.setattr(sagelet.app, "__file__", str(package / "app.py"))
-    assert samples() == package / "_samples" / "mnist.npz"
+    assert digits() == package / "_samples" / "mnist.npz"

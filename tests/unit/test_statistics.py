@@ -192,6 +192,11 @@ def test_metrics_are_listed(ask):
     assert listed(ask, Namespace="AWS/EC2") == listed(ask, Dimensions=[{"Name": "X"}]) == []
 
 
+def test_regions_are_kept_apart(ask):
+    assert ask("cloudwatch", "ListMetrics", region="us-east-1") == {"Metrics": []}
+    assert ask_statistics(ask, region="us-east-1") == []
+
+
 def test_metrics_are_listed_in_pages(ask):
     names = [f"m{number:04d}" for number in range(1201)]
     ask.store.metrics.append("one-more", "algo-1", [Datum(name, 1.0, NOW) for name in names])

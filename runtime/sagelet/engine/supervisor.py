@@ -298,7 +298,7 @@ class Supervisor:
         for host in self._plan.hosts:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
             remove_tree(Path(host.folder))
-            self._store.metrics.forget(name, host.name)
+            self._collector.restart(host.name)
         self._store.training_jobs.save_launch(name, None)
         if self._job.life.secondary is Secondary.RESTARTING:
             self._store.training_jobs.save_attempt(name, self._job.attempt + 1)

@@ -1,7 +1,8 @@
 """Which hosts of which training jobs have a log: CloudWatch's log streams.
 
-A stream is ``<job>/<host>-<epoch seconds>``; the number is when the job's training began. What is
-in a log belongs to ``logs``; log groups belong to the wire.
+A stream is ``<job>/<host>-<epoch seconds>``; the number is when the training began, so that each
+attempt of a job has streams of its own. What is in a log belongs to ``logs``; log groups belong to
+the wire.
 """
 
 import json
@@ -24,8 +25,7 @@ _SLACK = 60.0
 _STEP = 1 << 18
 
 _QUERY = (
-    "SELECT name, steps, over FROM training_jobs"
-    " WHERE (?1 IS NULL OR region = ?1) AND steps LIKE '%\"Training\"%'"
+    "SELECT name, steps, over FROM training_jobs WHERE region = ?1 AND steps LIKE '%\"Training\"%'"
 )
 
 
@@ -48,9 +48,9 @@ class LogStream:
 
 
 class LogStreams:
-    """The streams of one region (of all, when it is None)."""
+    """The streams of one region."""
 
-    def __init__(self, database: Database, home: Home, region: str | None = None) -> None:
+    def __init__(self, database: Database, home: Home, region: str) -> None:
         self._database = database
         self._home = home
         self._region = region
@@ -102,17 +102,32 @@ class LogStreams:
         for row in rows.fetchall():
             yield from self._of_row(*row)
 
-    def _of_row(self, name: str, steps: str, over: int) -> Iterator[LogStream]:
-        begun = next(
-            (start for status, start, _, _ in json.loads(steps) if status == Secondary.TRAINING),
-            None,
-        )
-        if begun is None:
-            return
-        logs = self._home.job(name).glob("algo-*/log")
-        for log in sorted(logs, key=lambda log: log.parent.name):
-            stream = f"{name}/{log.parent.name}-{int(begun):010d}"
-            yield LogStream(stream, log, begun, bool(over))
+    def _of_row(self, name: str, steps: str, over: int) -> list[LogStream]:
+        """The streams of one job, by name."""
+        begun = _begun([(status, start) for status, start, _, _ in json.loads(steps)])
+        last = max(begun, default=1)
+        folder = self._home.job(name)
+        found: list[LogStream] = []
+        for attempt, start in begun.items():
+            hosts = {log.stem: log for log in folder.glob(f"attempts/{attempt}/algo-*.log")}
+            if attempt == last:  # one that is given up is put aside a moment later
+                hosts = {log.parent.name: log for log in folder.glob("algo-*/log")} | hosts
+            for host, log in hosts.items():
+                ended = bool(over) or attempt != last
+                stream = f"{name}/{host}-{int(start):010d}"
+                found.append(LogStream(stream, log, start, ended))
+        return sorted(found, key=lambda stream: stream.name)
+
+
+def _begun(steps: list[tuple[str, float]]) -> dict[int, float]:
+    """Attempt -> when its training began, of those that came so far."""
+    attempt, begun = 1, {}
+    for status, start in steps:
+        if status == Secondary.RESTARTING:
+            attempt += 1
+        elif status == Secondary.TRAINING:
+            begun[attempt] = start
+    return begun
 
 
 #: Time in epoch milliseconds, stream, offset: unique, and the same at every reading.

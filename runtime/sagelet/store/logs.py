@@ -294,6 +294,13 @@ def events(log: Path) -> Iterator[LogEvent]:
             page = file.forward(page.end)
 
 
+def move_log(log: Path, target: Path) -> None:
+    """Move a log that is complete, with its times; who has it open reads on."""
+    if _times(log).exists():
+        _times(log).replace(_times(target))
+    log.replace(target)
+
+
 def _step(count: int) -> int:
     """What to read for so many events of the usual length, in bytes."""
     return min(max(4096, count * 64), _BLOCK)

@@ -14,7 +14,7 @@ from sagelet.aws.filter_pattern import read_pattern
 from sagelet.aws.operation import Context, Document, operation
 from sagelet.domain.errors import Refusal
 from sagelet.store.log_streams import LogStream, LogStreams, Place, interleave
-from sagelet.store.logs import PAGE_LIMIT, LogEvent
+from sagelet.store.logs import PAGE_LIMIT, Log, LogEvent
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 
@@ -125,14 +125,9 @@ def _stream(context: Context, stream: LogStream) -> dict[str, Any]:
 @operation("logs", "GetLogEvents")
 def get_log_events(context: Context, request: Document) -> Document:
     """One page of a stream."""
-    log = _named(context, request, request["logStreamName"])
     count = request.get("limit") or _PAGE
     since, until, token = request.get("startTime"), request.get("endTime"), request.get("nextToken")
-    try:
-        opened = log.open()
-    except FileNotFoundError:
-        raise _no_stream() from None
-    with opened as file:
+    with _opened(context, request) as file:
         first = 0 if since is None else file.since(since)
         stop = file.end if until is None else file.since(until)
         forward, place = bool(request.get("startFromHead")), None
@@ -217,6 +212,15 @@ def _searched(context: Context, request: Document, since: int) -> list[LogStream
         return [_named(context, request, name) for name in dict.fromkeys(names)]
     streams = _group(context, request)
     return list(streams.named(prefix) if prefix else streams.since(since / 1000))
+
+
+def _opened(context: Context, request: Document) -> Log:
+    for _ in range(2):  # it may be put aside at this very moment
+        try:
+            return _named(context, request, request["logStreamName"]).open()
+        except FileNotFoundError:
+            continue
+    raise _no_stream()
 
 
 def _named(context: Context, request: Document, name: str) -> LogStream:
