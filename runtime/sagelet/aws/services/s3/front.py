@@ -79,12 +79,13 @@ class _Exchange:
     sender: Send
     chunks: Verifier | None
     started: bool = False
+    heard: bool = False
     address: Address = field(init=False)
 
     async def answer(self) -> None:
         """From the head to the last byte."""
         self.address = find_address(self.request)
-        query = dict(parse_qsl(self.request.query, keep_blank_values=True, errors="strict"))
+        query = _query(self.request.query)
         headers = _with_hoisted(self.request.headers, query)
         operation = self._choose(query, headers)
         registered = OPERATIONS.get(("s3", operation.name))
@@ -93,7 +94,7 @@ class _Exchange:
         document = documents.read_head(operation, self.address, query, headers)
         _check_owner(self.context, document)
         work = partial(registered.handler, self.context, document)
-        body = Body(headers, self.receive, self.chunks)
+        body = Body(headers, self._hear, self.chunks)
         if not documents.streams(operation):
             await self._read_document(operation, headers, body, document)
             await self._send(operation, await _run(work))
@@ -175,6 +176,10 @@ class _Exchange:
             with suppress(asyncio.CancelledError):
                 await gone
 
+    async def _hear(self) -> MutableMapping[str, Any]:
+        self.heard = True
+        return await self.receive()
+
     async def _wait_until_gone(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
@@ -193,6 +198,9 @@ class _Exchange:
         headers: documents.Headers = []
         if "ETag" in members and error.status == 304:
             headers.append((b"etag", members["ETag"].encode("latin-1")))
+        if "expect" in self.request.headers and not self.heard:
+            # The client holds its body back, and the server would take what comes next for it.
+            headers.append((b"connection", b"close"))
         body = b""
         if self.request.method != "HEAD" and error.status != 304:
             headers.append((b"content-type", b"application/xml"))
@@ -234,6 +242,13 @@ async def _take_in(body: Body, intake: Intake) -> None:
     if writing is not None:
         writing.result()
     intake.leave(batch)
+
+
+def _query(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict"))
+    except ValueError:
+        raise Refusal("InvalidURI", "Couldn't parse the specified URI.") from None
 
 
 def _with_hoisted(headers: Mapping[str, str], query: Mapping[str, str]) -> Mapping[str, str]:
