@@ -117,11 +117,16 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         settings.s3_endpoint,
     )
 
+    cache = Cache(settings.cache / "objects", settings.s3_cache_size)
+
+    @functools.lru_cache(maxsize=64)  # a client of boto3 takes a while to make
+    def remote(endpoint: str, region: str) -> RemoteObjects:
+        return RemoteObjects(endpoint, region, cache)
+
     def objects(view: Store) -> ObjectStore:
         if settings.s3_endpoint is None:
             return view.objects
-        cache = Cache(settings.cache / "objects", settings.s3_cache_size)
-        return RemoteObjects(settings.s3_endpoint, view.region, cache)
+        return remote(settings.s3_endpoint, view.region)
 
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(view, backends, name, objects(view), talkback, choice, observers)

@@ -7,11 +7,13 @@ import tarfile
 import threading
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sagelet.store import open_store
 from support.buckets import fill, read
 from support.cli import Trainer, describe, log_of, sagelet, wait_until
+from support.servers import MOTO, moto
 
 SCRIPT = """
 import os, time
@@ -84,7 +86,7 @@ def test_a_job_reads_its_channel_as_it_was(trainer: Trainer, home, store, tmp_pa
         fileobj=io.BytesIO(read(store, "data", "out/job/output/model.tar.gz", tmp_path))
     ) as tar:
         assert tar.getnames() == ["weights"]
-    left = {path.name for path in (home / "jobs" / "job").iterdir()}
+    left = {path.name for path in store.home.job("job").iterdir()}
     assert not left & {"inputs", "upload", "code"}
 
 
@@ -105,6 +107,51 @@ for path in ("a.txt", "deep/b.txt"):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert {key: read(store, "data", key, tmp_path) for key in OBJECTS} == OBJECTS
+
+
+def test_checkpoints_live_on_in_s3(trainer: Trainer, home, store, tmp_path) -> None:
+    fill(store, "data", {"c/first": b"from before"}, tmp_path)
+    script = """
+import os
+folder = os.path.dirname(os.environ["SM_MODEL_DIR"]) + "/checkpoints/"
+for name in sorted(os.listdir(folder)):
+    print("found", name, open(folder + name).read())
+os.remove(folder + "first")
+open(folder + "second", "w").write("from the job")
+raise SystemExit(3)
+"""
+    done = trainer.run(script, "--name", "one", "--checkpoints", "s3://data/c")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "found first from before" in done.stdout
+    assert [found.key for found in store.objects.list("data", "c/")] == ["c/second"]
+    assert read(store, "data", "c/second", tmp_path) == b"from the job"
+    again = trainer.run(script, "--name", "two", "--checkpoints", "s3://data/c")
+    assert "found second from the job" in again.stdout
+
+
+@pytest.mark.skipif(not MOTO.exists(), reason=f"needs {MOTO}")
+def test_a_job_on_an_s3_elsewhere(home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with moto() as endpoint:
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="data")
+        client.put_object(Bucket="data", Key="d/a.txt", Body=b"from afar")
+        monkeypatch.setenv("SAGELET_S3_ENDPOINT_URL", endpoint)
+        done = Trainer("process", str, tmp_path / "code").run(
+            """
+import os
+print("read", open(os.environ["SM_CHANNEL_TRAINING"] + "/a.txt").read())
+open(os.environ["SM_MODEL_DIR"] + "/weights", "w").write("w")
+""",
+            "--name", "job", "--channel", "training=s3://data/d", "--output", "s3://data/out",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "read from afar" in done.stdout
+        model = client.get_object(Bucket="data", Key="out/job/output/model.tar.gz")["Body"].read()
+        client.close()
+    with tarfile.open(fileobj=io.BytesIO(model)) as tar:
+        assert tar.getnames() == ["weights"]
 
 
 def test_code_comes_from_s3(trainer: Trainer, home, store, tmp_path, request) -> None:

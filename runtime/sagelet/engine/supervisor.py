@@ -383,7 +383,7 @@ class Supervisor:
             self._job,
             self._plan,
             self._store,
-            self._store.objects,
+            self._objects,
             self._clock(),
             self._step(stoppable=False),
         )
