@@ -28,7 +28,10 @@ from sagelet.server.listen import Server
 from sagelet.server.upstream import Upstream
 from sagelet.settings import Settings
 from sagelet.store import Store, open_store
+from sagelet.store.cache import Cache
 from sagelet.store.home import keep_secret
+from sagelet.store.object_store import ObjectStore
+from sagelet.store.remote import RemoteObjects
 from sagelet.web.local import LocalDoors
 
 if TYPE_CHECKING:
@@ -102,7 +105,7 @@ class App:
 def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     """Build it; ``observers`` hear of every new state of a job."""
     store = open_store(settings.home, settings.region)
-    store.objects.provider = sample_provider(store.objects, digits(), settings.cache)
+    store.objects.provider = sample_provider(store.objects, digits(), settings.home / "samples")
     backends = _backends(settings)
     endpoints = Endpoints()
     certificates = Certificates(settings.home, trusted=_trusted(settings))
@@ -114,8 +117,14 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         settings.s3_endpoint,
     )
 
+    def objects(view: Store) -> ObjectStore:
+        if settings.s3_endpoint is None:
+            return view.objects
+        cache = Cache(settings.cache / "objects", settings.s3_cache_size)
+        return RemoteObjects(settings.s3_endpoint, view.region, cache)
+
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, talkback, choice, observers)
+        return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
 
     dispatcher = Dispatcher(
         store,
@@ -128,7 +137,9 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     def in_region(region: str) -> tuple[Store, Engine]:
         view = store.in_region(region)
         simulate = settings.simulate_instances
-        return view, Engine(view, backends, dispatcher, settings.account, simulate=simulate)
+        return view, Engine(
+            view, backends, dispatcher, objects(view), settings.account, simulate=simulate
+        )
 
     about: dict[str, Any] = {}
     gateway = Gateway(
@@ -151,9 +162,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     )
 
 
-def _key_of(
-    settings: Settings, store: Store, talkback: TalkBack, access_key: str
-) -> Key | None:
+def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: str) -> Key | None:
     """The key of a live job, of a session STS gave away, or the one that was configured."""
     of_job = talkback.key_of(access_key)
     if of_job is not None:
@@ -235,15 +244,7 @@ def containers() -> Path:
     return packaged if packaged.is_dir() else _REPOSITORY / "containers"
 
 
-def samples() -> Path:
-    """The digits that the sample data is made of, likewise."""
-    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"
-
-
 def digits() -> Path:
     """The digits that the sample data set is made from."""
     packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    if packaged.exists():
-        return packaged
-    return Path(__file__).parents[2] / "examples" / "mnist" / "mnist.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

@@ -69,7 +69,7 @@ class Client:
         return _document(self._request("POST", "/", headers, body, repeatable=repeatable))
 
     def get(self, path: str, **query: object) -> Document:
-        """What one of the plane's own doors says (``/_api/...``)."""
+        """What one of the plane's own doors says (``/_cli/...``)."""
         return _document(self.fetch(path, **query))
 
     def fetch(self, path: str, **query: object) -> bytes:

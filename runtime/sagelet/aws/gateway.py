@@ -87,9 +87,9 @@ class Surroundings:
     """What the gateway needs of the rest of the program.
 
     ``context_for`` gives a region's store and engine; ``key_of`` knows the access keys there are.
-    ``anyone``: clients on this machine need no access key that is known.
-    ``web`` makes the people's application, when it is first asked for; ``local`` serves the command
-    line, by the control socket only. ``clock`` gives epoch seconds.
+    ``anyone``: clients on this machine need no access key that is known. ``web`` makes the people's
+    application, when it is first asked for; ``local`` serves the command line, by the control
+    socket only. ``clock`` gives epoch seconds.
     """
 
     account: str
@@ -336,12 +336,12 @@ class Gateway:
         request = call.request
         if request.path == "/_health":
             return _json(200, {"status": "ok", "version": __version__})
-        if request.door != LOCAL and not (request.door == LOOPBACK and self._about.anyone):
-            text = "These pages are for users of this machine, where no credentials are demanded."
-            raise Refusal("AccessDenied", text, 403)
         if request.door == LOCAL:
             await self._about.local(scope, receive, send)
             return None
+        if not (request.door == LOOPBACK and self._about.anyone):
+            text = "These pages are for users of this machine, where no credentials are demanded."
+            raise Refusal("AccessDenied", text, 403)
         if self._web is None:
             loop = asyncio.get_running_loop()
             self._web = loop.run_in_executor(self._pool, self._about.web)

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,10 @@ def env(*, unset: bool, no_proxy: bool, form: str) -> int:
         return 0
     settings = Settings.from_environ()
     before = without_ours(os.environ)
-    groups = _groups(_who_serves(settings), settings, before, proxy=not no_proxy)
+    about = _who_serves(settings)
+    groups = _groups(about, settings, before, proxy=not no_proxy)
+    if not no_proxy:
+        _await(settings.home / "tls" / "ca-bundle.pem")
     if form in ("sh", "fish"):
         groups.append(_kept(groups, os.environ))
     click.echo(write(groups), nl=False)
@@ -93,6 +97,13 @@ def _who_serves(settings: Settings) -> dict[str, Any]:
             "terminal or with & behind it."
         )
     return plane.about
+
+
+def _await(bundle: Path) -> None:
+    """A control plane that has only just been started may still be making its certificates."""
+    deadline = time.monotonic() + 10.0
+    while not bundle.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _groups(

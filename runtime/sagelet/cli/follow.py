@@ -144,7 +144,7 @@ class HostLines:
 
     def _show_bar(self) -> None:
         """A bar that a script draws over and over is no event yet: show its last state."""
-        path = f"/_api/jobs/{self._job}/log"
+        path = f"/_cli/jobs/{self._job}/log"
         end = self._client.fetch(path, host=self._host, last=_UNFINISHED)
         unfinished = end.rpartition(b"\n")[2]
         if b"\r" in unfinished:
@@ -235,10 +235,17 @@ class JobView:
     def _pump(self, document: Document) -> bool:
         if len(self._hosts) < (1 if self._only else host_count(document)):
             self._meet_hosts()
-        moved = [host.pump() for host in self._hosts.values()]
-        if any(moved):
+        moved = False
+        for name, host in list(self._hosts.items()):
+            try:
+                moved |= host.pump()
+            except DomainError as error:
+                if error.code != "ResourceNotFoundException":
+                    raise
+                del self._hosts[name]  # the job is tried again: its hosts have other streams then
+        if moved:
             self._screen.out.flush()
-        return any(moved)
+        return moved
 
     def _meet_hosts(self) -> None:
         for host, stream in streams(self._client, self._job).items():
@@ -266,7 +273,7 @@ class JobView:
     def _tell_notes(self) -> bool:
         if not self._states or not self._told:
             return False
-        found = self._client.get(f"/_api/jobs/{self._job}/notes", since=self._notes)["Notes"]
+        found = self._client.get(f"/_cli/jobs/{self._job}/notes", since=self._notes)["Notes"]
         for note in found:
             self._screen.note(note)
         self._notes += len(found)

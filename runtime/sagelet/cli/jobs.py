@@ -31,7 +31,7 @@ def jobs(*, limit: int, as_json: bool) -> int:
         found = {"TrainingJobSummaries": _summaries(client, limit)}
         click.echo(json.dumps(plain(found), indent=2))
         return 0
-    rows = client.get("/_api/jobs", limit=limit)["Jobs"]
+    rows = client.get("/_cli/jobs", limit=limit)["Jobs"]
     if not rows:
         click.echo("No jobs yet. The first one: sagelet train --help")
         return 0

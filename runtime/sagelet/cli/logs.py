@@ -59,6 +59,6 @@ def _documents(client: Client, job: str, only: str | None) -> None:
 
 def _raw(client: Client, job: str, host: str) -> None:
     offset = 0
-    while block := client.fetch(f"/_api/jobs/{job}/log", host=host, offset=offset):
+    while block := client.fetch(f"/_cli/jobs/{job}/log", host=host, offset=offset):
         sys.stdout.buffer.write(block)
         offset += len(block)

@@ -18,7 +18,7 @@ def models(name: str | None, *, as_json: bool) -> int:
     """List model versions, of one NAME or of all."""
     client = reach(click.get_current_context().obj).client()
     asked = {} if name is None else {"name": name}
-    rows: list[dict[str, Any]] = client.get("/_api/models", **asked)["Models"]
+    rows: list[dict[str, Any]] = client.get("/_cli/models", **asked)["Models"]
     if name is not None and not rows:
         raise ValidationException(f"There is no model named '{name}'. (sagelet models lists them.)")
     if as_json:

@@ -143,9 +143,7 @@ class _Start:
 
     def __init__(self, settings: Settings) -> None:
         home = settings.home
-        if not home.exists():  # requests and environments may hold secrets
-            home.mkdir(parents=True)
-            home.chmod(0o700)
+        make_home(home)
         self._log = _log(home)
         self._seen = self._log.stat().st_size if self._log.exists() else 0
         self._reports, report = os.pipe()
@@ -215,6 +213,13 @@ class _Start:
             if lines:
                 return f" It said: {lines[-1]} (all of it: {self._log})"
         return ""
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of a home, if it is not there."""
+    if not home.exists():  # requests and environments may hold secrets
+        home.mkdir(parents=True)
+        home.chmod(0o700)
 
 
 def answers(home: Path) -> bool:
@@ -296,7 +301,7 @@ def _dial(home: Path) -> socket.socket | None:
 
 def _greet(connection: socket.socket) -> dict[str, Any]:
     """Ask who serves. One that answered does not end by itself while the connection is open."""
-    connection.sendall(b"GET /_api/about HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    connection.sendall(b"GET /_cli/about HTTP/1.1\r\nHost: localhost\r\n\r\n")
     with connection.makefile("rb") as answers:
         status, body = read_answer(answers)
     if status != 200:

@@ -5,24 +5,25 @@ its start went through a pipe they gave it, and it ends once nobody is connected
 """
 
 import dataclasses
-import errno
 import ipaddress
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sagelet import __version__
 from sagelet.cli.errors import words
-from sagelet.cli.plane import PATIENCE, answers, fingerprint
-from sagelet.domain.errors import ResourceInUse, Unavailable, ValidationException
+from sagelet.cli.plane import PATIENCE, answers, fingerprint, make_home
+from sagelet.domain.errors import ResourceInUse
 from sagelet.server.control import ControlLock, take
 from sagelet.settings import Settings, without_ours
 
@@ -81,7 +82,6 @@ def serve(
         os.environ.clear()
         os.environ.update(before)  # what this process starts or asks must not come back to it
         settings = Settings.from_environ()
-        asked = port is not None
         settings = dataclasses.replace(
             settings,
             host="127.0.0.1" if for_call else host or settings.host,
@@ -90,9 +90,9 @@ def serve(
             max_jobs=max_jobs,
             test_mode=test_mode,
         )
-        _refuse_strangers(settings)
-        with _locked(settings, patient=for_call) as lock:
-            _serve(settings, lock, starter, asked=asked, for_call=for_call)
+        with _locked(settings.home, patient=for_call) as lock:
+            serving = _Serving(settings, lock, for_call=for_call)
+            serving.run(starter, insists=port is not None)
     except _OtherServesError:
         starter.tell(state="taken")
     except Exception as error:
@@ -129,132 +129,120 @@ class _Starter:
         return True
 
 
-def _refuse_strangers(settings: Settings) -> None:
-    """Everybody who reaches the port may run programs here: only with credentials."""
-    if settings.credentials is not None or settings.host == "localhost":
-        return
-    with suppress(ValueError):
-        if ipaddress.ip_address(settings.host).is_loopback:
-            return
-    raise ValidationException(
-        f"--host {settings.host}: other machines could run programs here. Set "
-        "SAGELET_ACCESS_KEY_ID and SAGELET_SECRET_ACCESS_KEY, which clients must then sign with, "
-        "or listen on 127.0.0.1."
-    )
-
-
 @contextmanager
-def _locked(settings: Settings, *, patient: bool) -> Iterator[ControlLock]:
+def _locked(home: Path, *, patient: bool) -> Iterator[ControlLock]:
     """The home's lock. A ``patient`` one waits while the holder is on its way out."""
+    make_home(home)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            lock = take(settings.home)
+            lock = take(home)
             break
         except ResourceInUse:
             if not patient or time.monotonic() > deadline:
                 raise
-            if answers(settings.home):
+            if answers(home):
                 raise _OtherServesError from None
-            time.sleep(0.01)
     try:
         yield lock
     finally:
         lock.release()
 
 
-def _serve(
-    settings: Settings, lock: ControlLock, starter: _Starter, *, asked: bool, for_call: bool
-) -> None:
-    from sagelet.app import create_app
+class _Serving:
+    """What runs while this process is the home's control plane."""
 
-    app = create_app(settings)
-    try:
-        threading.Thread(target=app.certificates.prepare, name="certificates", daemon=True).start()
-        server = app.server()
-        leaving = _leave_on_signals(server)
-        url = _open(server, settings, asked=asked)
-        app.about.update(_about(settings, url, for_call=for_call))
-        app.endpoints.loopback = url
-        lock.announce(url)
-        app.dispatcher.start()
-        if for_call:
+    def __init__(self, settings: Settings, lock: ControlLock, *, for_call: bool) -> None:
+        from sagelet.app import create_app
+
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._settings = settings
+        self._lock = lock
+        self._for_call = for_call
+        self._app = create_app(settings)
+        self._server = self._app.server()
+        self._app.about.update(
+            {
+                "Version": __version__,
+                "ProcessId": os.getpid(),
+                "ForCall": for_call,
+                "Account": settings.account,
+                "Region": settings.region,
+                "Credentials": settings.credentials,
+                "S3Endpoint": settings.s3_endpoint,
+                "Settings": fingerprint(settings),
+            }
+        )
+        self._left = 0
+
+    def run(self, starter: _Starter, *, insists: bool) -> None:
+        """Serve until a signal, or until nobody needs it. ``insists``: on the port asked for."""
+        app, server = self._app, self._server
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._leave)
+            server.open_unix(self._settings.home / "control.sock")
+            url = self._open(insists=insists)
+            app.about["Url"] = url
+            app.endpoints.loopback = url
+            app.dispatcher.start()
+            if not self._left:
+                server.run(lambda: self._ready(url, starter))
+            if not self._for_call and not app.dispatcher.idle():
+                click.echo("Jobs that run go on; the next control plane takes them up again.")
+        finally:
+            server.close()
+            app.close()
+
+    def _ready(self, url: str, starter: _Starter) -> None:
+        """Requests are answered from now on."""
+        self._lock.announce(url)
+        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
+        if self._for_call:
             heard = starter.tell(state="ready")
             os.chdir("/")
-            _end_when_idle(server, app, WELCOME if heard else LINGER)
-        else:
-            _announce(url, settings)
-        if not leaving():
-            server.run()
-        if not for_call and not app.dispatcher.idle():
-            click.echo("Jobs that run go on; the next control plane takes them up again.")
-    finally:
-        app.close()
+            _end_when_idle(self._server, self._app, WELCOME if heard else LINGER)
+            return
+        click.echo(
+            f"sagelet {__version__} serves {click.style(url, bold=True)} "
+            f"(home {self._settings.home})\n"
+            f"  health   {url}/_health\n"
+            '  clients  eval "$(sagelet env)"\n'
+            "  stop     Ctrl-C; jobs that run then go on"
+        )
+        sys.stdout.flush()
 
+    def _make_bundle(self) -> None:
+        """What clients need to trust us as AWS, before the first of them is started."""
+        try:
+            self._app.certificates.prepare()
+        except OSError as error:
+            logging.getLogger("sagelet").warning("no certificates: %s", error)
 
-def _leave_on_signals(server: "Server") -> Callable[[], bool]:
-    """The first SIGTERM or SIGINT ends the server in good order, a second one at once."""
-    count = 0
-
-    def leave(_number: int, _frame: object) -> None:
-        nonlocal count
-        count += 1
-        if count > 1:
+    def _leave(self, _number: int, _frame: object) -> None:
+        """The first SIGTERM or SIGINT ends the server in good order, a second one at once."""
+        self._left += 1
+        if self._left > 1:
             os._exit(1)
-        server.stop()
+        self._server.stop()
 
-    signal.signal(signal.SIGINT, leave)
-    signal.signal(signal.SIGTERM, leave)
-    return lambda: count > 0
+    def _open(self, *, insists: bool) -> str:
+        """Listen on the port; the URL."""
+        from sagelet.server.sockets import PortTaken
 
-
-def _open(server: "Server", settings: Settings, *, asked: bool) -> str:
-    """Listen on the control socket and on the port; the URL."""
-    server.open_unix(settings.home / "control.sock")
-    default = Settings.from_environ({}).port
-    try:
-        port = server.open(settings.host, settings.port)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        if error.errno != errno.EADDRINUSE:
-            reason = error.strerror or str(error)
-            raise Unavailable(f"Cannot listen on {where}: {reason}.") from error
-        if asked or settings.port != default:
-            raise Unavailable(
-                f"Port {settings.port} is taken by another program; give another one with --port."
-            ) from error
-        port = server.open(settings.host, 0)
-        click.echo(f"Port {settings.port} is taken; a free one is used: {port}.")
-    host = settings.host
-    with suppress(ValueError):
-        address = ipaddress.ip_address(host)
-        if address.is_unspecified:
-            host = "::1" if address.version == 6 else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _about(settings: Settings, url: str, *, for_call: bool) -> dict[str, Any]:
-    return {
-        "Version": __version__,
-        "ProcessId": os.getpid(),
-        "Url": url,
-        "ForCall": for_call,
-        "Account": settings.account,
-        "Region": settings.region,
-        "Credentials": settings.credentials,
-        "S3Endpoint": settings.s3_endpoint,
-        "Settings": fingerprint(settings),
-    }
-
-
-def _announce(url: str, settings: Settings) -> None:
-    click.echo(
-        f"sagelet {__version__} serves {click.style(url, bold=True)} (home {settings.home})\n"
-        f"  health   {url}/_health\n"
-        '  clients  eval "$(sagelet env)"\n'
-        "  stop     Ctrl-C; jobs that run then go on"
-    )
-    sys.stdout.flush()
+        host, port = self._settings.host, self._settings.port
+        try:
+            got = self._server.open(host, port)
+        except PortTaken as error:
+            if insists or port != Settings.from_environ({}).port:
+                raise
+            got = self._server.open(host, 0)
+            click.echo(f"{str(error).partition(':')[0]}; a free one is used: {got}.")
+        with suppress(ValueError):
+            address = ipaddress.ip_address(host)
+            if address.is_unspecified:
+                host = "::1" if address.version == 6 else "127.0.0.1"
+        return f"http://[{host}]:{got}" if ":" in host else f"http://{host}:{got}"
 
 
 def _end_when_idle(server: "Server", app: "App", patience: float) -> None:

@@ -208,14 +208,14 @@ def _foreground(client: Client, screen: Screen, request: dict[str, Any], *, as_j
                 ask_to_stop(client, name)
                 screen.say(_what_a_stop_does(describe(client, name), request), fg="yellow")
         elif heard == 2:
-            client.post(f"/_api/jobs/{name}/kill")
+            client.post(f"/_cli/jobs/{name}/kill")
         else:
             screen.say(f"left {name} as it is; `sagelet logs -f {name}` follows it again")
             raise KeyboardInterrupt
 
     document = JobView(screen, client, name).follow(tick=obey)
     with suppress(OSError):  # nobody reads any more
-        summarise(screen, document, client.get(f"/_api/jobs/{name}"))
+        summarise(screen, document, client.get(f"/_cli/jobs/{name}"))
     if as_json:
         click.echo(json.dumps(plain(document), indent=2))
     return exit_code(document)

@@ -14,6 +14,9 @@ from sagelet.domain.training import TrainingJob
 SHARE = 4
 MEMORY = 1 << 30
 
+#: Fractions of a core that floating point may lose.
+ROUNDING = 1e-9
+
 #: GPUs by host, in the order of the hosts.
 Devices = tuple[tuple[str, ...], ...]
 
@@ -87,7 +90,7 @@ def grant(
         return None
     cpus = machine.cpus - sum(g.demand.cpus for g in held)
     memory = machine.memory - sum(g.demand.memory for g in held)
-    if held and (demand.cpus > cpus or demand.memory > memory):
+    if held and (demand.cpus > cpus + ROUNDING or demand.memory > memory):
         return None
     taken = {device for g in held for host in g.devices for device in host}
     free = [device for device in machine.gpus if device not in taken]

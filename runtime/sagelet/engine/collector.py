@@ -25,6 +25,10 @@ class Collector:
 
     def restart(self, host: str) -> None:
         """Forget what was collected of a host whose log will be told from its start."""
+        with self._lock:
+            output = self._hosts.pop(host, None)
+        if output:
+            output.times.close()
         self._store.metrics.forget(self._job.name, host)
 
     def take(self, output: Output) -> None:

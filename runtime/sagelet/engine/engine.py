@@ -18,6 +18,7 @@ from sagelet.execution.backend import NoProgress
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
 
 
 class Engine:
@@ -31,6 +32,7 @@ class Engine:
         store: Store,
         backends: Backends,
         dispatcher: Dispatcher,
+        objects: ObjectStore,
         account: str,
         *,
         simulate: bool = False,
@@ -38,6 +40,7 @@ class Engine:
         self._store = store
         self._backends = backends
         self._dispatcher = dispatcher
+        self._objects = objects
         self._account = account
         self._simulate = simulate
 
@@ -64,7 +67,7 @@ class Engine:
         check(job)
         if self._store.training_jobs.exists(job.name):
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
-        staging.check_sources(job, self._store)
+        staging.check_sources(job, self._store, self._objects)
         machine = self._dispatcher.machine
         demand = demand_of(job, machine)
         tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))

@@ -22,6 +22,8 @@ EVENT_LIMIT = 262144 - 26
 PAGE_LIMIT = 1 << 20
 _OVERHEAD = 26
 
+_Raw = tuple[int, int, bytes]  # start, end, the line without its newline
+
 _RECORD = struct.Struct("<QQ")
 _BLOCK = 1 << 20
 
@@ -158,28 +160,14 @@ class Log:
         Both offsets are those of events or of pages.
         """
         stop = self.end if stop is None else min(stop, self.end)
-        data = self._read(start, min(start + max(size, EVENT_LIMIT + 1), stop))
-        taken: list[tuple[int, int, bytes]] = []
-        for event in _cut(data, start, whole=start + len(data) >= stop):
-            size -= len(event[2]) + _OVERHEAD
-            if len(taken) == count or (taken and size < 0):
-                break
-            taken.append(event)
-        return self._page(taken, start)
+        return self._page(_first(self._ahead(start, stop, _step(count)), count, size), start)
 
     def backward(
         self, stop: int, start: int = 0, *, count: int = 10_000, size: int = PAGE_LIMIT
     ) -> Page:
         """The last events before the offset ``stop``, not before ``start``; in order."""
         stop = min(stop, self.end)
-        low = stop - max(size, 2 * EVENT_LIMIT)
-        low = start if low <= start else self._event_from(low)
-        taken: list[tuple[int, int, bytes]] = []
-        for event in reversed(list(_cut(self._read(low, stop), low, whole=True))):
-            size -= len(event[2]) + _OVERHEAD
-            if len(taken) == count or (taken and size < 0):
-                break
-            taken.append(event)
+        taken = _first(self._back(start, stop, _step(count)), count, size)
         return self._page(taken[::-1], stop)
 
     def since(self, time: int) -> int:
@@ -191,7 +179,7 @@ class Log:
             return self.end
         return min(self._event_at(self._times[index - 1][1]), self.end)
 
-    def _page(self, taken: list[tuple[int, int, bytes]], at: int) -> Page:
+    def _page(self, taken: list[_Raw], at: int) -> Page:
         if not taken:
             return Page([], at, at)
         times = self._times.of([end for _, end, _ in taken])
@@ -200,6 +188,23 @@ class Log:
             for time, (start, _, line) in zip(times, taken, strict=True)
         ]
         return Page(events, taken[0][0], taken[-1][1])
+
+    def _ahead(self, start: int, stop: int, step: int) -> Iterator[_Raw]:
+        while start < stop:
+            data = self._read(start, min(start + step, stop))
+            if len(data) == step and b"\n" not in data:
+                data = self._read(start, min(start + EVENT_LIMIT + 1, stop))
+            if not data:
+                return
+            for event in _cut(data, start, whole=start + len(data) >= stop):
+                start = event[1]
+                yield event
+
+    def _back(self, start: int, stop: int, step: int) -> Iterator[_Raw]:
+        while start < stop:
+            low = start if stop - start <= step else self._event_at(stop - step)
+            yield from reversed(list(_cut(self._read(low, stop), low, whole=True)))
+            stop = low
 
     def _whole(self, size: int) -> int:
         """Where the last event ends that is complete when the log is ``size`` bytes long."""
@@ -213,14 +218,6 @@ class Log:
         if pieces and not rest and self._read(offset, offset + 1) in (b"\n", b""):
             pieces -= 1  # the newline belongs to the piece before it
         return line + pieces * EVENT_LIMIT
-
-    def _event_from(self, offset: int) -> int:
-        """Where the first event begins at or behind ``offset``."""
-        start = self._event_at(offset)
-        if start == offset:
-            return start
-        newline = self._read(start, start + EVENT_LIMIT + 1).find(b"\n")
-        return start + (EVENT_LIMIT if newline < 0 else newline + 1)
 
     def _line_at(self, offset: int) -> int:
         """Where the line begins that holds the byte at ``offset``."""
@@ -297,7 +294,32 @@ def events(log: Path) -> Iterator[LogEvent]:
             page = file.forward(page.end)
 
 
-def _cut(data: bytes, start: int, *, whole: bool) -> Iterator[tuple[int, int, bytes]]:
+def move_log(log: Path, target: Path) -> None:
+    """Move a log that is complete, with its times; who has it open reads on."""
+    if _times(log).exists():
+        _times(log).replace(_times(target))
+    log.replace(target)
+
+
+def _step(count: int) -> int:
+    """What to read for so many events of the usual length, in bytes."""
+    return min(max(4096, count * 64), _BLOCK)
+
+
+def _first(events: Iterator[_Raw], count: int, size: int) -> list[_Raw]:
+    """At most ``count`` of them and ``size`` bytes, but one at least."""
+    taken: list[_Raw] = []
+    for event in events:
+        size -= len(event[2]) + _OVERHEAD
+        if taken and size < 0:
+            break
+        taken.append(event)
+        if len(taken) == count:
+            break
+    return taken
+
+
+def _cut(data: bytes, start: int, *, whole: bool) -> Iterator[_Raw]:
     """Lines as (start, end, bytes without newline).
 
     ``whole``: what stands behind the last newline is a line too.

@@ -50,6 +50,9 @@ _BEHIND = _FROM.replace(">=", ">")
 class Objects:
     """The objects of one home, over all regions. Methods may be called from any thread."""
 
+    #: Objects are given out as links, which waits for nothing.
+    lanes = 1
+
     def __init__(
         self, database: Database, folder: Path, tree: Path, clock: Callable[[], float] = time.time
     ) -> None:

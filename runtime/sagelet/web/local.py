@@ -2,27 +2,33 @@
 
 ::
 
-    GET  /_api/about                        who serves, with which settings
-    GET  /_api/jobs?limit=N                 one row a job, newest first
-    GET  /_api/jobs/<job>                   what DescribeTrainingJob cannot say of it
-    GET  /_api/jobs/<job>/notes?since=N     what the user should know, in order
-    GET  /_api/jobs/<job>/log?host=H&...    the exact bytes: offset=N, or the last=N
-    POST /_api/jobs/<job>/kill              stop without the grace
-    GET  /_api/models?name=N                model versions
+    GET  /_cli/about                        who serves, with which settings
+    GET  /_cli/jobs?limit=N                 one row a job, newest first
+    GET  /_cli/jobs/<job>                   what DescribeTrainingJob cannot say of it
+    GET  /_cli/jobs/<job>/notes?since=N     what the user should know, in order
+    GET  /_cli/jobs/<job>/log?host=H&...    the exact bytes: offset=N, or the last=N
+    POST /_cli/jobs/<job>/kill              stop without the grace
+    GET  /_cli/models?name=N                model versions
 
-Only for the control socket, whose caller is the home's owner: ``about`` holds credentials. Plain
-ASGI: a job's first second is too dear to load a framework in.
+Each takes ``region=R`` too. They are for the control socket alone, whose caller is the home's
+owner: ``about`` holds credentials. Plain ASGI: a job's first second is too dear to load a
+framework in.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from sagelet.domain.errors import DomainError, Refusal
 from sagelet.domain.opt_ml import host_names
 from sagelet.store import Store
+from sagelet.store.training_jobs import Filter
+
+if TYPE_CHECKING:
+    from sagelet.engine.engine import Engine
 
 Document = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,22 +37,12 @@ Message = MutableMapping[str, Any]
 BLOCK = 4 << 20
 
 
-class Jobs(Protocol):
-    """What is asked of a region's engine here."""
-
-    def notes(self, job: str, since: int) -> Sequence[str]:
-        """What the user should know of a job, from number ``since`` on."""
-
-    def kill(self, job: str) -> None:
-        """Stop a job without waiting for its grace."""
-
-
 class LocalDoors:
     """``context_for`` gives a region's store and engine; ``about`` is filled by who serves."""
 
     def __init__(
         self,
-        context_for: Callable[[str], tuple[Store, Jobs]],
+        context_for: Callable[[str], "tuple[Store, Engine]"],
         about: Mapping[str, Any],
     ) -> None:
         self._context_for = context_for
@@ -85,17 +81,18 @@ class LocalDoors:
         await send({"type": "http.response.body", "body": answer})
 
     def _answer(self, method: str, path: str, query: Mapping[str, str]) -> Document | bytes:
-        if (method, path) == ("GET", "/_api/about"):
+        if (method, path) == ("GET", "/_cli/about"):
             return dict(self._about)
         store, engine = self._context_for(query.get("region") or self._about["Region"])
-        words = [unquote(word) for word in path.removeprefix("/_api/").split("/")]
+        words = [unquote(word) for word in path.removeprefix("/_cli/").split("/")]
         match method, words:
             case "GET", ["jobs"]:
                 return {"Jobs": _rows(store, _number(query, "limit", 50))}
             case "GET", ["jobs", job]:
                 return _beside(store, job)
             case "GET", ["jobs", job, "notes"]:
-                return {"Notes": list(engine.notes(job, _number(query, "since", 0)))}
+                notes = store.training_jobs.get(job).notes
+                return {"Notes": notes[_number(query, "since", 0) :]}
             case "GET", ["jobs", job, "log"]:
                 return _log(store, job, query)
             case "POST", ["jobs", job, "kill"]:
@@ -114,6 +111,10 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _rows(store: Store, limit: int) -> list[Document]:
+    found = store.training_jobs.select(
+        Filter(), "CreationTime", descending=True, limit=limit, after=None, now=time.time()
+    )
+    jobs = [store.training_jobs.get(row.name) for row in found]
     return [
         {
             "TrainingJobName": job.name,
@@ -126,7 +127,7 @@ def _rows(store: Store, limit: int) -> list[Document]:
             "TrainingEndTime": job.life.ended(),
             "Metrics": _metrics(store, job.name),
         }
-        for job in store.training_jobs.newest(limit)
+        for job in jobs
     ]
 
 
@@ -173,7 +174,7 @@ def _models(store: Store, name: str | None) -> list[Document]:
             "CreationTime": version.created,
             "SizeInBytes": version.size,
             "Path": str(store.home.models / version.name / str(version.version)),
-            "Metrics": _metrics(store, version.job),
+            "Metrics": _metrics(store.in_region(version.region), version.job),
         }
         for version in store.models.published(name)
     ]

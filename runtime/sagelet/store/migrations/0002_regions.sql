@@ -31,11 +31,13 @@ INSERT INTO regional_jobs (region, name, request, account, created, modified, st
     ending, failure_reason, steps, over, backend, simulate, launched, stop_requested, artifacts)
     SELECT region, name, request, account, created, modified,
         CASE WHEN secondary IN ('Completed', 'Failed', 'Stopped', 'Stopping') THEN secondary
-            WHEN secondary = 'MaxRuntimeExceeded' THEN 'Stopped' ELSE 'InProgress' END,
+            WHEN secondary = 'MaxRuntimeExceeded' THEN 'Stopped'
+            WHEN secondary = 'Uploading' AND ending IN ('Stopped', 'MaxRuntimeExceeded')
+            THEN 'Stopping' ELSE 'InProgress' END,
         secondary, ending, failure_reason, steps, over, backend, 1, created, stop_requested,
         artifacts
     FROM training_jobs ORDER BY rowid;
-UPDATE regional_jobs SET ended = modified WHERE over = 1;
+UPDATE regional_jobs SET ended = json_extract(steps, '$[#-1][1]') WHERE over = 1;
 
 CREATE TABLE regional_metrics (
     region TEXT NOT NULL,
