@@ -32,6 +32,7 @@ from sagelet.store.cache import Cache
 from sagelet.store.home import keep_secret
 from sagelet.store.object_store import ObjectStore
 from sagelet.store.remote import RemoteObjects
+from sagelet.store.roles import SESSION_PREFIX
 from sagelet.web.local import LocalDoors
 
 if TYPE_CHECKING:
@@ -117,11 +118,16 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         settings.s3_endpoint,
     )
 
+    cache = Cache(settings.cache / "objects", settings.s3_cache_size)
+
+    @functools.lru_cache(maxsize=64)  # a client of boto3 takes a while to make
+    def remote(endpoint: str, region: str) -> RemoteObjects:
+        return RemoteObjects(endpoint, region, cache)
+
     def objects(view: Store) -> ObjectStore:
         if settings.s3_endpoint is None:
             return view.objects
-        cache = Cache(settings.cache / "objects", settings.s3_cache_size)
-        return RemoteObjects(settings.s3_endpoint, view.region, cache)
+        return remote(settings.s3_endpoint, view.region)
 
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
@@ -167,9 +173,10 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
     of_job = talkback.key_of(access_key)
     if of_job is not None:
         return Key(*of_job)
-    session = store.roles.session(access_key)
-    if session is not None and session.expires > time.time():
-        return Key(session.secret, session.confined)
+    if access_key.startswith(SESSION_PREFIX):
+        session = store.roles.session(access_key)
+        if session is not None and session.expires > time.time():
+            return Key(session.secret, session.confined)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None
@@ -244,15 +251,7 @@ def containers() -> Path:
     return packaged if packaged.is_dir() else _REPOSITORY / "containers"
 
 
-def samples() -> Path:
-    """The digits that the sample data is made of, likewise."""
-    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"
-
-
 def digits() -> Path:
     """The digits that the sample data set is made from."""
     packaged = Path(__file__).parent / "_samples" / "mnist.npz"
-    if packaged.exists():
-        return packaged
-    return Path(__file__).parents[2] / "examples" / "mnist" / "mnist_10k.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

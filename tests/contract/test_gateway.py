@@ -407,7 +407,6 @@ def test_people_s_pages(cache, tmp_path):
             else []
         ),
         reset=lambda: cleared.append(1),
-        **dict.fromkeys(("notes", "kill")),
     )
     with plane(cache, tmp_path, OPERATIONS, web=lambda: create_web(sources)) as served:
         health = json.loads(served.ask("GET", "/_api/health")[2])

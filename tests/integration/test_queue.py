@@ -1,6 +1,5 @@
 """Many jobs at once: who waits, who runs, how the wait ends. The engine in a process of its own."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 
 from sagelet.domain.training import TrainingJob
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
-from support.plane import Plane, Refused, check_counter, left_behind, statuses
+from support.plane import Plane, Refused, check_counter, left_behind, shim_of, statuses
 
 SLEEPER = "import time\nprint('line 0', flush=True)\ntime.sleep(600)\n"
 BLINK = "print('here')\n"
@@ -52,6 +51,40 @@ def test_fifty_jobs_at_once_all_complete_in_order_and_never_too_many_run(plane: 
     assert sorted(jobs, key=began) == jobs
     assert at_once(jobs) <= 3
     assert left_behind(plane.home) == []
+
+
+def test_many_that_come_at_the_same_time_are_all_taken(plane: Plane) -> None:
+    """They share an output folder that is not there yet."""
+    plane.start()
+    names = [f"job-{number}" for number in range(24)]
+    plane.submit_at_once(*(plane.request(name, BLINK) for name in names))
+    assert {job.life.secondary for job in plane.wait_over(*names)} == {"Completed"}
+    assert not list(plane.home.parent.glob("**/.sagelet*"))
+
+
+def test_of_many_that_want_one_name_at_the_same_time_one_gets_it(plane: Plane) -> None:
+    plane.start()
+    with pytest.raises(Refused, match="ResourceInUse"):
+        plane.submit_at_once(*(plane.request("one", BLINK) for _ in range(8)))
+    plane.wait_over("one")
+
+
+def test_an_admission_that_cannot_be_stored_is_tried_again(plane: Plane) -> None:
+    plane.start(most=1)
+    plane.submit(plane.request("first", SLEEPER, options={"grace": "0"}))
+    plane.wait_for_lines("first", 1)
+    plane.submit(plane.request("second", BLINK))
+    full = "SELECT RAISE(ABORT, 'database or disk is full')"
+    with plane.store.database.transaction() as connection:
+        connection.execute(
+            f"CREATE TRIGGER full BEFORE UPDATE OF devices ON training_jobs BEGIN {full}; END"
+        )
+    plane.kill("first")
+    plane.wait_over("first")
+    assert plane.job("second").life.secondary == "Pending"
+    with plane.store.database.transaction() as connection:
+        connection.execute("DROP TRIGGER full")
+    assert plane.wait_over("second")[0].life.secondary == "Completed"
 
 
 def test_a_bound_on_jobs_at_once(plane: Plane) -> None:
@@ -175,12 +208,6 @@ def test_a_job_out_of_time_keeps_what_it_wrote_by_then(plane: Plane) -> None:
     assert statuses(job)[-3:] == ["Stopping", "Uploading", "MaxRuntimeExceeded"]
     lines = len(plane.store.metrics.series("late", "loss"))
     check_counter(plane.store, "late", lines)
-
-
-def shim_of(plane: Plane, name: str) -> int:
-    record = plane.folder(name) / "algo-1" / "started.json"
-    plane.wait(record.exists, f"{name}: its shim")
-    return int(json.loads(record.read_text())["pid"])
 
 
 @pytest.mark.parametrize("hosts", [1, 2])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ for number in range(int(os.environ["LINES"])):
     print(f"line {number} loss={number};", flush=True)
     time.sleep(float(os.environ.get("PAUSE", "0")))
 store()
+sys.exit(int(os.environ.get("CODE", "0")))
 """
 
 
@@ -77,26 +78,35 @@ class Plane:
             raise AttributeError(name)
 
         def call(*arguments: Any, region: str = REGION) -> str | None:
-            assert self._process
-            assert self._process.stdin
-            document = {"do": name, "with": arguments, "region": region}
-            self._process.stdin.write(json.dumps(document) + "\n")
-            self._process.stdin.flush()
-            answer = self._answer()
-            if "error" in answer:
-                raise Refused(answer["error"], answer["message"])
-            found: str | None = answer["name"]
-            return found
+            self._ask(name, [arguments], region)
+            return _told(self._answer()[0])
 
         return call
 
-    def _answer(self) -> dict[str, Any]:
+    def submit_at_once(self, *requests: dict[str, Any]) -> list[str | None]:
+        """Submit them all, many at the same time."""
+        self._ask("submit", [[request] for request in requests], REGION)
+        return [_told(answer) for answer in self._answer()]
+
+    def ask_and_see_it_die(self, do: str, *arguments: Any) -> None:
+        """A command that leads to a state it kills itself at, see ``die_at``."""
+        self._ask(do, [arguments], REGION)
+        self.wait_for_death()
+
+    def _ask(self, do: str, calls: Sequence[Sequence[Any]], region: str) -> None:
+        assert self._process
+        assert self._process.stdin
+        document = {"do": do, "with": calls, "region": region}
+        self._process.stdin.write(json.dumps(document) + "\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> list[dict[str, Any]]:
         assert self._process
         assert self._process.stdout
         line = self._process.stdout.readline()
         assert line, "the engine's process ended"
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        answers: list[dict[str, Any]] = json.loads(line)
+        return answers
 
     def die(self) -> None:
         """kill -9, now."""
@@ -195,6 +205,20 @@ class Plane:
         )
 
 
+def _told(answer: dict[str, Any]) -> str | None:
+    if "error" in answer:
+        raise Refused(answer["error"], answer["message"])
+    name: str | None = answer["name"]
+    return name
+
+
+def shim_of(plane: Plane, name: str) -> int:
+    """The pid of the process that runs a job's first host."""
+    record = plane.folder(name) / "algo-1" / "started.json"
+    plane.wait(record.exists, f"{name}: its shim")
+    return int(json.loads(record.read_text())["pid"])
+
+
 def statuses(job: TrainingJob) -> list[str]:
     return [str(step.status) for step in job.life.steps]
 
@@ -220,6 +244,7 @@ def check_counter(store: Store, name: str, lines: int, hosts: int = 1) -> None:
 
 
 def check_model(store: Store, name: str) -> None:
+    """The archive is whole; it is a model version, unless the job failed."""
     job = store.training_jobs.get(name)
     archive = store.home.path_of(job.artifacts["model"])
     assert [path.name for path in archive.parent.iterdir()] == ["model.tar.gz"]
@@ -230,7 +255,9 @@ def check_model(store: Store, name: str) -> None:
         assert total
         assert hashlib.sha256(weights.read()).hexdigest() == total.read().decode(), name
     version = store.models.of_job(name)
-    assert version is not None, name
+    assert (version is None) == (job.life.primary == "Failed"), name
+    if version is None:
+        return
     mine = store.home.models / version.name / str(version.version) / "model.tar.gz"
     assert mine.stat().st_size == archive.stat().st_size == version.size
 

@@ -1,17 +1,15 @@
 """Other people's servers, for tests against more than our own."""
 
-import os
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from support.cli import wait_until
+from support.clients import environment
 
-CLIENTS = Path(os.environ.get("SAGELET_TEST_CLIENTS") or Path.home() / ".cache/sagelet/clients")
-MOTO = CLIENTS / "moto" / "bin" / "moto_server"
+MOTO = environment("moto") / "bin" / "moto_server"
 
 
 def free_port() -> int:

@@ -14,7 +14,8 @@ import boto3
 from botocore.config import Config
 
 from sagelet.aws.gateway import Gateway, Key, Surroundings
-from sagelet.aws.operation import FixedRegistry, Registered
+from sagelet.aws.operation import Registered
+from sagelet.aws.registry import FixedRegistry
 from sagelet.server.listen import Server
 
 
@@ -101,7 +102,7 @@ def plane(
             context_for=lambda region: (None, None),
             key_of=(keys or {}).get,
             clock=clock,
-            **{"anyone": True, "web": _no_web, **surroundings},
+            **{"anyone": True, "web": _no_web, "local": _no_web, **surroundings},
         ),
         FixedRegistry(operations),
     )

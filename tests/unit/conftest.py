@@ -72,10 +72,12 @@ def unprivileged():
 @pytest.fixture
 def ask(tmp_path):
     """``ask(service, Operation, Member=value)``: a handler's answer, over a fresh store."""
-    store = open_store(tmp_path / "home")
+    store = open_store(tmp_path / "home", "eu-west-1")
 
     def call(service, name, *, region="eu-west-1", key="AKIA", confined=False, **request):
-        context = Context(ACCOUNT, region, key, "request", store, None, confined)
+        context = Context(
+            ACCOUNT, region, key, "request", store.in_region(region), None, confined=confined
+        )
         return OPERATIONS[service, name].handler(context, request)
 
     call.store = store

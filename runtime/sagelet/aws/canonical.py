@@ -125,10 +125,11 @@ def _as_bytes_sent(text: str) -> str:
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
-def string_v2(request: Request, date: str, parameters: Mapping[str, str]) -> str:
-    """What S3 clients of version 2 sign; ``date`` is Date or Expires as sent.
+def strings_v2(request: Request, date: str, parameters: Mapping[str, str]) -> Iterator[str]:
+    """What S3 clients of version 2 sign, likeliest first; ``date`` is Date or Expires as sent.
 
     A presigned URL may carry headers (x-amz-*, Content-Type, Content-MD5) among its parameters.
+    A bucket's path may be signed with a slash that is not sent.
     """
     headers = request.headers
     amazon = {
@@ -143,19 +144,19 @@ def string_v2(request: Request, date: str, parameters: Mapping[str, str]) -> str
     ]
     lines = [request.method, *plain, "" if "x-amz-date" in amazon else date]
     lines += [f"{name}:{amazon[name]}" for name in sorted(amazon)]
-    return "\n".join([*lines, _resource_v2(request)])
+    head, subresources = "\n".join(lines), _subresources(request.query)
+    yield f"{head}\n{request.path}{subresources}"
+    if "/" not in request.path[1:]:
+        yield f"{head}\n{request.path}/{subresources}"
 
 
-def _resource_v2(request: Request) -> str:
-    pairs = [pair.partition("=") for pair in request.query.split("&")]
+def _subresources(query: str) -> str:
+    pairs = [pair.partition("=") for pair in query.split("&")]
     covered = [
         (name, unquote(value) if equals else None)
         for name, equals, value in pairs
         if name in _SUBRESOURCES
     ]
     covered.sort(key=lambda pair: pair[0])
-    if not covered:
-        return request.path
-    return f"{request.path}?" + "&".join(
-        name if value is None else f"{name}={value}" for name, value in covered
-    )
+    listed = "&".join(name if value is None else f"{name}={value}" for name, value in covered)
+    return f"?{listed}" if covered else ""

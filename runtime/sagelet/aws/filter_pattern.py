@@ -50,11 +50,13 @@ def read_pattern(pattern: str) -> Test:
         optional = []
 
     def matches(message: str) -> bool:
-        return (
-            all(test(message) for test in required)
-            and not any(test(message) for test in excluded)
-            and (not optional or any(test(message) for test in optional))
-        )
+        for test in required:
+            if not test(message):
+                return False
+        for test in excluded:
+            if test(message):
+                return False
+        return not optional or any(test(message) for test in optional)
 
     return matches
 

@@ -11,7 +11,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from sagelet.aws.canonical import header_names, requests_v4, string_v2
+from sagelet.aws.canonical import header_names, requests_v4, strings_v2
 from sagelet.aws.credentials import (
     V4,
     Signed,
@@ -72,11 +72,7 @@ def verify(
     """
     check_time(signed, now)
     if signed.form in ("v2", "v2-query"):
-        given = parameters(request.query) if signed.form == "v2-query" else {}
-        text = string_v2(request, signed.timestamp, given)
-        digest = hmac.digest(secret.encode(), text.encode(), "sha1")
-        if not _same(b64encode(digest).decode(), signed.signature):
-            raise _mismatch(signed, text)
+        _verify_v2(request, signed, secret)
         return
     _check_coverage(request, signed)
     payload = _payload(request, signed, payload_sha256)
@@ -89,6 +85,17 @@ def verify(
             return
         first = first or canonical
     raise _mismatch(signed, prefix + hashlib.sha256(first.encode()).hexdigest(), first)
+
+
+def _verify_v2(request: Request, signed: Signed, secret: str) -> None:
+    given = parameters(request.query) if signed.form == "v2-query" else {}
+    first = ""
+    for text in strings_v2(request, signed.timestamp, given):
+        digest = hmac.digest(secret.encode(), text.encode(), "sha1")
+        if _same(b64encode(digest).decode(), signed.signature):
+            return
+        first = first or text
+    raise _mismatch(signed, first)
 
 
 def check_time(signed: Signed, now: float) -> None:

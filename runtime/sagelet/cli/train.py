@@ -359,7 +359,14 @@ def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
         if found is None:
             raise ValidationException(f"--python {python}: there is no such program.")
         python = str(Path(found).absolute())  # not resolved: a venv's link is what makes it one
-    return options.tags({"backend": backend, "python": python, **{key: given[key] for key in keys}})
+    return options.tags(
+        {
+            "backend": backend,
+            "python": python,
+            "simulate": "on" if given["instance_type"] else None,
+            **{key: given[key] for key in keys},
+        }
+    )
 
 
 def _base(given: dict[str, Any], request: dict[str, Any]) -> str:

@@ -11,12 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sagelet.domain.errors import DomainError
 from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.supervisor import Supervisor
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
+
+#: How long an admission that could not be stored waits for its next attempt, in seconds.
+RETRY = 5.0
 
 Key = tuple[str, str]
 MakeSupervisor = Callable[[Store, str, Choice | None], Supervisor]
@@ -59,14 +63,27 @@ class Dispatcher:
         """Go on with every job that an earlier process left alive."""
         with self._lock:
             for job in self._store.training_jobs.live():
-                store = self._store.in_region(job.region)
-                demand = demand_of(job, self.machine)
-                if job.life.secondary is Secondary.PENDING:
-                    self._queue(job, store, demand, None)
-                else:
-                    held = Grant(demand, job.devices or ())
-                    self._run(_key(job), store, held, None, Supervisor.adopt)
+                self._resume(job)
             self._admit()
+
+    def _resume(self, job: TrainingJob) -> None:
+        store = self._store.in_region(job.region)
+        waits = job.life.secondary is Secondary.PENDING
+        try:
+            demand = demand_of(job, self.machine)
+        except DomainError as error:  # the machine is another one than it was
+            if waits:
+                reason = f"ClientError: {error}"
+                self._run(_key(job), store, None, None, lambda s: s.give_up(Event.FAULTED, reason))
+                return
+            demand = Demand(0.0, 0, ())
+        if not waits:
+            held = Grant(demand, job.devices or ())
+            self._run(_key(job), store, held, None, Supervisor.adopt)
+        elif job.stop_requested is not None:
+            self._run(_key(job), store, None, None, lambda s: s.give_up(Event.STOP_REQUESTED))
+        else:
+            self._queue(job, store, demand, None)
 
     def enter(
         self,
@@ -132,6 +149,7 @@ class Dispatcher:
         with self._lock:
             if key in self._waiting:
                 self._give_up(key, event)
+        self._store.database.close()
 
     def _give_up(self, key: Key, event: Event) -> None:
         """End a job that waits; this needs no room."""
@@ -152,9 +170,26 @@ class Dispatcher:
             got = self._fits(waiting.demand)
             if got is None:
                 return
+            try:
+                waiting.store.training_jobs.save_admission(key[1], got.devices)
+            except Exception as error:  # noqa: BLE001 - a full disk, say: it may pass
+                _log.warning("%s in %s cannot be admitted: %s", key[1], key[0], error)
+                self._admit_later()
+                return
             self._leave(key)
-            waiting.store.training_jobs.save_admission(key[1], got.devices)
             self._run(key, waiting.store, got, waiting.choice, Supervisor.run)
+
+    def _admit_later(self) -> None:
+        """Nothing else may happen that would let the queue go on."""
+
+        def again() -> None:
+            with self._lock:
+                self._admit()
+            self._store.database.close()
+
+        timer = threading.Timer(RETRY, again)
+        timer.daemon = True
+        timer.start()
 
     def _fits(self, demand: Demand) -> Grant | None:
         held = [r.grant for r in self._running.values() if r.grant is not None]
@@ -171,23 +206,23 @@ class Dispatcher:
         running = _Running(self._make(store, key[1], choice), got)
         running.thread = threading.Thread(
             target=self._supervise,
-            args=(key, running.supervisor, how),
+            args=(key, running, how),
             name=f"job-{key[1]}",
             daemon=True,
         )
         self._running[key] = running
         running.thread.start()
 
-    def _supervise(
-        self, key: Key, supervisor: Supervisor, how: Callable[[Supervisor], object]
-    ) -> None:
+    def _supervise(self, key: Key, running: _Running, how: Callable[[Supervisor], object]) -> None:
         try:
-            how(supervisor)
+            how(running.supervisor)
         except Exception:  # noqa: BLE001 - its state cannot be stored: left to the next one
             _log.exception("%s in %s was left", key[1], key[0])
         finally:
             with self._lock:
-                del self._running[key]
+                # One that ended may have been deleted, and its name taken, by now.
+                if self._running.get(key) is running:
+                    del self._running[key]
                 self._admit()
             self._store.database.close()
 

@@ -5,6 +5,7 @@ A folder on this machine is mounted in place, objects from S3 as a folder of lin
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -101,12 +102,17 @@ def _check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> No
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Whether files can be put into ``folder``, made or not; tried, and nothing is left."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    probe = missing[-1] if missing else folder / f".sagelet-{os.getpid()}"
+    """Whether files can be put into ``folder``, made or not; tried, and nothing is left.
+
+    Several may try at once: each in a folder of its own, beside what is there.
+    """
     try:
-        probe.mkdir()
-        probe.rmdir()
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        if any(path.is_symlink() for path in missing):
+            return False
+        place = missing[-1].parent if missing else folder
+        with tempfile.TemporaryDirectory(prefix=".sagelet-", dir=place) as probe:
+            (Path(probe) / folder.relative_to(place)).mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
     return True

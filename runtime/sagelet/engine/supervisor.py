@@ -30,6 +30,7 @@ from sagelet.execution.backend import (
     HostLost,
     HostStarted,
     Output,
+    Sink,
 )
 from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
@@ -114,9 +115,9 @@ class Supervisor:
             return self._drive((), (Event.ADMITTED, None))
         return self._drive((Effect.PREPARE,))
 
-    def give_up(self, event: Event) -> Life:
+    def give_up(self, event: Event, reason: str | None = None) -> Life:
         """End a job that waits."""
-        return self._drive((), (event, None))
+        return self._drive((), (event, reason))
 
     def adopt(self) -> Life:
         """Supervise a job whose supervisor died, to its end. What it was at is done again."""
@@ -147,7 +148,7 @@ class Supervisor:
         pause = 0.5
         while True:
             try:
-                self._backend_of_job().adopt(self._plan, self._take)
+                self._backend_of_job().adopt(self._plan, self._door())
                 break
             except (Unavailable, HostFault) as error:
                 self._tell(f"Waiting for the hosts' engine: {error}")
@@ -278,7 +279,7 @@ class Supervisor:
             if joined is None:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan
-        backend.launch(plan, self._take)
+        backend.launch(plan, self._door())
         self._keep_checkpoints()
         self._store.training_jobs.save_launch(self._job.name, self._clock())
 
@@ -291,6 +292,7 @@ class Supervisor:
         if self._job.backend is not None:
             self._backend_of_job().remove(self._plan)
             self._backend_of_job().reclaim(self._plan)
+        self._collector.give_up()
         if self._checkpoints is not None:
             with suppress(HostFault):
                 self._checkpoints.finish()
@@ -298,7 +300,7 @@ class Supervisor:
         for host in self._plan.hosts:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
             remove_tree(Path(host.folder))
-            self._store.metrics.forget(name, host.name)
+            self._collector.restart(host.name)
         self._store.training_jobs.save_launch(name, None)
         if self._job.life.secondary is Secondary.RESTARTING:
             self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
@@ -327,7 +329,7 @@ class Supervisor:
         try:
             event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
-            self._collector.flush()
+            self._collect(self._collector.flush)
             return None
         if isinstance(event, HostStarted):
             for note in event.notes:
@@ -337,7 +339,7 @@ class Supervisor:
         return None
 
     def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
-        self._collector.finish(event.host)
+        self._collect(lambda: self._collector.finish(event.host))
         self._waiting.discard(event.host)
         failed = isinstance(event, HostLost) or event.code != 0
         if failed and self._failed is None:
@@ -381,7 +383,7 @@ class Supervisor:
             self._job,
             self._plan,
             self._store,
-            self._store.objects,
+            self._objects,
             self._clock(),
             self._step(stoppable=False),
         )
@@ -419,15 +421,25 @@ class Supervisor:
         for observer in self._observers:
             observer(self._job)
 
-    def _take(self, event: HostEvent) -> None:
-        """The backend's door, called from its threads: nothing may break them."""
-        if not isinstance(event, Output):
-            self._events.put(event)
-            return
+    def _door(self) -> Sink:
+        """What the backend's threads report to; those of an attempt given up are not heard."""
+        events, collector = self._events, self._collector
+
+        def take(event: HostEvent) -> None:
+            if isinstance(event, Output):
+                self._collect(lambda: collector.take(event))
+                return
+            events.put(event)
+            self._store.database.close()  # the thread's own connection; it ends soon
+
+        return take
+
+    def _collect(self, step: Callable[[], None]) -> None:
+        """Times and metrics are worth less than the job: what hinders them does not end it."""
         try:
-            self._collector.take(event)
-        except Exception as error:  # noqa: BLE001 - times and metrics are worth less than the job
-            _log.warning("%s: times and metrics are not stored: %s", event.host, error)
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            _log.warning("%s: times or metrics are not stored: %s", self._job.name, error)
 
     def _backend_of_job(self) -> ExecutionBackend:
         if self._backend is None:

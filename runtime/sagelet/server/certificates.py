@@ -20,13 +20,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 #: How long the authority, and a certificate of it, are good for, in days.
 AUTHORITY_DAYS = 3650
@@ -108,9 +103,12 @@ class Certificates:
         """Its file: key and certificate."""
         path = self._folder / "authority.pem"
         kept = _read(path)
-        if _good(kept, self._clock() + SERVER_DAYS * _DAY):
+        if _good(kept, self._clock() + SERVER_DAYS * _DAY) and _loads(path):
             return kept
-        made = _make_authority(datetime.fromtimestamp(self._clock(), UTC))
+        from sagelet.server.issuing import make_authority
+
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        made = make_authority(now, AUTHORITY_DAYS, _DOMAINS)
         _write(path, made, 0o600)
         return made
 
@@ -120,8 +118,10 @@ class Certificates:
         path = self._folder / "server.pem"
         kept = _read(path)
         if not (_good(kept, self._clock() + RENEWAL_DAYS * _DAY, purpose) and _loads(path)):
+            from sagelet.server.issuing import make_server
+
             now = datetime.fromtimestamp(self._clock(), UTC)
-            kept = _make_server(authority, names, now, purpose)
+            kept = make_server(authority, names, now, SERVER_DAYS, purpose)
             _write(path, kept, 0o600)
         return float(_about(kept)["until"])
 
@@ -228,114 +228,3 @@ def _certificates(place: Path) -> list[bytes]:
         with suppress(OSError):
             found.update(dict.fromkeys(_CERTIFICATE.findall(file.read_bytes())))
     return list(found)
-
-
-def _make_authority(now: datetime) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    until = now + timedelta(days=AUTHORITY_DAYS)
-    permitted = [x509.DNSName(domain) for domain in _DOMAINS]
-    name = _subject("sagelet: a local stand-in for AWS")
-    builder = (
-        _builder(name, name, key, now, until)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(authority=True), critical=True)
-        .add_extension(x509.NameConstraints(permitted, None), critical=True)
-    )
-    return _pem(builder, key, key, until, "")
-
-
-def _make_server(authority: bytes, names: list[str], now: datetime, purpose: str) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    issuer = x509.load_pem_x509_certificate(_CERTIFICATE.findall(authority)[0])
-    issuer_key = load_pem_private_key(authority[authority.index(b"-----BEGIN PRIVATE") :], None)
-    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise ValueError("authority.pem: the key is not ours")  # noqa: TRY004
-    key = ec.generate_private_key(ec.SECP256R1())
-    until = now + timedelta(days=SERVER_DAYS)
-    builder = (
-        _builder(_subject("sagelet"), issuer.subject, key, now, until)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
-        )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
-    )
-    return _pem(builder, key, issuer_key, until, purpose)
-
-
-def _subject(name: str) -> "x509.Name":
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
-
-
-def _usage(*, authority: bool) -> "x509.KeyUsage":
-    from cryptography import x509
-
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _builder(
-    subject: "x509.Name",
-    issuer: "x509.Name",
-    key: "EllipticCurvePrivateKey",
-    now: datetime,
-    until: datetime,
-) -> "x509.CertificateBuilder":
-    from cryptography import x509
-
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))  # a client's clock may be late
-        .not_valid_after(until)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _pem(
-    builder: "x509.CertificateBuilder",
-    key: "EllipticCurvePrivateKey",
-    signer: "EllipticCurvePrivateKey",
-    until: datetime,
-    purpose: str,
-) -> bytes:
-    from cryptography.hazmat.primitives import hashes, serialization
-
-    certificate = builder.sign(signer, hashes.SHA256())
-    about = json.dumps({"until": until.timestamp(), "purpose": purpose})
-    return (
-        f"Sagelet: {about}\n".encode()
-        + certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )

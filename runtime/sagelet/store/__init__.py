@@ -12,6 +12,7 @@ from sagelet.store.objects import Objects
 from sagelet.store.roles import Roles
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Store:
     metrics: Metrics
     models: ModelVersions
     objects: Objects
+    uploads: Uploads
     logs: LogStreams
     tags: Tags
     roles: Roles
@@ -58,6 +60,7 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         Metrics(database, region),
         ModelVersions(database, region),
         objects,
+        Uploads(objects),
         LogStreams(database, home, region),
         Tags(database),
         Roles(database),

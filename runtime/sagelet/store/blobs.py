@@ -7,6 +7,7 @@ first once the index names it. So what a crash left over is found by looking at 
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,6 +88,19 @@ class Blobs:
         except OSError:  # another file system, too many links
             shutil.copyfile(source, target)
 
+    def copy(self, name: str, draft: "Draft") -> None:
+        """Append the file to a draft.
+
+        Raises:
+            FileNotFoundError: it was deleted.
+            OSError: it cannot be read, or the draft not be written.
+        """
+        descriptor = self.open(name)
+        try:
+            draft.append(descriptor)
+        finally:
+            os.close(descriptor)
+
     def remove(self, name: str) -> None:
         """Delete the file, if it is there. Other links and open descriptors keep their bytes."""
         self.path(name).unlink(missing_ok=True)
@@ -145,13 +159,15 @@ class Draft:
         offset, size = 0, os.fstat(source).st_size
         try:
             while offset < size:
-                offset += os.copy_file_range(source, self._descriptor, size - offset, offset)
+                copied = os.copy_file_range(source, self._descriptor, size - offset, offset)
+                if not copied:
+                    break
+                offset += copied
         except OSError:
             if offset:
                 raise
-            while piece := os.pread(source, PIECE, offset):
-                self.write(piece)
-                offset += len(piece)
+        for piece in read_pieces(source, offset, size - offset):
+            self.write(piece)
 
     def keep(self) -> None:
         """Put the bytes on the disk, for good, in their place.
@@ -186,3 +202,18 @@ class Draft:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def read_pieces(descriptor: int, start: int, length: int) -> Iterator[bytes]:
+    """``length`` bytes of a file from ``start``, piece by piece.
+
+    Raises:
+        OSError: it cannot be read, or ends before.
+    """
+    end = start + length
+    while start < end:
+        piece = os.pread(descriptor, min(PIECE, end - start), start)
+        if not piece:
+            raise OSError("a file of the store is shorter than it must be")
+        start += len(piece)
+        yield piece

@@ -1,7 +1,8 @@
 """Which hosts of which training jobs have a log: CloudWatch's log streams.
 
-A stream is ``<job>/<host>-<epoch seconds>``; the number is when the job's training began. What is
-in a log belongs to ``logs``; log groups belong to the wire.
+A stream is ``<job>/<host>-<epoch seconds>``; the number is when the training began, so that each
+attempt of a job has streams of its own. What is in a log belongs to ``logs``; log groups belong to
+the wire.
 """
 
 import json
@@ -10,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
-from typing import NamedTuple
 
 from sagelet.domain.lifecycle import Secondary
 from sagelet.store.database import Database
@@ -25,8 +25,7 @@ _SLACK = 60.0
 _STEP = 1 << 18
 
 _QUERY = (
-    "SELECT name, steps, over FROM training_jobs"
-    " WHERE (?1 IS NULL OR region = ?1) AND steps LIKE '%\"Training\"%'"
+    "SELECT name, steps, over FROM training_jobs WHERE region = ?1 AND steps LIKE '%\"Training\"%'"
 )
 
 
@@ -49,9 +48,9 @@ class LogStream:
 
 
 class LogStreams:
-    """The streams of one region (of all, when it is None)."""
+    """The streams of one region."""
 
-    def __init__(self, database: Database, home: Home, region: str | None = None) -> None:
+    def __init__(self, database: Database, home: Home, region: str) -> None:
         self._database = database
         self._home = home
         self._region = region
@@ -103,60 +102,67 @@ class LogStreams:
         for row in rows.fetchall():
             yield from self._of_row(*row)
 
-    def _of_row(self, name: str, steps: str, over: int) -> Iterator[LogStream]:
-        begun = next(
-            (start for status, start, _, _ in json.loads(steps) if status == Secondary.TRAINING),
-            None,
-        )
-        if begun is None:
-            return
-        logs = self._home.job(name).glob("algo-*/log")
-        for log in sorted(logs, key=lambda log: log.parent.name):
-            stream = f"{name}/{log.parent.name}-{int(begun):010d}"
-            yield LogStream(stream, log, begun, bool(over))
+    def _of_row(self, name: str, steps: str, over: int) -> list[LogStream]:
+        """The streams of one job, by name."""
+        begun = _begun([(status, start) for status, start, _, _ in json.loads(steps)])
+        last = max(begun, default=1)
+        folder = self._home.job(name)
+        found: list[LogStream] = []
+        for attempt, start in begun.items():
+            hosts = {log.stem: log for log in folder.glob(f"attempts/{attempt}/algo-*.log")}
+            if attempt == last:  # one that is given up is put aside a moment later
+                hosts = {log.parent.name: log for log in folder.glob("algo-*/log")} | hosts
+            for host, log in hosts.items():
+                ended = bool(over) or attempt != last
+                stream = f"{name}/{host}-{int(start):010d}"
+                found.append(LogStream(stream, log, start, ended))
+        return sorted(found, key=lambda stream: stream.name)
 
 
-class Found(NamedTuple):
-    """An event of a stream. Its place in the order over all streams is ``key``."""
+def _begun(steps: list[tuple[str, float]]) -> dict[int, float]:
+    """Attempt -> when its training began, of those that came so far."""
+    attempt, begun = 1, {}
+    for status, start in steps:
+        if status == Secondary.RESTARTING:
+            attempt += 1
+        elif status == Secondary.TRAINING:
+            begun[attempt] = start
+    return begun
 
-    stream: str
-    event: LogEvent
 
-    @property
-    def key(self) -> tuple[int, str, int]:
-        """Time, stream, offset: unique, and the same at every reading."""
-        return self.event.time, self.stream, self.event.offset
+#: Time in epoch milliseconds, stream, offset: unique, and the same at every reading.
+Place = tuple[int, str, int]
 
 
 def interleave(
-    streams: Iterable[LogStream], since: int, until: int, after: tuple[int, str, int] | None
-) -> Iterator[Found]:
-    """The streams' events in one order by time.
+    streams: Iterable[LogStream], since: int, until: int, after: Place | None
+) -> Iterator[tuple[str, LogEvent]]:
+    """The streams' events in the one order of their places, each with its stream's name.
 
-    ``since`` and ``until`` in epoch milliseconds, the second excluded; ``after`` is the key of the
-    last event that need not come again. A stream is opened when its time has come.
+    ``since`` and ``until`` in epoch milliseconds, the second excluded; what is at ``after`` or
+    before need not come again. A stream is opened when its time has come.
     """
     waiting = deque(sorted(streams, key=lambda stream: stream.begun))
-    heap: list[tuple[tuple[int, str, int], Found, Iterator[Found]]] = []
+    heap: list[tuple[int, str, int, LogEvent, Iterator[LogEvent]]] = []
     while heap or waiting:
-        while waiting and (not heap or waiting[0].begun - _SLACK <= heap[0][0][0] / 1000):
-            source = _events(waiting.popleft(), since, until, after)
+        while waiting and (not heap or waiting[0].begun - _SLACK <= heap[0][0] / 1000):
+            stream = waiting.popleft()
+            source = _events(stream, since, until, after)
             first = next(source, None)
             if first is not None:
-                heappush(heap, (first.key, first, source))
-        if heap:
-            _, found, source = heap[0]
-            yield found
-            following = next(source, None)
-            if following is None:
-                heappop(heap)
-            else:
-                heapreplace(heap, (following.key, following, source))
+                heappush(heap, (first.time, stream.name, first.offset, first, source))
+        if not heap:
+            return
+        _, name, _, event, source = heap[0]
+        yield name, event
+        following = next(source, None)
+        if following is None:
+            heappop(heap)
+        else:
+            heapreplace(heap, (following.time, name, following.offset, following, source))
 
 
-def _events(
-    stream: LogStream, since: int, until: int, after: tuple[int, str, int] | None
-) -> Iterator[Found]:
+def _events(stream: LogStream, since: int, until: int, after: Place | None) -> Iterator[LogEvent]:
     try:
         log = stream.open()
     except FileNotFoundError:
@@ -165,14 +171,12 @@ def _events(
         place, stop = log.since(since), log.since(until)
         if after is not None:
             time, name, offset = after
-            seen = log.since(time + 1 if stream.name < name else time)
-            place = max(place, seen, offset if stream.name == name else 0)
+            place = max(place, log.since(time if stream.name > name else time + 1))
+            if stream.name == name:
+                place = max(log.since(since), log.forward(offset, count=1).end)
         while True:
             page = log.forward(place, stop, size=_STEP)
             if not page.events:
                 return
-            for event in page.events:
-                found = Found(stream.name, event)
-                if after is None or found.key > after:
-                    yield found
+            yield from page.events
             place = page.end

@@ -9,7 +9,7 @@ go back within a log, and what is read once stays as it was read.
 
 import os
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -21,6 +21,8 @@ EVENT_LIMIT = 262144 - 26
 #: A page of events holds at most this, each event counted with CloudWatch's overhead, in bytes.
 PAGE_LIMIT = 1 << 20
 _OVERHEAD = 26
+
+_Raw = tuple[int, int, bytes]  # start, end, the line without its newline
 
 _RECORD = struct.Struct("<QQ")
 _BLOCK = 1 << 20
@@ -49,9 +51,25 @@ class TimesWriter:
         path = _times(log)
         path.touch()
         with _Times(log) as times:
-            self._count = len(times)
-            self._time, self._end = times[-1] if self._count else (-1, 0)
+            self._known = times.all()
+        self._count = len(self._known)
+        self._time, self._end = self._known[-1] if self._known else (-1, 0)
         self._file = path.open("r+b", buffering=0)
+
+    def arrivals(self, offset: int, data: bytes, time: float) -> Iterator[tuple[bytes, float]]:
+        """``data`` in the pieces in which it came, each with its time in epoch seconds.
+
+        What an earlier writer marked came when it said so, all else at ``time``.
+        """
+        while data and self._known and offset < self._known[-1][1]:
+            index = bisect_right(self._known, offset, key=lambda record: record[1])
+            came, end = self._known[index]
+            piece = data[: end - offset]
+            yield piece, came / 1000
+            data = data[len(piece) :]
+            offset += len(piece)
+        if data:
+            yield data, time
 
     def mark(self, end: int, time: float) -> None:
         """Bytes up to ``end`` have come by ``time`` (epoch seconds).
@@ -158,28 +176,14 @@ class Log:
         Both offsets are those of events or of pages.
         """
         stop = self.end if stop is None else min(stop, self.end)
-        data = self._read(start, min(start + max(size, EVENT_LIMIT + 1), stop))
-        taken: list[tuple[int, int, bytes]] = []
-        for event in _cut(data, start, whole=start + len(data) >= stop):
-            size -= len(event[2]) + _OVERHEAD
-            if len(taken) == count or (taken and size < 0):
-                break
-            taken.append(event)
-        return self._page(taken, start)
+        return self._page(_first(self._ahead(start, stop, _step(count)), count, size), start)
 
     def backward(
         self, stop: int, start: int = 0, *, count: int = 10_000, size: int = PAGE_LIMIT
     ) -> Page:
         """The last events before the offset ``stop``, not before ``start``; in order."""
         stop = min(stop, self.end)
-        low = stop - max(size, 2 * EVENT_LIMIT)
-        low = start if low <= start else self._event_from(low)
-        taken: list[tuple[int, int, bytes]] = []
-        for event in reversed(list(_cut(self._read(low, stop), low, whole=True))):
-            size -= len(event[2]) + _OVERHEAD
-            if len(taken) == count or (taken and size < 0):
-                break
-            taken.append(event)
+        taken = _first(self._back(start, stop, _step(count)), count, size)
         return self._page(taken[::-1], stop)
 
     def since(self, time: int) -> int:
@@ -191,7 +195,7 @@ class Log:
             return self.end
         return min(self._event_at(self._times[index - 1][1]), self.end)
 
-    def _page(self, taken: list[tuple[int, int, bytes]], at: int) -> Page:
+    def _page(self, taken: list[_Raw], at: int) -> Page:
         if not taken:
             return Page([], at, at)
         times = self._times.of([end for _, end, _ in taken])
@@ -200,6 +204,23 @@ class Log:
             for time, (start, _, line) in zip(times, taken, strict=True)
         ]
         return Page(events, taken[0][0], taken[-1][1])
+
+    def _ahead(self, start: int, stop: int, step: int) -> Iterator[_Raw]:
+        while start < stop:
+            data = self._read(start, min(start + step, stop))
+            if len(data) == step and b"\n" not in data:
+                data = self._read(start, min(start + EVENT_LIMIT + 1, stop))
+            if not data:
+                return
+            for event in _cut(data, start, whole=start + len(data) >= stop):
+                start = event[1]
+                yield event
+
+    def _back(self, start: int, stop: int, step: int) -> Iterator[_Raw]:
+        while start < stop:
+            low = start if stop - start <= step else self._event_at(stop - step)
+            yield from reversed(list(_cut(self._read(low, stop), low, whole=True)))
+            stop = low
 
     def _whole(self, size: int) -> int:
         """Where the last event ends that is complete when the log is ``size`` bytes long."""
@@ -213,14 +234,6 @@ class Log:
         if pieces and not rest and self._read(offset, offset + 1) in (b"\n", b""):
             pieces -= 1  # the newline belongs to the piece before it
         return line + pieces * EVENT_LIMIT
-
-    def _event_from(self, offset: int) -> int:
-        """Where the first event begins at or behind ``offset``."""
-        start = self._event_at(offset)
-        if start == offset:
-            return start
-        newline = self._read(start, start + EVENT_LIMIT + 1).find(b"\n")
-        return start + (EVENT_LIMIT if newline < 0 else newline + 1)
 
     def _line_at(self, offset: int) -> int:
         """Where the line begins that holds the byte at ``offset``."""
@@ -264,6 +277,10 @@ class _Times:
     def __getitem__(self, index: int) -> tuple[int, int]:
         return self._read(index % self._count, 1)[0]
 
+    def all(self) -> list[tuple[int, int]]:
+        """Every record."""
+        return self._read(0, self._count) if self._count else []
+
     def of(self, ends: list[int]) -> Iterator[int]:
         """The times of events that end at these offsets, which ascend."""
         if self._count == 0:
@@ -297,7 +314,32 @@ def events(log: Path) -> Iterator[LogEvent]:
             page = file.forward(page.end)
 
 
-def _cut(data: bytes, start: int, *, whole: bool) -> Iterator[tuple[int, int, bytes]]:
+def move_log(log: Path, target: Path) -> None:
+    """Move a log that is complete, with its times; who has it open reads on."""
+    if _times(log).exists():
+        _times(log).replace(_times(target))
+    log.replace(target)
+
+
+def _step(count: int) -> int:
+    """What to read for so many events of the usual length, in bytes."""
+    return min(max(4096, count * 64), _BLOCK)
+
+
+def _first(events: Iterator[_Raw], count: int, size: int) -> list[_Raw]:
+    """At most ``count`` of them and ``size`` bytes, but one at least."""
+    taken: list[_Raw] = []
+    for event in events:
+        size -= len(event[2]) + _OVERHEAD
+        if taken and size < 0:
+            break
+        taken.append(event)
+        if len(taken) == count:
+            break
+    return taken
+
+
+def _cut(data: bytes, start: int, *, whole: bool) -> Iterator[_Raw]:
     """Lines as (start, end, bytes without newline).
 
     ``whole``: what stands behind the last newline is a line too.

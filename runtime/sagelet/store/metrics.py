@@ -99,9 +99,9 @@ class Metrics:
             row = (
                 self._database.connection()
                 .execute(
-                    "SELECT job, name FROM metrics WHERE (job, name) > (?, ?)"
+                    "SELECT job, name FROM metrics WHERE region = ? AND (job, name) > (?, ?)"
                     " ORDER BY job, name LIMIT 1",
-                    after,
+                    (self._region, *after),
                 )
                 .fetchone()
             )
@@ -110,9 +110,9 @@ class Metrics:
             after = row["job"], row["name"]
             if name is None or after[1] == name:
                 last = self._database.connection().execute(
-                    "SELECT time FROM metrics WHERE job = ? AND name = ?"
+                    "SELECT time FROM metrics WHERE region = ? AND job = ? AND name = ?"
                     " ORDER BY ordinal DESC LIMIT 1",
-                    after,
+                    (self._region, *after),
                 )
                 yield *after, last.fetchone()[0]
 

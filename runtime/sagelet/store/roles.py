@@ -7,6 +7,10 @@ from sagelet.domain.roles import Role, standing_role
 from sagelet.store.database import Database
 
 
+#: How the access keys of sessions begin, as AWS's do.
+SESSION_PREFIX = "ASIA"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Credentials that STS gave; ``arn`` is who has them, ``expires`` in epoch seconds.

@@ -13,8 +13,8 @@ from zlib import crc32
 from sagelet.aws.filter_pattern import read_pattern
 from sagelet.aws.operation import Context, Document, operation
 from sagelet.domain.errors import Refusal
-from sagelet.store.log_streams import Found, LogStream, LogStreams, interleave
-from sagelet.store.logs import PAGE_LIMIT
+from sagelet.store.log_streams import LogStream, LogStreams, Place, interleave
+from sagelet.store.logs import PAGE_LIMIT, Log, LogEvent
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 
@@ -125,14 +125,9 @@ def _stream(context: Context, stream: LogStream) -> dict[str, Any]:
 @operation("logs", "GetLogEvents")
 def get_log_events(context: Context, request: Document) -> Document:
     """One page of a stream."""
-    log = _named(context, request, request["logStreamName"])
     count = request.get("limit") or _PAGE
     since, until, token = request.get("startTime"), request.get("endTime"), request.get("nextToken")
-    try:
-        opened = log.open()
-    except FileNotFoundError:
-        raise _no_stream() from None
-    with opened as file:
+    with _opened(context, request) as file:
         first = 0 if since is None else file.since(since)
         stop = file.end if until is None else file.since(until)
         forward, place = bool(request.get("startFromHead")), None
@@ -169,37 +164,38 @@ def filter_log_events(context: Context, request: Document) -> Document:
     after = _after(request.get("nextToken"))
     found: list[Document] = []
     limit, room = request.get("limit") or _PAGE, PAGE_LIMIT
-    last = None
-    for scanned, entry in enumerate(interleave(streams, since, until, after)):
-        full = len(found) == limit or scanned == _SCAN
-        wanted = not full and matches(entry.event.message)
-        if wanted:
-            room -= len(entry.event.message.encode()) + 26
-        if full or (room < 0 and found):
-            break
-        last = entry
-        if wanted:
-            found.append(_found(entry))
-    else:
-        return {"events": found, "searchedLogStreams": []}
     document: Document = {"events": found, "searchedLogStreams": []}
-    if last is not None:
-        document["nextToken"] = f"{last.event.time}@{last.event.offset}@{last.stream}"
+    last = after
+    for scanned, (stream, event) in enumerate(interleave(streams, since, until, after)):
+        if len(found) == limit or scanned == _SCAN:
+            document["nextToken"] = _token(last)
+            break
+        if matches(event.message):
+            room -= len(event.message.encode()) + 26
+            if room < 0 and found:
+                document["nextToken"] = _token(last)
+                break
+            found.append(_found(stream, event))
+        last = event.time, stream, event.offset
     return document
 
 
-def _found(entry: Found) -> Document:
-    event = entry.event
+def _found(stream: str, event: LogEvent) -> Document:
     return {
-        "logStreamName": entry.stream,
+        "logStreamName": stream,
         "timestamp": event.time,
         "message": event.message,
         "ingestionTime": event.time,
-        "eventId": f"{event.time:013d}{crc32(entry.stream.encode()):010d}{event.offset:033d}",
+        "eventId": f"{event.time:013d}{crc32(stream.encode()):010d}{event.offset:033d}",
     }
 
 
-def _after(token: str | None) -> tuple[int, str, int] | None:
+def _token(place: Place | None) -> str:
+    time_, stream, offset = place or (0, "", 0)
+    return f"{time_}@{offset}@{stream}"
+
+
+def _after(token: str | None) -> Place | None:
     if token is None:
         return None
     match = re.fullmatch(r"(\d{1,18})@(\d{1,18})@(.+)", token)
@@ -216,6 +212,15 @@ def _searched(context: Context, request: Document, since: int) -> list[LogStream
         return [_named(context, request, name) for name in dict.fromkeys(names)]
     streams = _group(context, request)
     return list(streams.named(prefix) if prefix else streams.since(since / 1000))
+
+
+def _opened(context: Context, request: Document) -> Log:
+    for _ in range(2):  # it may be put aside at this very moment
+        try:
+            return _named(context, request, request["logStreamName"]).open()
+        except FileNotFoundError:
+            continue
+    raise _no_stream()
 
 
 def _named(context: Context, request: Document, name: str) -> LogStream:
