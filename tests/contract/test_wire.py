@@ -42,10 +42,16 @@ FURTHER = {
 }
 
 
-def operations():
-    """(service, operation) pairs: all registered here, and the further ones."""
+@functools.cache
+def registered():
+    """(service, operation) pairs of this program."""
     registry = Registry()
-    pairs = {(service, name) for service in registry.services for name in registry.of(service)}
+    return {(service, name) for service in registry.services for name in registry.of(service)}
+
+
+def operations():
+    """All registered here, and the further ones."""
+    pairs = set(registered())
     for service, pattern in FURTHER.items():
         names = model(service).operation_names
         pairs |= {(service, name) for name in names if re.fullmatch(pattern, name)}
@@ -85,11 +91,16 @@ def service(request, cache):
 each = pytest.mark.parametrize(
     ("service", "name", "protocol"), list(spoken()), indirect=["service"]
 )
-some = settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+
+def some(service, name):
+    """How much is tried: more of what is served here."""
+    return settings(
+        max_examples=20 if (service.name, name) in registered() else 6,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
 
 TASTES = {
     "json": Taste(),
@@ -127,7 +138,7 @@ def sent(service, name, protocol, parameters):
 def test_what_botocore_sends_is_read_back(router, service, name, protocol):
     operation = service.operation(name)
 
-    @some
+    @some(service, name)
     @given(st.data())
     def check(data):
         shape = operation.input
@@ -167,7 +178,7 @@ def test_what_is_answered_botocore_reads(service, name, protocol):
     operation = service.operation(name)
     theirs = model(service.name).operation_model(name)
 
-    @some
+    @some(service, name)
     @given(st.data())
     def check(data):
         shape = operation.output
@@ -191,16 +202,22 @@ def test_what_is_answered_botocore_reads(service, name, protocol):
     check()
 
 
-@each
+@pytest.mark.parametrize(
+    ("service", "name", "protocol"),
+    [
+        triple
+        for triple in spoken()
+        if model(triple.values[0]).operation_model(triple.values[1]).error_shapes
+    ],
+    indirect=["service"],
+)
 def test_errors_arrive_as_their_classes(service, name, protocol):
     operation = service.operation(name)
     theirs = model(service.name).operation_model(name)
     classes = ClientExceptionsFactory().create_client_exceptions(model(service.name))
     parser = create_parser(protocol)
-    if not theirs.error_shapes:
-        pytest.skip("no error shapes")
 
-    @some
+    @some(service, name)
     @given(st.data(), st.sampled_from(theirs.error_shapes), XML_TEXT)
     def check(data, shape, message):
         members = data.draw(documents(operation, shape.name, ANSWERS[protocol]))

@@ -49,7 +49,10 @@ HERE = ("--backend", "process", "--python", sys.executable)
         (["--hp", "sagemaker_program=x.py"], "is set by naming a SCRIPT"),
         (["--checkpoints", "/etc/hostname"], "is a file; give a folder"),
         (["--memory", "1m"], "no container starts with less than 6m"),
-        (["--channel", "training=s3://bucket/key"], 'No S3 objects found under S3 URL "s3://bucket'),
+        (
+            ["--channel", "training=s3://bucket/key"],
+            'No S3 objects found under S3 URL "s3://bucket',
+        ),
         (["--channel", "bad/name=/tmp"], "InputDataConfig[0].ChannelName"),
         (["--name", "no_underscores"], "TrainingJobName"),
         (["--name", "x" * 64], "TrainingJobName"),

@@ -142,6 +142,20 @@ def test_killed_while_it_trains(plane: Plane) -> None:
     nothing_is_left(plane)
 
 
+def test_metrics_keep_the_times_they_came_at(plane: Plane) -> None:
+    plane.start()
+    plane.submit(plane.request("job", env={"LINES": "200", "PAUSE": "0.01"}))
+    plane.wait(lambda: len(plane.store.metrics.series("job", "loss")) > 50, "some metrics")
+    plane.die()
+    before = plane.store.metrics.series("job", "loss")
+    plane.start()
+    plane.wait_over("job")
+    after = plane.store.metrics.series("job", "loss")
+    assert [datum.value for datum in after] == [float(number) for number in range(200)]
+    for old, new in zip(before, after, strict=False):
+        assert new.time == pytest.approx(old.time, abs=0.002)
+
+
 def test_a_job_that_ends_while_nobody_watches(plane: Plane) -> None:
     plane.start()
     plane.submit(plane.request("job", env=SECOND))

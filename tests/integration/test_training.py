@@ -257,7 +257,9 @@ def test_detached_job_is_followed_and_described(trainer: Trainer) -> None:
     assert describe("away")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_outlives_its_killed_control_plane_and_is_adopted(trainer: Trainer, home: Path) -> None:
+def test_a_job_outlives_its_killed_control_plane_and_is_adopted(
+    trainer: Trainer, home: Path
+) -> None:
     running = trainer.start(
         """
 import os, time

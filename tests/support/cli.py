@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,28 @@ def running_with(marker: str) -> list[int]:
             if marker.encode() in text:
                 found.append(int(entry.name))
     return found
+
+
+@contextmanager
+def serving(*options: str, **more: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``sagelet serve`` while the block runs: the process, and the URL it announced."""
+    with subprocess.Popen(
+        [*COMMAND, "serve", *(options or ("--port", "0"))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **more,
+    ) as plane:
+        assert plane.stdout is not None
+        said = ""
+        try:
+            while "http://" not in said or not said.endswith("\n"):
+                line = plane.stdout.readline()
+                assert line, f"sagelet serve ended: {said}"
+                said += line
+            yield plane, said.split("http://")[1].split()[0].join(("http://", ""))
+        finally:
+            if plane.poll() is None:
+                plane.terminate()
+            plane.communicate(timeout=60)

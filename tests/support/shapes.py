@@ -164,6 +164,10 @@ def _matching(pattern: str, least: int, most: int) -> st.SearchStrategy[str]:
     compiled = compile_pattern(pattern)
     if compiled is None:
         return st.text("abc", min_size=least, max_size=max(least, 5))
+    one = re.fullmatch(r"\^?\(?(\[(?:\\.|[^\]\\])*\])[+*]\)?\$?", compiled.pattern)
+    if one and least > 1:  # texts of one class: of the length asked for
+        found = re.compile(f"{one[1]}{{{least},{min(most, least + 8)}}}")
+        return st.from_regex(found, fullmatch=True).filter(lambda text: "\0" not in text)
     # Bounded repeats of many become few: the texts still match, and are found quickly.
     shorter = re.sub(
         r"\{(\d+),(\d+)\}",

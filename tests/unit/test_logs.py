@@ -246,3 +246,31 @@ def test_a_page_counts_bytes(tmp_path):
     with Log(path, ended=True) as log:
         assert len(log.forward(0).events) == 5
         assert len(log.backward(log.end).events) == 5
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=1, max_size=20), st.integers(1, 5)), max_size=12),
+    st.integers(1, 30),
+    st.binary(max_size=9),
+)
+def test_what_is_read_again_keeps_the_time_it_came_at(tmp_path_factory, batches, block, more):
+    """Told in blocks of any size, each byte has the time that the first writer gave its batch."""
+    log = tmp_path_factory.mktemp("arrivals") / "log"
+    writer, offset, now, expected = TimesWriter(log), 0, 1000.0, []
+    for data, seconds in batches:
+        now += seconds
+        offset += len(data)
+        writer.mark(offset, now)
+        expected += [now] * len(data)
+    writer.close()
+    content = b"".join(data for data, _ in batches)
+    again, found, told = TimesWriter(log), [], b""
+    for start in range(0, len(content), block):
+        for piece, when in again.arrivals(start, content[start : start + block], 9000.0):
+            told += piece
+            found += [when] * len(piece)
+    assert told == content
+    assert found == expected
+    if more:
+        assert list(again.arrivals(len(content), more, 9000.0)) == [(more, 9000.0)]
+    again.close()

@@ -11,6 +11,7 @@ import pytest
 
 from sagelet.app import digits
 from sagelet.engine.samples import sample_provider
+from sagelet.store import open_store
 from sagelet.store.object_store import StoredObject
 
 
@@ -123,6 +124,18 @@ def test_what_was_half_made_is_finished(buckets, tmp_path):
     buckets.provider = sample_provider(buckets, digits(), tmp_path / "scratch")
     assert buckets.provider(bucket)
     assert len(buckets.objects) == 4
+
+
+def test_the_store_of_objects_makes_it_when_it_is_read(tmp_path):
+    store = open_store(tmp_path / "home")
+    store.objects.provider = sample_provider(store.objects, digits(), tmp_path / "scratch")
+    bucket, key = "sagemaker-sample-data-us-west-2", "tensorflow/mnist/eval_labels.npy"
+    found = store.objects.get(bucket, key)
+    assert found.size == 2_000 * 4 + 128
+    store.objects.fetch(found, tmp_path / "labels.npy")
+    assert np.load(tmp_path / "labels.npy").dtype == np.int32
+    assert [b.region for b in store.objects.buckets()] == ["us-west-2"]
+    store.database.close()
 
 
 def test_what_the_user_does_with_it_stays(buckets):

@@ -22,7 +22,9 @@ class Registry:
 
     def of(self, service: str) -> dict[str, Registered]:
         """The operations of one service, by name."""
-        importlib.import_module(f"{service_modules.__name__}.{service.replace('-', '_')}")
+        name = f"{service_modules.__name__}.{service.replace('-', '_')}"
+        for below in pkgutil.iter_modules(getattr(importlib.import_module(name), "__path__", ())):
+            importlib.import_module(f"{name}.{below.name}")
         return {key[1]: found for key, found in OPERATIONS.items() if key[0] == service}
 
 

@@ -30,6 +30,7 @@ from sagelet.execution.backend import (
     HostLost,
     HostStarted,
     Output,
+    Sink,
 )
 from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
@@ -147,7 +148,7 @@ class Supervisor:
         pause = 0.5
         while True:
             try:
-                self._backend_of_job().adopt(self._plan, self._take)
+                self._backend_of_job().adopt(self._plan, self._door())
                 break
             except (Unavailable, HostFault) as error:
                 self._tell(f"Waiting for the hosts' engine: {error}")
@@ -278,7 +279,7 @@ class Supervisor:
             if joined is None:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan
-        backend.launch(plan, self._take)
+        backend.launch(plan, self._door())
         self._keep_checkpoints()
         self._store.training_jobs.save_launch(self._job.name, self._clock())
 
@@ -291,6 +292,7 @@ class Supervisor:
         if self._job.backend is not None:
             self._backend_of_job().remove(self._plan)
             self._backend_of_job().reclaim(self._plan)
+        self._collector.give_up()
         if self._checkpoints is not None:
             with suppress(HostFault):
                 self._checkpoints.finish()
@@ -327,7 +329,7 @@ class Supervisor:
         try:
             event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
-            self._collector.flush()
+            self._collect(self._collector.flush)
             return None
         if isinstance(event, HostStarted):
             for note in event.notes:
@@ -337,7 +339,7 @@ class Supervisor:
         return None
 
     def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
-        self._collector.finish(event.host)
+        self._collect(lambda: self._collector.finish(event.host))
         self._waiting.discard(event.host)
         failed = isinstance(event, HostLost) or event.code != 0
         if failed and self._failed is None:
@@ -419,15 +421,25 @@ class Supervisor:
         for observer in self._observers:
             observer(self._job)
 
-    def _take(self, event: HostEvent) -> None:
-        """The backend's door, called from its threads: nothing may break them."""
-        if not isinstance(event, Output):
-            self._events.put(event)
-            return
+    def _door(self) -> Sink:
+        """What the backend's threads report to; those of an attempt given up are not heard."""
+        events, collector = self._events, self._collector
+
+        def take(event: HostEvent) -> None:
+            if isinstance(event, Output):
+                self._collect(lambda: collector.take(event))
+                return
+            events.put(event)
+            self._store.database.close()  # the thread's own connection; it ends soon
+
+        return take
+
+    def _collect(self, step: Callable[[], None]) -> None:
+        """Times and metrics are worth less than the job: what hinders them does not end it."""
         try:
-            self._collector.take(event)
-        except Exception as error:  # noqa: BLE001 - times and metrics are worth less than the job
-            _log.warning("%s: times and metrics are not stored: %s", event.host, error)
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            _log.warning("%s: times or metrics are not stored: %s", self._job.name, error)
 
     def _backend_of_job(self) -> ExecutionBackend:
         if self._backend is None:

@@ -9,7 +9,7 @@ go back within a log, and what is read once stays as it was read.
 
 import os
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -51,9 +51,25 @@ class TimesWriter:
         path = _times(log)
         path.touch()
         with _Times(log) as times:
-            self._count = len(times)
-            self._time, self._end = times[-1] if self._count else (-1, 0)
+            self._known = times.all()
+        self._count = len(self._known)
+        self._time, self._end = self._known[-1] if self._known else (-1, 0)
         self._file = path.open("r+b", buffering=0)
+
+    def arrivals(self, offset: int, data: bytes, time: float) -> Iterator[tuple[bytes, float]]:
+        """``data`` in the pieces in which it came, each with its time in epoch seconds.
+
+        What an earlier writer marked came when it said so, all else at ``time``.
+        """
+        while data and self._known and offset < self._known[-1][1]:
+            index = bisect_right(self._known, offset, key=lambda record: record[1])
+            came, end = self._known[index]
+            piece = data[: end - offset]
+            yield piece, came / 1000
+            data = data[len(piece) :]
+            offset += len(piece)
+        if data:
+            yield data, time
 
     def mark(self, end: int, time: float) -> None:
         """Bytes up to ``end`` have come by ``time`` (epoch seconds).
@@ -260,6 +276,10 @@ class _Times:
 
     def __getitem__(self, index: int) -> tuple[int, int]:
         return self._read(index % self._count, 1)[0]
+
+    def all(self) -> list[tuple[int, int]]:
+        """Every record."""
+        return self._read(0, self._count) if self._count else []
 
     def of(self, ends: list[int]) -> Iterator[int]:
         """The times of events that end at these offsets, which ascend."""
