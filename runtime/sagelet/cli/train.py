@@ -139,9 +139,10 @@ def train(**given: Any) -> int:
             request["TrainingJobName"] = options.stamped(_base(given, request))
         try:
             arn = _create(client, request, plane.settings)
+            interrupts = _Interrupts()
             break
         except KeyboardInterrupt:
-            _take_back(client, request["TrainingJobName"])
+            _take_back(client, screen, request["TrainingJobName"])
             raise
         except ResourceInUse:
             if named:
@@ -150,7 +151,7 @@ def train(**given: Any) -> int:
         document = {"TrainingJobName": request["TrainingJobName"], "TrainingJobArn": arn}
         click.echo(json.dumps(document) if given["as_json"] else document["TrainingJobName"])
         return 0
-    return _foreground(client, screen, request, as_json=given["as_json"])
+    return _foreground(client, screen, request, interrupts, as_json=given["as_json"])
 
 
 def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
@@ -176,10 +177,12 @@ def _check(request: dict[str, Any], settings: Settings) -> None:
     validate(operation, request, relaxed=settings.relaxed)
 
 
-def _take_back(client: Client, name: str) -> None:
-    """Interrupted while the job was taken in: it may exist."""
-    with suppress(DomainError):
+def _take_back(client: Client, screen: Screen, name: str) -> None:
+    """Interrupted while the job was taken in: it may exist, or still come to exist."""
+    try:
         ask_to_stop(client, name)
+    except DomainError:
+        screen.say(f"if {name} was taken in all the same, `sagelet stop {name}` stops it")
 
 
 class _Interrupts:
@@ -194,10 +197,16 @@ class _Interrupts:
         self.count += 1
 
 
-def _foreground(client: Client, screen: Screen, request: dict[str, Any], *, as_json: bool) -> int:
+def _foreground(
+    client: Client,
+    screen: Screen,
+    request: dict[str, Any],
+    interrupts: _Interrupts,
+    *,
+    as_json: bool,
+) -> int:
     """Follow the job to its end, pass interrupts on."""
     name = request["TrainingJobName"]
-    interrupts = _Interrupts()
     screen.say(f"job {name}", bold=True)
     heard = 0
 
