@@ -1,6 +1,7 @@
 """The composition root: settings to store, backends, engine and wire. No logic."""
 
 import functools
+import logging
 import secrets
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.reset import reset
@@ -34,6 +36,8 @@ from sagelet.store.object_store import ObjectStore
 from sagelet.store.remote import RemoteObjects
 from sagelet.store.roles import SESSION_PREFIX
 from sagelet.web.local import LocalDoors
+
+_log = logging.getLogger("sagelet.app")
 
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
@@ -94,8 +98,13 @@ class App:
             upstream=Upstream.from_environ(inherited),
             secret_of=secret_of,
         )
-        self.endpoints.listen = lambda address: f"http://{address}:{server.add(address, 0)}"
+        self.endpoints.listen = functools.partial(_listen, server, self.endpoints)
         return server
+
+    def start(self) -> None:
+        """Go on with what an earlier process left; only the holder of the home's lock may."""
+        self.store.objects.recover()
+        self.dispatcher.start()
 
     def close(self) -> None:
         """End what is idle; jobs go on without us."""
@@ -166,6 +175,20 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     return App(
         settings, store, dispatcher, endpoints, talkback, gateway, certificates, about, in_region
     )
+
+
+def _listen(server: Server, endpoints: Endpoints, address: str) -> str | None:
+    """Listen on a further address: on the same port as on loopback, where that is free.
+
+    So jobs that outlive a control plane find the next one.
+    """
+    port = int((endpoints.loopback or ":0").rpartition(":")[2])
+    for choice in (port, 0):
+        try:
+            return f"http://{address}:{server.add(address, choice)}"
+        except DomainError as error:
+            _log.info("no listener for containers on %s:%d: %s", address, choice, error)
+    return None
 
 
 def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: str) -> Key | None:

@@ -138,6 +138,7 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
+                self._talkback.reopen(self._backend_of_job().address())
                 self._keep_checkpoints()
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
