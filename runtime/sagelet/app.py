@@ -32,6 +32,7 @@ from sagelet.store.cache import Cache
 from sagelet.store.home import keep_secret
 from sagelet.store.object_store import ObjectStore
 from sagelet.store.remote import RemoteObjects
+from sagelet.store.roles import SESSION_PREFIX
 from sagelet.web.local import LocalDoors
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
     of_job = talkback.key_of(access_key)
     if of_job is not None:
         return Key(*of_job)
-    session = store.roles.session(access_key)
-    if session is not None and session.expires > time.time():
-        return Key(session.secret, session.confined)
+    if access_key.startswith(SESSION_PREFIX):
+        session = store.roles.session(access_key)
+        if session is not None and session.expires > time.time():
+            return Key(session.secret, session.confined)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None

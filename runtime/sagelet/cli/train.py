@@ -125,6 +125,8 @@ def train(**given: Any) -> int:
         _check(request, plane.settings)
         click.echo(json.dumps(request, indent=2))
         return 0
+    if given["request_file"]:  # of members that it does not know, the wire says nothing
+        _check(request, plane.settings)
     screen = Screen(sys.stderr if given["as_json"] else None)
     client = plane.client(own=True)
     if plane.foreign:
@@ -170,7 +172,8 @@ def _check(request: dict[str, Any], settings: Settings) -> None:
     from sagelet.aws.model import load_operation
     from sagelet.aws.validation import validate
 
-    validate(load_operation("sagemaker", "CreateTrainingJob", settings.cache), request)
+    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    validate(operation, request, relaxed=settings.relaxed)
 
 
 def _take_back(client: Client, name: str) -> None:
@@ -356,7 +359,14 @@ def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
         if found is None:
             raise ValidationException(f"--python {python}: there is no such program.")
         python = str(Path(found).absolute())  # not resolved: a venv's link is what makes it one
-    return options.tags({"backend": backend, "python": python, **{key: given[key] for key in keys}})
+    return options.tags(
+        {
+            "backend": backend,
+            "python": python,
+            "simulate": "on" if given["instance_type"] else None,
+            **{key: given[key] for key in keys},
+        }
+    )
 
 
 def _base(given: dict[str, Any], request: dict[str, Any]) -> str:

@@ -105,9 +105,8 @@ class Objects:
         Raises:
             Refusal: NoSuchBucket.
         """
+        self.provide(name)  # asked first: a bucket it makes at this moment is not whole yet
         found = self.find_bucket(name)
-        if found is None and self.provide(name):
-            found = self.find_bucket(name)
         if found is None:
             raise no_such_bucket(name)
         return found

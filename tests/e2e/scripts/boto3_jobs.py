@@ -53,10 +53,10 @@ assert one["ResourceConfig"]["InstanceType"] == "ml.m5.large"
 page = sagemaker.list_training_jobs(NameContains=prefix, SortBy="Name", SortOrder="Ascending")
 listed = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
 assert listed == sorted(names), listed
-page = sagemaker.list_training_jobs(NameContains=prefix, SortOrder="Ascending")
+page = sagemaker.list_training_jobs(NameContains=prefix)
 listed = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
 assert listed == names, listed
-page = sagemaker.list_training_jobs(NameContains=prefix)
+page = sagemaker.list_training_jobs(NameContains=prefix, SortOrder="Descending")
 listed = [job["TrainingJobName"] for job in page["TrainingJobSummaries"]]
 assert listed == names[::-1], listed
 pages = list(

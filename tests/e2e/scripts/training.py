@@ -51,24 +51,25 @@ def request(name, image, bucket, hyperparameters, channels=(), **more):
     """CreateTrainingJob's arguments."""
     algorithm = {"TrainingImage": image, "TrainingInputMode": "File"}
     algorithm.update(more.pop("algorithm", {}))
+    sources = [
+        {
+            "ChannelName": channel,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": uri,
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+        }
+        for channel, uri in dict(channels).items()
+    ]
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": algorithm,
         "RoleArn": ROLE,
         "HyperParameters": hyperparameters,
-        "InputDataConfig": [
-            {
-                "ChannelName": channel,
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": uri,
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-            for channel, uri in dict(channels).items()
-        ],
+        **({"InputDataConfig": sources} if sources else {}),
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/output"},
         "ResourceConfig": {
             "InstanceCount": 1,
