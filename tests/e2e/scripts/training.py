@@ -5,6 +5,8 @@ import tarfile
 import uuid
 from pathlib import Path
 
+from botocore.exceptions import WaiterError
+
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 
 
@@ -83,7 +85,10 @@ def request(name, image, bucket, hyperparameters, channels=(), **more):
 
 def wait_for(client, name):
     """Wait with the stock waiter, faster than its default of two minutes between two looks."""
-    client.get_waiter("training_job_completed_or_stopped").wait(
-        TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 900}
-    )
+    waiter = client.get_waiter("training_job_completed_or_stopped")
+    try:
+        waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 900})
+    except WaiterError as error:
+        error.add_note(str(client.describe_training_job(TrainingJobName=name)))
+        raise
     return client.describe_training_job(TrainingJobName=name)
