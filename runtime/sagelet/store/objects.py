@@ -33,7 +33,7 @@ from sagelet.store.tree import Tree
 
 #: Refuses a change, given what is there now: runs inside the transaction that makes it.
 Guard = Callable[[ObjectVersion | None], None]
-#: Makes the bucket of that name, if it knows it.
+#: Makes the bucket of that name, if it knows it and it is not there; whether it is there now.
 Provider = Callable[[str], bool]
 
 _FIND = (
