@@ -1,22 +1,70 @@
-"""The composition root: settings to store, backends and engine. No logic."""
+"""The composition root: settings to store, backends, engine and wire. No logic."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.errors import DomainError
+from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
+from sagelet.engine.reset import reset
+from sagelet.engine.samples import sample_provider
+from sagelet.engine.supervisor import Observer, Supervisor
+from sagelet.engine.talkback import LOOPBACK, TalkBack
+from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
 from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.environments import Environments
 from sagelet.execution.process import ProcessBackend
-from sagelet.execution.registry import Backends
+from sagelet.execution.registry import Backends, Choice
 from sagelet.execution.wheels import Wheels
+from sagelet.server.certificates import Certificates
+from sagelet.server.listen import Server
+from sagelet.server.upstream import Upstream
 from sagelet.settings import Settings
 from sagelet.store import Store, open_store
+from sagelet.store.cache import Cache
+from sagelet.store.home import keep_secret
+from sagelet.store.object_store import ObjectStore
+from sagelet.store.remote import RemoteObjects
+from sagelet.store.roles import SESSION_PREFIX
+from sagelet.web.local import LocalDoors
+
+_log = logging.getLogger("sagelet.app")
 
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
+
+#: Where the sources are, unless this is an installed package.
+_REPOSITORY = Path(__file__).parents[2]
+
+
+class Endpoints:
+    """The control plane's URLs by the address of this machine; whoever listens fills it in."""
+
+    def __init__(self) -> None:
+        #: The URL on loopback; None while nobody listens.
+        self.loopback: str | None = None
+        #: Listens on another address and gives the URL there.
+        self.listen: Callable[[str], str | None] = lambda _address: None
+        self._known: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def at(self, address: str) -> str | None:
+        """The URL at ``address``."""
+        if address == LOOPBACK:
+            return self.loopback
+        with self._lock:
+            if self._known.get(address) is None:
+                self._known[address] = self.listen(address)
+            return self._known[address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +73,176 @@ class App:
 
     settings: Settings
     store: Store
-    backends: Backends
-    engine: Engine
+    dispatcher: Dispatcher
+    endpoints: Endpoints
+    talkback: TalkBack
+    gateway: Gateway
+    certificates: Certificates
+    #: What the control plane says of itself; whoever serves fills it in.
+    about: dict[str, Any]
+    #: region -> the store and the engine as that region sees them
+    in_region: Callable[[str], tuple[Store, Engine]]
+
+    def server(self) -> Server:
+        """The HTTP server, with no socket yet."""
+        inherited = self.settings.inherited
+
+        def secret_of(access_key: str) -> str | None:
+            key = _key_of(self.settings, self.store, self.talkback, access_key)
+            return key.secret if key else None
+
+        server = Server(
+            self.gateway,
+            demands_credentials=self.settings.credentials is not None,
+            context=self.certificates.context,
+            upstream=Upstream.from_environ(inherited),
+            secret_of=secret_of,
+        )
+        self.endpoints.listen = functools.partial(_listen, server, self.endpoints)
+        return server
+
+    def start(self) -> None:
+        """Go on with what an earlier process left; only the holder of the home's lock may."""
+        self.store.objects.recover()
+        self.dispatcher.start()
+
+    def close(self) -> None:
+        """End what is idle; jobs go on without us."""
+        self.gateway.close()
+        self.store.database.close()
 
 
-def create_app(settings: Settings) -> App:
-    """Build it."""
-    store = open_store(settings.home)
+def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
+    """Build it; ``observers`` hear of every new state of a job."""
+    store = open_store(settings.home, settings.region)
+    store.objects.provider = sample_provider(store.objects, digits(), settings.home / "samples")
+    backends = _backends(settings)
+    endpoints = Endpoints()
+    certificates = Certificates(settings.home, trusted=_trusted(settings))
+    talkback = TalkBack(
+        store,
+        keep_secret(settings.home / "secret", lambda: secrets.token_bytes(32)),
+        endpoints.at,
+        certificates.bundle,
+        settings.s3_endpoint,
+    )
+
+    cache = Cache(settings.cache / "objects", settings.s3_cache_size)
+
+    @functools.lru_cache(maxsize=64)  # a client of boto3 takes a while to make
+    def remote(endpoint: str, region: str) -> RemoteObjects:
+        return RemoteObjects(endpoint, region, cache)
+
+    def objects(view: Store) -> ObjectStore:
+        if settings.s3_endpoint is None:
+            return view.objects
+        return remote(settings.s3_endpoint, view.region)
+
+    def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
+        return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
+
+    dispatcher = Dispatcher(
+        store,
+        machine.look(settings.inherited.get("CUDA_VISIBLE_DEVICES")),
+        supervisor,
+        settings.max_jobs,
+    )
+
+    @functools.lru_cache(maxsize=64)
+    def in_region(region: str) -> tuple[Store, Engine]:
+        view = store.in_region(region)
+        simulate = settings.simulate_instances
+        return view, Engine(
+            view, backends, dispatcher, objects(view), settings.account, simulate=simulate
+        )
+
+    about: dict[str, Any] = {}
+    gateway = Gateway(
+        Surroundings(
+            account=settings.account,
+            region=settings.region,
+            cache=settings.cache,
+            context_for=in_region,
+            key_of=functools.partial(_key_of, settings, store, talkback),
+            anyone=settings.credentials is None,
+            web=functools.partial(_web, settings, store, dispatcher),
+            local=LocalDoors(in_region, about),
+            clock=time.time,
+            relaxed=settings.relaxed,
+            allowed_hosts=(*settings.allowed_hosts, settings.host),
+        )
+    )
+    return App(
+        settings, store, dispatcher, endpoints, talkback, gateway, certificates, about, in_region
+    )
+
+
+def _listen(server: Server, endpoints: Endpoints, address: str) -> str | None:
+    """Listen on a further address: on the same port as on loopback, where that is free.
+
+    So jobs that outlive a control plane find the next one.
+    """
+    port = int((endpoints.loopback or ":0").rpartition(":")[2])
+    for choice in (port, 0):
+        try:
+            return f"http://{address}:{server.add(address, choice)}"
+        except DomainError as error:
+            _log.info("no listener for containers on %s:%d: %s", address, choice, error)
+    return None
+
+
+def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: str) -> Key | None:
+    """The key of a live job, of a session STS gave away, or the one that was configured."""
+    of_job = talkback.key_of(access_key)
+    if of_job is not None:
+        return Key(*of_job)
+    if access_key.startswith(SESSION_PREFIX):
+        session = store.roles.session(access_key)
+        if session is not None and session.expires > time.time():
+            return Key(session.secret, session.confined)
+    if settings.credentials is not None and access_key == settings.credentials[0]:
+        return Key(settings.credentials[1])
+    return None
+
+
+def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
+    """The people's application; imported when needed, its framework takes half a second."""
+    from sagelet.web.routes import Sources, create_web
+
+    def models(name: str | None) -> list[dict[str, object]]:
+        return [
+            {
+                **asdict(version),
+                "path": str(store.home.models / version.name / str(version.version)),
+            }
+            for version in store.models.published(name)
+        ]
+
+    return create_web(
+        Sources(
+            account=settings.account,
+            region=settings.region,
+            training_jobs=store.training_jobs.counts,
+            models=models,
+            reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
+        )
+    )
+
+
+def _trusted(settings: Settings) -> list[Path]:
+    """Bundles that clients trust already."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return [Path(settings.inherited[name]) for name in names if settings.inherited.get(name)]
+
+
+def _backends(settings: Settings) -> Backends:
     made = environments(settings)
-    engine_address = find_engine(settings.docker_host, settings.runtime_dir)
+    address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
         "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
     }
-    backends = Backends(makers, lambda: why_silent(engine_address))
-    engine = Engine(store, backends, settings.account, settings.region)
-    return App(settings, store, backends, engine)
+    return Backends(makers, lambda: why_silent(address))
 
 
 def docker_backend(settings: Settings) -> "DockerBackend":
@@ -53,7 +255,6 @@ def docker_backend(settings: Settings) -> "DockerBackend":
         containers(),
         wheels(settings),
         dict(settings.build_args),
-        settings.inherited.get("CUDA_VISIBLE_DEVICES"),
     )
 
 
@@ -70,4 +271,10 @@ def wheels(settings: Settings) -> Wheels:
 def containers() -> Path:
     """The container sources: beside the package when installed, else in the repository."""
     packaged = Path(__file__).parent / "_containers"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "containers"
+    return packaged if packaged.is_dir() else _REPOSITORY / "containers"
+
+
+def digits() -> Path:
+    """The digits that the sample data set is made from."""
+    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

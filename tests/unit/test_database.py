@@ -34,7 +34,7 @@ def test_opening_twice_changes_nothing(database):
 def test_a_migration_that_fails_leaves_nothing(tmp_path):
     path = tmp_path / "x.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE model_versions (x)")  # the last table of the script
+        connection.execute("CREATE TABLE model_versions (x)")  # the first script's last table
     connection.close()
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         Database(path)
@@ -57,7 +57,7 @@ def count(database):
 
 
 def insert(number):
-    return f"INSERT INTO model_versions VALUES ('m', {number}, '{number}', 0, NULL)"
+    return f"INSERT INTO model_versions VALUES ('m', {number}, 'eu-west-1', '{number}', 0, NULL)"
 
 
 def run(database, *statements):
@@ -89,7 +89,7 @@ def test_a_constraint_found_at_commit_rolls_back(database):
         run(
             database,
             "PRAGMA defer_foreign_keys = ON",
-            "INSERT INTO metrics VALUES ('nobody', 'm', 0, 'algo-1', 0, 0)",
+            "INSERT INTO metrics VALUES ('eu-west-1', 'nobody', 'm', 0, 'algo-1', 0, 0)",
         )
     run(database, insert(1))
     assert count(database) == 1
@@ -125,7 +125,8 @@ for number in range(first, first + 200):
     with database.transaction() as connection:
         (version,) = connection.execute("SELECT count(*) + 1 FROM model_versions").fetchone()
         connection.execute(
-            "INSERT INTO model_versions VALUES ('m', ?, ?, 0, NULL)", (version, str(number))
+            "INSERT INTO model_versions VALUES ('m', ?, 'eu-west-1', ?, 0, NULL)",
+            (version, str(number)),
         )
 """
 

@@ -1,5 +1,7 @@
 """The plan of a job: what runs on each host, with which folders and limits."""
 
+from dataclasses import replace
+
 import pytest
 
 from sagelet.domain.hosts import Access, Mount, plan
@@ -80,25 +82,45 @@ def test_checkpoints_elsewhere_leave_the_usual_folder_there(job_of):
     assert mounts["/opt/ml/checkpoints"] == "/jobs/j/algo-1/ml/checkpoints"
 
 
-def test_limits_come_from_the_instance_type(job_of):
-    host = first(job_of(ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1}))
-    assert (host.cpus, host.memory, host.gpus, host.shm) == (4.0, 16 << 30, 1, None)
+def simulated(job, **members):
+    return replace(job, simulate=True, **members)
+
+
+def test_limits_come_from_a_simulated_instance_type(job_of):
+    job = job_of(ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1})
+    host = first(simulated(job))
+    assert (host.cpus, host.memory, host.gpus, host.shm) == (4.0, 16 << 30, (), None)
+    host = first(job)
+    assert (host.cpus, host.memory) == (None, None)
+
+
+@pytest.mark.parametrize(("option", "cpus"), [("on", 4.0), ("off", None)])
+def test_a_job_s_own_wish_about_simulation_wins(job_of, option, cpus):
+    job = job_of(
+        ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1},
+        Tags=[{"Key": "sagelet:simulate", "Value": option}],
+    )
+    assert first(replace(job, simulate=option == "off")).cpus == cpus
+
+
+def test_each_host_sees_the_gpus_it_was_given(job_of):
+    job = replace(job_of(ResourceConfig={"InstanceCount": 2}), devices=(("0", "2"), ()))
+    assert [host.gpus for host in hosts_of(job)] == [("0", "2"), ()]
 
 
 def test_options_win_over_the_instance_type(job_of):
     tags = {"cpus": "1.5", "memory": "1g", "gpus": "0", "shm": "64m"}
-    host = first(
-        job_of(
-            ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1},
-            Tags=[{"Key": f"sagelet:{k}", "Value": v} for k, v in tags.items()],
-        )
+    job = job_of(
+        ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1},
+        Tags=[{"Key": f"sagelet:{k}", "Value": v} for k, v in tags.items()],
     )
-    assert (host.cpus, host.memory, host.gpus, host.shm) == (1.5, 1 << 30, 0, 64 << 20)
+    for host in (first(job), first(simulated(job))):
+        assert (host.cpus, host.memory, host.gpus, host.shm) == (1.5, 1 << 30, (), 64 << 20)
 
 
 def test_this_machine_has_no_limits(job_of):
     host = first(job_of())
-    assert (host.cpus, host.memory, host.gpus) == (None, None, 0)
+    assert (host.cpus, host.memory, host.gpus) == (None, None, ())
 
 
 def test_each_group_s_hosts_have_that_group_s_limits(job_of):
@@ -106,7 +128,7 @@ def test_each_group_s_hosts_have_that_group_s_limits(job_of):
         {"InstanceGroupName": "a", "InstanceType": "ml.m5.large", "InstanceCount": 1},
         {"InstanceGroupName": "b", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
     ]
-    one, two = hosts_of(job_of(ResourceConfig={"InstanceGroups": groups}))
+    one, two = hosts_of(simulated(job_of(ResourceConfig={"InstanceGroups": groups})))
     assert (one.cpus, two.cpus) == (2.0, 4.0)
 
 

@@ -1,5 +1,6 @@
 """The life of a job: the table is complete, every life ends, and it ends once."""
 
+from contextlib import suppress
 from itertools import product
 
 import pytest
@@ -11,6 +12,7 @@ from sagelet.domain.lifecycle import (
     ENDING,
     MESSAGE,
     PRIMARY,
+    RETRYABLE,
     TERMINAL,
     TRANSITIONS,
     Effect,
@@ -161,6 +163,79 @@ def test_a_job_stopped_before_its_hosts_started_stores_nothing(before):
     assert (life.primary, effects) == ("Stopping", (Effect.ABANDON,))
     life, effects = advance(life, Event.ABANDONED, 9.0)
     assert (life.primary, effects) == ("Stopped", (Effect.CLEAN,))
+
+
+def test_a_job_that_had_to_wait_goes_on_like_any_other():
+    life, effects = advance(begin(0.0, waiting=True), Event.ADMITTED, 1.0)
+    assert (life.secondary, effects) == ("Starting", (Effect.PREPARE,))
+    assert [step.status for step in life.steps] == ["Pending", "Starting"]
+    assert life.started() is None
+
+
+@pytest.mark.parametrize(
+    ("event", "secondary"),
+    [
+        (Event.STOP_REQUESTED, "Stopped"),
+        (Event.WAIT_EXCEEDED, "MaxWaitTimeExceeded"),
+    ],
+)
+def test_a_job_that_waits_can_be_given_up(event, secondary):
+    life, effects = advance(begin(0.0, waiting=True), event, 1.0)
+    assert (life.primary, effects) == ("Stopping", (Effect.ABANDON,))
+    life, _ = advance(life, Event.ABANDONED, 2.0)
+    assert (life.primary, life.secondary, life.failure_reason) == ("Stopped", secondary, None)
+    assert (life.started(), life.ended()) == (None, 2.0)
+
+
+@pytest.mark.parametrize(
+    "before", [(), (Event.PREPARED,), TO_TRAINING, (Event.PREPARED, Event.RETRIED)]
+)
+def test_the_wait_is_exceeded_in_any_state_before_the_hosts_ended(before):
+    life, effects = live(*before, Event.WAIT_EXCEEDED)
+    assert (life.secondary, life.ending) == ("Stopping", "MaxWaitTimeExceeded")
+    assert effects == ((Effect.STOP_HOSTS,) if before == TO_TRAINING else (Effect.ABANDON,))
+    # A limit that is reached while the job is being stopped decides nothing anew.
+    again, effects = advance(life, Event.TIME_EXCEEDED, 9.0)
+    assert (again, effects) == (life, ())
+
+
+def test_who_is_stopped_first_keeps_that_ending():
+    life, _ = live(*TO_TRAINING, Event.STOP_REQUESTED, Event.WAIT_EXCEEDED, Event.HOSTS_FAILED)
+    life, _ = advance(life, Event.STORED, 9.0)
+    assert life.secondary == "Stopped"
+
+
+@pytest.mark.parametrize("state", sorted(RETRYABLE))
+def test_a_retry_begins_from_nothing(state):
+    life, effects = advance(at(state, ending=None), Event.RETRIED, 2.0)
+    assert (life.secondary, life.primary, effects) == ("Restarting", "InProgress", (Effect.RESET,))
+    life, effects = advance(life, Event.RESET, 3.0)
+    assert (life.secondary, life.ending, effects) == ("Starting", None, (Effect.PREPARE,))
+
+
+def test_a_job_is_retried_before_its_outputs_are_there_never_after():
+    assert {"Starting", "Downloading", "Training"} == RETRYABLE
+
+
+def test_training_began_when_the_first_attempt_did():
+    life, _ = live(*TO_TRAINING, Event.RETRIED, Event.RESET, *TO_TRAINING)
+    assert [step.status for step in life.steps] == [
+        "Starting", "Downloading", "Training", "Restarting", "Starting", "Downloading", "Training",
+    ]  # fmt: skip
+    assert life.started() == 1.0
+
+
+@given(st.booleans(), EVENTS)
+def test_every_state_a_life_can_reach_has_a_way_out(waiting, events):
+    """Whatever happened, a fault ends it: no job hangs in a state without a row."""
+    life = begin(0.0, waiting=waiting)
+    for event, now in events:
+        with suppress(IllegalTransition):
+            life, _ = advance(life, event, now)
+    if not life.over:
+        life, effects = advance(life, Event.FAULTED, 2e9, "the platform")
+        assert (life.primary, effects) == ("Failed", (Effect.CLEAN,))
+        assert life.failure_reason
 
 
 def test_the_first_reason_stays():

@@ -1,6 +1,7 @@
 """The bytes and variables a host gets, in SageMaker's formats."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -133,8 +134,8 @@ def test_the_request_s_environment_wins(job_of):
     assert found | given == found
 
 
-def test_a_job_without_gpus_sees_none(job_of):
-    resources = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1}
-    with_gpu = platform_environment(job_of(ResourceConfig=resources), "algo-1")
-    assert "NVIDIA_VISIBLE_DEVICES" not in with_gpu
+def test_a_host_without_gpus_sees_none(job_of):
+    job = replace(job_of(ResourceConfig={"InstanceCount": 2}), devices=(("0",), ()))
+    assert "NVIDIA_VISIBLE_DEVICES" not in platform_environment(job, "algo-1")
+    assert platform_environment(job, "algo-2")["NVIDIA_VISIBLE_DEVICES"] == "void"
     assert platform_environment(job_of(), "algo-1")["NVIDIA_VISIBLE_DEVICES"] == "void"

@@ -60,14 +60,14 @@ def test_a_path_s_uri_leads_back_to_it(tmp_path_factory, parts):
         return
     uri = options.file_uri(path)
     assert re.fullmatch(r"file:///[!-~]+", uri)
-    assert Home(tmp_path_factory.getbasetemp() / "uri-home").path_of(uri) == path
+    assert Home(tmp_path_factory.getbasetemp() / "uri-home", "eu-west-1").path_of(uri) == path
 
 
 @pytest.mark.parametrize("name", [b"a b", b"100%", b"%41", "ü".encode(), b"a?b#c", b"\xff\xfe"])
 def test_any_file_name_has_a_uri(here, name):
     Path(os.fsdecode(name)).mkdir()
     uri = options.file_uri(os.fsdecode(name))
-    assert Home(here / "home").path_of(uri).samefile(here / os.fsdecode(name))
+    assert Home(here / "home", "eu-west-1").path_of(uri).samefile(here / os.fsdecode(name))
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/a b", "file:///a%20b", "https://x/y"])

@@ -19,7 +19,7 @@ from sagelet.store.home import remove_tree
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(tmp_path / "home")
+    store = open_store(tmp_path / "home", "eu-west-1")
     yield store
     store.database.close()
 
@@ -74,10 +74,42 @@ def test_a_life_comes_back_as_it_was(store, add, events):
 
 def test_what_is_learned_of_a_job_is_kept(store, add):
     add("a")
-    store.training_jobs.save_backend("a", "docker")
-    store.training_jobs.save_artifacts("a", {"model": "file:///m"})
-    back = store.training_jobs.get("a")
+    jobs = store.training_jobs
+    jobs.save_backend("a", "docker")
+    jobs.save_artifacts("a", {"model": "file:///m"})
+    jobs.save_admission("a", [["0", "GPU-1"], []])
+    jobs.save_launch("a", 7.0)
+    jobs.save_attempt("a", 2)
+    jobs.save_reuse("a", "b", 8.0)
+    jobs.note("a", 'it\'s "so"')
+    jobs.note("a", "ü")
+    back = jobs.get("a")
     assert (back.backend, back.artifacts) == ("docker", {"model": "file:///m"})
+    assert (back.devices, back.launched, back.attempt) == ((("0", "GPU-1"), ()), 7.0, 2)
+    assert (back.reused_by, back.reused_at, back.notes) == ("b", 8.0, ('it\'s "so"', "ü"))
+    jobs.save_launch("a", None)
+    assert jobs.get("a").launched is None
+
+
+def test_what_a_job_is_made_with_is_kept(store, request_of):
+    job = TrainingJob(
+        request_of(TrainingJobName="a"), "1" * 12, "eu-west-1", 1.0, begin(1.0, waiting=True),
+        simulate=True, confined=True, devices=(("0",),),
+    )  # fmt: skip
+    store.training_jobs.add(job)
+    back = store.training_jobs.get("a")
+    assert (back.simulate, back.confined, back.devices, back.life) == (
+        True, True, (("0",),), job.life,
+    )  # fmt: skip
+
+
+def test_a_deleted_job_s_name_is_free_and_its_metrics_are_gone(store, add):
+    add("a")
+    store.metrics.append("a", "algo-1", [Datum("m", 1.0, 1.0)])
+    store.training_jobs.delete("a")
+    assert not store.training_jobs.exists("a")
+    add("a")
+    assert store.metrics.final("a") == []
 
 
 def test_a_name_is_taken_once(store, add):
@@ -105,24 +137,20 @@ def test_of_many_that_want_one_name_one_gets_it(store, add):
 def test_an_unknown_job_is_sagemaker_s_validation_error(store):
     with pytest.raises(ValidationException, match="Requested resource not found"):
         store.training_jobs.get("nobody")
-    assert not store.training_jobs.stop_requested("nobody")
+    assert not store.training_jobs.exists("nobody")
 
 
-def test_newest_first_and_live_only(store, add):
-    for name, created in (("old", 1.0), ("new", 3.0), ("middle", 2.0)):
+def test_live_jobs_come_in_the_order_they_came(store, add):
+    for name, created in (("z", 2.0), ("old", 1.0), ("new", 3.0), ("over", 2.0), ("a", 2.0)):
         add(name, created)
-    store.training_jobs.save_life("middle", lived(Event.FAULTED), 9.0)
-    assert [job.name for job in store.training_jobs.newest()] == ["new", "middle", "old"]
-    assert [job.name for job in store.training_jobs.newest(1)] == ["new"]
-    assert [job.name for job in store.training_jobs.live()] == ["old", "new"]
+    store.training_jobs.save_life("over", lived(Event.FAULTED), 9.0)
+    assert [job.name for job in store.training_jobs.live()] == ["old", "z", "a", "new"]
 
 
 def test_the_first_stop_request_counts(store, add):
     add("a")
-    assert not store.training_jobs.stop_requested("a")
     store.training_jobs.request_stop("a", 5.0)
     store.training_jobs.request_stop("a", 6.0)
-    assert store.training_jobs.stop_requested("a")
     assert store.training_jobs.get("a").stop_requested == 5.0
 
 
@@ -209,17 +237,6 @@ def test_versions_are_sorted_as_numbers(store):
     assert [v.version for v in store.models.published("m")] == list(range(1, 12))
 
 
-def test_one_supervisor_a_job(store):
-    lock = store.home.lock("a")
-    assert store.home.lock("a") is None
-    other = store.home.lock("b")
-    lock.release()
-    other.release()
-    again = store.home.lock("a")
-    assert again is not None
-    again.release()
-
-
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
@@ -246,7 +263,7 @@ def test_no_s3_uri_leaves_the_home(tmp_path_factory, text):
     root = tmp_path_factory.getbasetemp() / "shared-home"
     from sagelet.store.home import Home
 
-    place = Path(os.path.normpath(Home(root).path_of(f"s3://{text}")))
+    place = Path(os.path.normpath(Home(root, "eu-west-1").path_of(f"s3://{text}")))
     assert place.is_relative_to(root / "s3")
 
 

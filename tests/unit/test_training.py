@@ -23,12 +23,9 @@ def test_defaults_are_sagemaker_s(job_of):
     job = job_of(StoppingCondition=..., ResourceConfig=...)
     assert job.max_runtime == 86400
     assert job.groups == (InstanceGroup("homogeneousCluster", "local", 1),)
-    assert (job.host_count, job.gpus_of("local"), job.isolated, job.compressed) == (
-        1,
-        0,
-        False,
-        True,
-    )
+    assert (job.host_count, job.gpus_of("local")) == (1, (0, False))
+    assert (job.isolated, job.compressed) == (False, True)
+    assert (job.attempts, job.keep_alive, job.max_wait, job.max_pending) == (1, 0, None, None)
     assert (job.channels, job.hyperparameters, job.environment) == ((), {}, {})
     assert (job.checkpoints, job.metric_definitions) == (None, ())
     assert job.options == Options(backend="auto", grace=120.0)
@@ -76,14 +73,28 @@ def test_groups_add_up(job_of):
     job = job_of(ResourceConfig={"InstanceGroups": groups})
     assert [group.name for group in job.groups] == ["cpu", "gpu"]
     assert job.host_count == 3
-    assert [job.gpus_of(group.instance_type) for group in job.groups] == [0, 4]
+    assert [job.gpus_of(group.instance_type)[0] for group in job.groups] == [0, 4]
 
 
 def test_gpus_come_from_the_option_or_else_the_instance_type(job_of):
     kind = "ml.p3.8xlarge"
-    assert job_of().gpus_of(kind) == 4
-    assert job_of(**tagged(gpus="0")).gpus_of(kind) == 0
-    assert job_of(**tagged(gpus="all")).gpus_of(kind) == -1
+    assert job_of().gpus_of(kind) == (4, False)
+    assert job_of(**tagged(simulate="on")).gpus_of(kind) == (4, True)
+    assert job_of(**tagged(gpus="0")).gpus_of(kind) == (0, True)
+    assert job_of(**tagged(gpus="all")).gpus_of(kind) == (-1, True)
+
+
+def test_max_wait_is_for_spot_jobs_and_max_pending_for_accelerated_ones(job_of):
+    limits = {"MaxWaitTimeInSeconds": 20, "MaxPendingTimeInSeconds": 7200}
+    gpu = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}
+    plain = job_of(StoppingCondition=limits)
+    spot = job_of(StoppingCondition=limits, EnableManagedSpotTraining=True, ResourceConfig=gpu)
+    assert (plain.max_wait, plain.max_pending) == (None, None)
+    assert (spot.max_wait, spot.max_pending) == (20.0, 7200.0)
+
+
+def test_a_retry_strategy_counts_repetitions(job_of):
+    assert job_of(RetryStrategy={"MaximumRetryAttempts": 2}).attempts == 3
 
 
 @pytest.mark.parametrize(
@@ -119,12 +130,12 @@ def test_no_compression_on_request(job_of):
 def test_all_options():
     document = tagged(
         backend="docker", gpus="2", cpus="1.5", memory="512m", shm="1g", grace="0",
-        model="digits.v2", python="/usr/bin/python3",
+        model="digits.v2", python="/usr/bin/python3", simulate="off",
     )  # fmt: skip
     document["Tags"].append({"Key": "team", "Value": "vision"})
     assert read_options(document) == Options(
         backend="docker", gpus=2, cpus=1.5, memory=512 << 20, shm=1 << 30, grace=0.0,
-        model="digits.v2", python="/usr/bin/python3",
+        model="digits.v2", python="/usr/bin/python3", simulate=False,
     )  # fmt: skip
 
 
@@ -136,7 +147,7 @@ def test_all_options():
         ("cpus", "two"), ("memory", "0"), ("memory", "lots"), ("memory", "-1g"), ("memory", ""),
         ("memory", "0.5b"), ("memory", "9" * 200 + "t"), ("shm", "1x"), ("grace", "-1"),
         ("grace", "soon"), ("model", ""), ("model", "a/b"), ("model", "../x"), ("model", "x" * 64),
-        ("colour", "red"),
+        ("colour", "red"), ("simulate", "yes"),
     ],
 )  # fmt: skip
 def test_a_bad_option_is_named(key, value):

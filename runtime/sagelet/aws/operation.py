@@ -4,7 +4,8 @@
     def describe_training_job(context: Context, request: Document) -> Document: ...
 
 Parsing, validation, errors and serialising come from the service model; a function here raises
-DomainError and knows no protocol.
+DomainError and knows no protocol. A module of ``sagelet.aws.services`` makes its service known:
+``sagemaker_metrics`` holds what botocore calls sagemaker-metrics.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,8 @@ class Context:
     request_id: str
     store: "Store"
     engine: "Engine"
+    #: The members of a document that the operation's output also has.
+    echo: Callable[[Document], Document] = dict
     #: The caller is a job in a container: what reaches beyond containers is refused to it.
     confined: bool = False
 

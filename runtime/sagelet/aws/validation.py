@@ -1,17 +1,19 @@
 """Requests against a service model: required, type, min, max, pattern, enum, unknown members.
 
 All violations are found, each with its place. The message is AWS's own; ``Violation`` also knows
-the place as it stands in the document, for people who wrote one.
+the place as it stands in the document, for people who wrote one. A shape's checks are compiled
+into functions once and kept with the operation.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from sagelet.aws.model import Operation, Shape
-from sagelet.domain.errors import ValidationException
+from sagelet.aws.patterns import compile_pattern
+from sagelet.domain.errors import Refusal, ValidationException
 
 Path = tuple[str | int, ...]
 
@@ -23,6 +25,7 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
+    "character": (str,),
     "integer": (int,),
     "long": (int,),
     "float": (int, float),
@@ -34,6 +37,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "blob": (str, bytes),
 }
+
+_LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,58 +81,176 @@ class InvalidRequest(ValidationException):
         )
 
 
-def validate(operation: Operation, request: Any) -> None:
+def validate(
+    operation: Operation, request: Any, *, wire: bool = False, relaxed: bool = False
+) -> None:
     """Check a request.
+
+    A request that came over the ``wire`` is judged as AWS does it: unknown members and nulls
+    are left out of it (``request`` is changed), a value of the wrong type is not a violation but
+    ends the reading. ``relaxed`` leaves out the patterns.
 
     Raises:
         InvalidRequest: with every violation found.
+        Refusal: SerializationException, only when it came over the wire.
     """
-    violations = tuple(_check(operation, operation.input, request, ()))
-    if violations:
-        raise InvalidRequest(violations)
+    found: list[Violation] = []
+    name = operation.input
+    if name is not None:
+        check = operation.compiled.get(("check", wire, relaxed, name))
+        if check is None:
+            check = _Compiler(operation, wire, relaxed).check(name)
+        check(request, (), found)
+    if found:
+        raise InvalidRequest(tuple(found))
 
 
-def _check(operation: Operation, name: str, value: Any, path: Path) -> Iterator[Violation]:
-    shape = operation.shapes[name]
-    kind = shape["type"]
-    if not _is_of_type(value, kind):
-        yield Violation(path, value, f"Member must be of type {kind}")
-        return
-    if kind == "structure":
-        yield from _structure(operation, shape, value, path)
-    elif kind == "list":
-        yield from _length(shape, value, path)
-        for index, item in enumerate(value):
-            yield from _check(operation, shape["member"]["shape"], item, (*path, index))
-    elif kind == "map":
-        yield from _length(shape, value, path)
-        for key, item in value.items():
-            yield from _check(operation, shape["key"]["shape"], key, (*path, key))
-            yield from _check(operation, shape["value"]["shape"], item, (*path, key))
-    elif kind == "string":
-        yield from _string(shape, name, value, path)
-    elif kind in ("integer", "long", "float", "double"):
-        yield from _number(shape, value, path)
+Check = Callable[[Any, Path, list[Violation]], None]
 
 
-def _is_of_type(value: Any, kind: str) -> bool:
-    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """Makes a shape's check, which tells its violations to a list."""
 
+    operation: Operation
+    wire: bool
+    relaxed: bool
 
-def _structure(
-    operation: Operation, shape: Shape, value: dict[str, Any], path: Path
-) -> Iterator[Violation]:
-    members = shape["members"]
-    for required in shape.get("required", ()):
-        if value.get(required) is None:
-            yield Violation((*path, required), None, "Member must not be null")
-    for key, item in value.items():
-        if key not in members:
-            yield Violation(
-                (*path, key), item, f"There is no such member. {_closest(key, members)}"
+    def check(self, name: str) -> Check:
+        key = ("check", self.wire, self.relaxed, name)
+        compiled = self.operation.compiled
+        if key not in compiled:
+            # A shape that holds itself finds itself here when it runs.
+            compiled[key] = partial(self._later, key)
+            compiled[key] = self._make(self.operation.shapes[name], name)
+        made: Check = compiled[key]
+        return made
+
+    def _later(self, key: Any, value: Any, path: Path, found: list[Violation]) -> None:
+        self.operation.compiled[key](value, path, found)
+
+    def _make(self, shape: Shape, name: str) -> Check:
+        kind = shape["type"]
+        if shape.get("document"):
+            return _anything
+        rest = self._rest(kind, shape, name)
+        types, wire = _TYPES[kind], self.wire
+        largest = _LARGEST.get(kind)
+
+        def check(value: Any, path: Path, found: list[Violation]) -> None:
+            if (
+                not isinstance(value, types)
+                or (value.__class__ is bool and kind != "boolean")
+                or (largest is not None and not _fits(value, largest))
+            ):
+                if not wire:
+                    found.append(Violation(path, value, f"Member must be of type {kind}"))
+                elif value is None and path:
+                    found.append(Violation(path, None, "Member must not be null"))
+                else:
+                    raise Refusal("SerializationException", _mismatch(value, kind))
+            elif rest is not None:
+                rest(value, path, found)
+
+        return check
+
+    def _rest(self, kind: str, shape: Shape, name: str) -> Check | None:
+        """What is checked when the type is right."""
+        if kind == "structure":
+            return self._structure(shape)
+        if kind == "list":
+            return self._list(shape)
+        if kind == "map":
+            return self._map(shape)
+        if kind == "string":
+            return self._string(shape, name)
+        if kind == "blob":
+            return _blob(shape)
+        if kind in ("integer", "long", "float", "double"):
+            return _number(shape)
+        return None
+
+    def _structure(self, shape: Shape) -> Check:
+        checks = {key: self.check(member["shape"]) for key, member in shape["members"].items()}
+        required = tuple(shape.get("required", ()))
+        wire = self.wire
+
+        def check(value: Any, path: Path, found: list[Violation]) -> None:
+            found.extend(
+                Violation((*path, key), None, "Member must not be null")
+                for key in required
+                if value.get(key) is None
             )
-        elif item is not None:
-            yield from _check(operation, members[key]["shape"], item, (*path, key))
+            unwanted = []
+            for key, item in value.items():
+                member = checks.get(key)
+                if member is not None and item is not None:
+                    member(item, (*path, key), found)
+                elif wire:
+                    unwanted.append(key)
+                elif member is None:
+                    text = f"There is no such member. {_closest(key, checks)}"
+                    found.append(Violation((*path, key), item, text))
+            for key in unwanted:
+                del value[key]
+
+        return check
+
+    def _list(self, shape: Shape) -> Check:
+        length, item_check = _length(shape), self.check(shape["member"]["shape"])
+
+        def check(value: Any, path: Path, found: list[Violation]) -> None:
+            if length is not None:
+                length(value, path, found)
+            for index, item in enumerate(value):
+                item_check(item, (*path, index), found)
+
+        return check
+
+    def _map(self, shape: Shape) -> Check:
+        length = _length(shape)
+        key_check = self.check(shape["key"]["shape"])
+        item_check = self.check(shape["value"]["shape"])
+
+        def check(value: Any, path: Path, found: list[Violation]) -> None:
+            if length is not None:
+                length(value, path, found)
+            for key, item in value.items():
+                key_check(key, (*path, key), found)
+                item_check(item, (*path, key), found)
+
+        return check
+
+    def _string(self, shape: Shape, name: str) -> Check:
+        length = _length(shape)
+        pattern = None if self.relaxed else shape.get("pattern")
+        enum = frozenset(shape.get("enum", ()))
+        local = name in _LOCAL_URIS
+
+        def check(value: Any, path: Path, found: list[Violation]) -> None:
+            if length is not None:
+                length(value, path, found)
+            if not value.isprintable() and _NO_TEXT.search(value):
+                text = "Member must be Unicode text without NUL characters"
+                found.append(Violation(path, value, text))
+            if enum and value not in enum:
+                text = f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]"
+                found.append(Violation(path, value, text))
+            if pattern is not None and not (local and value.startswith("file://")):
+                compiled = compile_pattern(pattern)
+                if compiled is not None and not compiled.fullmatch(value):
+                    text = f"Member must satisfy regular expression pattern: {pattern}"
+                    found.append(Violation(path, value, text))
+
+        return check
+
+
+def _anything(_value: Any, _path: Path, _found: list[Violation]) -> None:
+    """A document of any form."""
+
+
+def _fits(value: Any, largest: int) -> bool:
+    return bool(-largest - 1 <= value <= largest)
 
 
 def _closest(key: str, members: dict[str, Any]) -> str:
@@ -137,48 +260,66 @@ def _closest(key: str, members: dict[str, Any]) -> str:
     return f"Did you mean {near[0]}?" if near else f"Members: {', '.join(sorted(members))}"
 
 
-def _length(shape: Shape, value: Any, path: Path) -> Iterator[Violation]:
-    if "max" in shape and len(value) > shape["max"]:
-        text = f"Member must have length less than or equal to {shape['max']}"
-        yield Violation(path, value, text)
-    if "min" in shape and len(value) < shape["min"]:
-        text = f"Member must have length greater than or equal to {shape['min']}"
-        yield Violation(path, value, text)
+def _length(shape: Shape) -> Check | None:
+    least, most = shape.get("min"), shape.get("max")
+    if least is None and most is None:
+        return None
+
+    def check(value: Any, path: Path, found: list[Violation]) -> None:
+        if most is not None and len(value) > most:
+            text = f"Member must have length less than or equal to {most}"
+            found.append(Violation(path, value, text))
+        if least is not None and len(value) < least:
+            text = f"Member must have length greater than or equal to {least}"
+            found.append(Violation(path, value, text))
+
+    return check
 
 
-def _string(shape: Shape, name: str, value: str, path: Path) -> Iterator[Violation]:
-    yield from _length(shape, value, path)
-    if not value.isprintable() and _NO_TEXT.search(value):
-        yield Violation(path, value, "Member must be Unicode text without NUL characters")
-    if "enum" in shape and value not in shape["enum"]:
-        listed = ", ".join(shape["enum"])
-        yield Violation(path, value, f"Member must satisfy enum value set: [{listed}]")
-    if name in _LOCAL_URIS and value.startswith("file://"):
-        return
-    if "pattern" in shape and not _pattern(shape["pattern"]).fullmatch(value):
-        text = f"Member must satisfy regular expression pattern: {shape['pattern']}"
-        yield Violation(path, value, text)
+def _blob(shape: Shape) -> Check | None:
+    length = _length(shape)
+
+    def check(value: Any, path: Path, found: list[Violation]) -> None:
+        if length is not None and isinstance(value, bytes):  # else it is still base64
+            length(value, path, found)
+
+    return check
 
 
-def _number(shape: Shape, value: float, path: Path) -> Iterator[Violation]:
-    if "max" in shape and value > shape["max"]:
-        yield Violation(path, value, f"Member must have value less than or equal to {shape['max']}")
-    if "min" in shape and value < shape["min"]:
-        text = f"Member must have value greater than or equal to {shape['min']}"
-        yield Violation(path, value, text)
+def _number(shape: Shape) -> Check | None:
+    least, most = shape.get("min"), shape.get("max")
+    if least is None and most is None:
+        return None
+
+    def check(value: Any, path: Path, found: list[Violation]) -> None:
+        if most is not None and value > most:
+            text = f"Member must have value less than or equal to {most}"
+            found.append(Violation(path, value, text))
+        if least is not None and value < least:
+            text = f"Member must have value greater than or equal to {least}"
+            found.append(Violation(path, value, text))
+
+    return check
 
 
-@lru_cache(maxsize=512)
-def _pattern(text: str) -> re.Pattern[str]:
-    r"""Compile a model's pattern; ``\p`` classes become the nearest that ``re`` has."""
-    for java, python in (
-        (r"\p{L}", r"\w"),
-        (r"\p{N}", r"\d"),
-        (r"\p{Z}", r"\s"),
-        (r"\p{M}", r"\w"),
-    ):
-        text = text.replace(java, python)
-    return re.compile(text, re.DOTALL)
+_TOKENS = {
+    str: "STRING_VALUE",
+    int: "NUMBER_VALUE",
+    float: "DECIMAL_VALUE",
+    type(None): "NULL_VALUE",
+}
+
+
+def _mismatch(value: Any, kind: str) -> str:
+    """What AWS says of a value that cannot be read as ``kind``."""
+    if isinstance(value, dict):
+        return "Start of structure or map found where not expected."
+    if isinstance(value, list):
+        return "Start of list found where not expected"
+    if kind in ("structure", "map", "list"):
+        return "Unexpected field type"
+    token = str(value).upper() + "_VALUE" if isinstance(value, bool) else _TOKENS[type(value)]
+    return f"{token} cannot be converted to {kind.capitalize()}"
 
 
 def _shown(value: Any) -> str:

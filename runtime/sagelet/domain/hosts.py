@@ -9,14 +9,15 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from sagelet.domain import opt_ml
+from sagelet.domain.channels import location_of
 from sagelet.domain.frameworks import Framework, framework_of
-from sagelet.domain.instances import instance_size
 from sagelet.domain.training import TrainingJob
 
 
 class Access(StrEnum):
     """What a host may do with a mount."""
 
+    READ_ONLY = "ro"
     READ_WRITE = "rw"
     #: Writable inside, unchanged outside; read-only where the machine cannot do that.
     COPY_ON_WRITE = "cow"
@@ -27,7 +28,8 @@ class Mount:
     """``source`` on this machine appears as ``target`` in the host.
 
     ``scratch`` is where a copy-on-write mount may keep what the host writes; ``over`` is a folder
-    whose files stand in the place of the source's.
+    whose files stand in the place of the source's. ``shared``: the source's files have other names
+    elsewhere, so a host that is not kept from writing to them gets copies.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Mount:
     access: Access = Access.READ_WRITE
     scratch: str | None = None
     over: str | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class HostPlan:
     cpus: float | None = None
     memory: int | None = None
     shm: int | None = None
-    gpus: int = 0
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class JobPlan:
     """All hosts of a job and what they share."""
 
     job: str
+    region: str
     image: str
     framework: Framework | None
     hosts: tuple[HostPlan, ...]
@@ -68,7 +72,7 @@ class JobPlan:
 
     @property
     def gpu(self) -> bool:
-        """Whether any host asks for GPUs, and so all run the GPU build."""
+        """Whether any host has GPUs, and so all run the GPU build."""
         return any(host.gpus for host in self.hosts)
 
 
@@ -86,6 +90,7 @@ def plan(
     framework = framework_of(job.image)
     return JobPlan(
         job=job.name,
+        region=job.region,
         image=job.image,
         framework=framework,
         hosts=tuple(
@@ -118,6 +123,7 @@ def _host(
             Access.COPY_ON_WRITE,
             f"{folder}/scratch/channels/{channel.name}",
             f"{job_folder}/links/{channel.name}",
+            shared=location_of(channel.uri) is not None,
         )
         for channel in job.channels
     ]
@@ -134,7 +140,7 @@ def _host(
     entrypoint = tuple(job.algorithm.get("ContainerEntrypoint") or ()) or None
     arguments = tuple(job.algorithm.get("ContainerArguments") or ())
     instance_type = opt_ml.instance_type_of(job, name)
-    size = instance_size(instance_type)
+    size = job.size_of(instance_type)
     options = job.options
     memory = options.memory or (int(size.memory * 1024**3) if size else None)
     environment = opt_ml.platform_environment(job, name)
@@ -152,5 +158,5 @@ def _host(
         cpus=options.cpus or (float(size.cpus) if size else None),
         memory=memory,
         shm=options.shm,
-        gpus=job.gpus_of(instance_type),
+        gpus=job.devices_of(name),
     )

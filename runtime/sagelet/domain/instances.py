@@ -17,6 +17,9 @@ class InstanceSize:
     gpus: int = 0
 
 
+#: Types with accelerators, by their names.
+ACCELERATED = re.compile(r"ml\.(p|g|trn)\d")
+
 _STEPS = {"medium": 1, "large": 2, "xlarge": 4}
 
 #: GiB a vCPU, for families whose sizes are regular.

@@ -11,26 +11,33 @@ from enum import StrEnum
 class Secondary(StrEnum):
     """The SecondaryStatus values this machine can produce (names of the service model's enum)."""
 
+    PENDING = "Pending"
     STARTING = "Starting"
     DOWNLOADING = "Downloading"
     TRAINING = "Training"
     UPLOADING = "Uploading"
     STOPPING = "Stopping"
+    RESTARTING = "Restarting"
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPED = "Stopped"
     MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+    MAX_WAIT_TIME_EXCEEDED = "MaxWaitTimeExceeded"
 
 
 class Event(StrEnum):
     """What can happen to a job."""
 
+    ADMITTED = "admitted"
     PREPARED = "prepared"
     STAGED = "staged"
     HOSTS_SUCCEEDED = "hosts succeeded"
     HOSTS_FAILED = "hosts failed"
     STOP_REQUESTED = "stop requested"
     TIME_EXCEEDED = "time exceeded"
+    WAIT_EXCEEDED = "wait exceeded"
+    RETRIED = "retried"
+    RESET = "reset"
     STORED = "outputs stored"
     ABANDONED = "abandoned"
     FAULTED = "faulted"
@@ -45,6 +52,7 @@ class Effect(StrEnum):
     STOP_HOSTS = "stop the hosts"
     STORE = "store the outputs"
     ABANDON = "give up before launch"
+    RESET = "remove the attempt"
     CLEAN = "remove hosts and scratch"
 
 
@@ -52,31 +60,39 @@ S, E, X = Secondary, Event, Effect
 
 #: Secondary status -> TrainingJobStatus. Total.
 PRIMARY: dict[Secondary, str] = {
+    S.PENDING: "InProgress",
     S.STARTING: "InProgress",
     S.DOWNLOADING: "InProgress",
     S.TRAINING: "InProgress",
     S.UPLOADING: "InProgress",
+    S.RESTARTING: "InProgress",
     S.STOPPING: "Stopping",
     S.COMPLETED: "Completed",
     S.FAILED: "Failed",
     S.STOPPED: "Stopped",
     S.MAX_RUNTIME_EXCEEDED: "Stopped",
+    S.MAX_WAIT_TIME_EXCEEDED: "Stopped",
 }
 
 #: The StatusMessage a state enters with; ``Life.say`` may replace it while the state lasts.
 MESSAGE: dict[Secondary, str] = {
+    S.PENDING: "Waiting for jobs that run now to make room",
     S.STARTING: "Starting the training job",
     S.DOWNLOADING: "Downloading input data",
     S.TRAINING: "Training image download completed. Training in progress.",
     S.UPLOADING: "Uploading generated training model",
     S.STOPPING: "Stopping the training job",
+    S.RESTARTING: "Restarting the training job after an internal error",
     S.COMPLETED: "Training job completed",
     S.FAILED: "Training job failed",
     S.STOPPED: "Training job stopped",
     S.MAX_RUNTIME_EXCEEDED: "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    S.MAX_WAIT_TIME_EXCEEDED: "Training job exceeded MaxWaitTimeInSeconds provided",
 }
 
-TERMINAL = frozenset({S.COMPLETED, S.FAILED, S.STOPPED, S.MAX_RUNTIME_EXCEEDED})
+TERMINAL = frozenset(
+    {S.COMPLETED, S.FAILED, S.STOPPED, S.MAX_RUNTIME_EXCEEDED, S.MAX_WAIT_TIME_EXCEEDED}
+)
 
 #: The ending an event decides; it is reached once the outputs are stored.
 ENDING: dict[tuple[Secondary, Event], Secondary] = {
@@ -84,34 +100,60 @@ ENDING: dict[tuple[Secondary, Event], Secondary] = {
     (S.TRAINING, E.HOSTS_FAILED): S.FAILED,
     (S.TRAINING, E.STOP_REQUESTED): S.STOPPED,
     (S.TRAINING, E.TIME_EXCEEDED): S.MAX_RUNTIME_EXCEEDED,
+    (S.PENDING, E.STOP_REQUESTED): S.STOPPED,
     (S.STARTING, E.STOP_REQUESTED): S.STOPPED,
     (S.DOWNLOADING, E.STOP_REQUESTED): S.STOPPED,
+    (S.RESTARTING, E.STOP_REQUESTED): S.STOPPED,
+    (S.PENDING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
+    (S.STARTING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
+    (S.DOWNLOADING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
+    (S.TRAINING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
+    (S.RESTARTING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
 }
 
 #: ``None`` as the next state means: the ending decided earlier.
 TRANSITIONS: dict[tuple[Secondary, Event], tuple[Secondary | None, tuple[Effect, ...]]] = {
+    (S.PENDING, E.ADMITTED): (S.STARTING, (X.PREPARE,)),
+    (S.PENDING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.PENDING, E.WAIT_EXCEEDED): (S.STOPPING, (X.ABANDON,)),
+    (S.PENDING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.STARTING, E.PREPARED): (S.DOWNLOADING, (X.STAGE,)),
     (S.STARTING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.STARTING, E.WAIT_EXCEEDED): (S.STOPPING, (X.ABANDON,)),
+    (S.STARTING, E.RETRIED): (S.RESTARTING, (X.RESET,)),
     (S.STARTING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.DOWNLOADING, E.STAGED): (S.TRAINING, (X.LAUNCH,)),
     (S.DOWNLOADING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.DOWNLOADING, E.WAIT_EXCEEDED): (S.STOPPING, (X.ABANDON,)),
+    (S.DOWNLOADING, E.RETRIED): (S.RESTARTING, (X.RESET,)),
     (S.DOWNLOADING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.TRAINING, E.HOSTS_SUCCEEDED): (S.UPLOADING, (X.STORE,)),
     (S.TRAINING, E.HOSTS_FAILED): (S.UPLOADING, (X.STORE,)),
     (S.TRAINING, E.STOP_REQUESTED): (S.STOPPING, (X.STOP_HOSTS,)),
     (S.TRAINING, E.TIME_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.TRAINING, E.WAIT_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.TRAINING, E.RETRIED): (S.RESTARTING, (X.RESET,)),
     (S.TRAINING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.STOPPING, E.HOSTS_SUCCEEDED): (S.UPLOADING, (X.STORE,)),
     (S.STOPPING, E.HOSTS_FAILED): (S.UPLOADING, (X.STORE,)),
     (S.STOPPING, E.STOP_REQUESTED): (S.STOPPING, ()),
     (S.STOPPING, E.TIME_EXCEEDED): (S.STOPPING, ()),
+    (S.STOPPING, E.WAIT_EXCEEDED): (S.STOPPING, ()),
     (S.STOPPING, E.ABANDONED): (None, (X.CLEAN,)),
     (S.STOPPING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.UPLOADING, E.STOP_REQUESTED): (S.UPLOADING, ()),
     (S.UPLOADING, E.TIME_EXCEEDED): (S.UPLOADING, ()),
+    (S.UPLOADING, E.WAIT_EXCEEDED): (S.UPLOADING, ()),
     (S.UPLOADING, E.STORED): (None, (X.CLEAN,)),
     (S.UPLOADING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.RESTARTING, E.RESET): (S.STARTING, (X.PREPARE,)),
+    (S.RESTARTING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
+    (S.RESTARTING, E.WAIT_EXCEEDED): (S.STOPPING, (X.ABANDON,)),
+    (S.RESTARTING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
 }
+
+#: States that a job with attempts left begins again from.
+RETRYABLE = frozenset(state for state, event in TRANSITIONS if event is E.RETRIED)
 
 
 class IllegalTransition(Exception):
@@ -166,9 +208,10 @@ class Life:
         return replace(self, steps=(*self.steps[:-1], replace(self.steps[-1], message=message)))
 
 
-def begin(now: float) -> Life:
-    """A new life: Starting."""
-    return Life((Step(S.STARTING, now, None, MESSAGE[S.STARTING]),))
+def begin(now: float, *, waiting: bool = False) -> Life:
+    """A new life: Starting, or Pending for one that has to wait its turn."""
+    first = S.PENDING if waiting else S.STARTING
+    return Life((Step(first, now, None, MESSAGE[first]),))
 
 
 def advance(

@@ -115,7 +115,6 @@ def _own_tags(job: TrainingJob) -> Sequence[Any]:
 
 def platform_environment(job: TrainingJob, host: str) -> dict[str, str]:
     """Variables the platform itself sets; the request's Environment is laid over them."""
-    gpus = job.gpus_of(instance_type_of(job, host))
     return {
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
@@ -125,7 +124,7 @@ def platform_environment(job: TrainingJob, host: str) -> dict[str, str]:
         "DMLC_INTERFACE": INTERFACE,
         "SAGEMAKER_METRICS_DIRECTORY": f"{ROOT}/output/metrics/sagemaker",
         "HOSTNAME": host,
-        **({} if gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        **({} if job.devices_of(host) else {"NVIDIA_VISIBLE_DEVICES": "void"}),
         **job.environment,
     }
 

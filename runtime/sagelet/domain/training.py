@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.instances import instance_size
+from sagelet.domain.instances import ACCELERATED, InstanceSize, instance_size
 from sagelet.domain.lifecycle import Life
 
 Document = Mapping[str, Any]
@@ -62,7 +62,8 @@ class Options:
     """How the job runs on this machine, from its ``sagelet:`` tags.
 
     ``cpus`` in cores, ``memory`` and ``shm`` in bytes, ``grace`` in seconds. ``gpus`` is the number
-    of devices, -1 for all there are. None: decided by the instance type or the machine.
+    of devices, -1 for all there are. ``simulate``: whether the instance type sets limits.
+    None: decided by the instance type or the machine.
     """
 
     backend: str = "auto"
@@ -73,11 +74,17 @@ class Options:
     grace: float = DEFAULT_GRACE
     model: str | None = None
     python: str | None = None
+    simulate: bool | None = None
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A job as created: request, account, region, and its life so far."""
+    """A job as created: request, account, region, and its life so far.
+
+    ``simulate``: its instance type limits CPUs, memory and GPUs. ``confined``: another job asked
+    for it. ``devices``: the GPUs of each host, once admitted. ``launched``: when its hosts were
+    started, epoch seconds.
+    """
 
     request: Document
     account: str
@@ -86,8 +93,16 @@ class TrainingJob:
     life: Life
     modified: float = 0.0
     backend: str | None = None
+    simulate: bool = False
+    confined: bool = False
+    devices: tuple[tuple[str, ...], ...] | None = None
+    launched: float | None = None
+    attempt: int = 1
     stop_requested: float | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    reused_by: str | None = None
+    reused_at: float | None = None
 
     def __post_init__(self) -> None:
         """A member that is null counts as one that is not there."""
@@ -158,12 +173,31 @@ class TrainingJob:
         """Number of hosts over all groups."""
         return sum(group.count for group in self.groups)
 
-    def gpus_of(self, instance_type: str) -> int:
-        """GPUs a host of that type asks for: the option, else what the type has; -1 for all."""
+    @property
+    def simulated(self) -> bool:
+        """Whether the instance type sets limits."""
+        return self.simulate if self.options.simulate is None else self.options.simulate
+
+    def size_of(self, instance_type: str) -> InstanceSize | None:
+        """What limits a host of that type; None when nothing does."""
+        return instance_size(instance_type) if self.simulated else None
+
+    def gpus_of(self, instance_type: str) -> tuple[int, bool]:
+        """GPUs a host of that type asks for (-1 for all), and whether it insists on them.
+
+        A type that is not simulated takes what its like would have, as far as there are any.
+        """
         if self.options.gpus is not None:
-            return self.options.gpus
-        size = instance_size(instance_type)
-        return size.gpus if size else 0
+            return self.options.gpus, True
+        limit = self.size_of(instance_type)
+        if limit:
+            return limit.gpus, True
+        like = instance_size(instance_type)
+        return (like.gpus if like else 0), False
+
+    def devices_of(self, host: str) -> tuple[str, ...]:
+        """The GPUs the host was given."""
+        return self.devices[int(host.removeprefix("algo-")) - 1] if self.devices else ()
 
     @property
     def isolated(self) -> bool:
@@ -175,6 +209,29 @@ class TrainingJob:
         """MaxRuntimeInSeconds, one day by default."""
         condition = self.request.get("StoppingCondition") or {}
         return float(condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME))
+
+    @property
+    def max_wait(self) -> float | None:
+        """MaxWaitTimeInSeconds: waiting and running together; managed spot training only."""
+        wait = (self.request.get("StoppingCondition") or {}).get("MaxWaitTimeInSeconds")
+        return float(wait) if wait and self.request.get("EnableManagedSpotTraining") else None
+
+    @property
+    def max_pending(self) -> float | None:
+        """MaxPendingTimeInSeconds, which counts for accelerated instance types only."""
+        wait = (self.request.get("StoppingCondition") or {}).get("MaxPendingTimeInSeconds")
+        accelerated = any(ACCELERATED.match(group.instance_type) for group in self.groups)
+        return float(wait) if wait and accelerated else None
+
+    @property
+    def attempts(self) -> int:
+        """How often the job may be begun: RetryStrategy counts the repetitions."""
+        return 1 + int((self.request.get("RetryStrategy") or {}).get("MaximumRetryAttempts", 0))
+
+    @property
+    def keep_alive(self) -> int:
+        """KeepAlivePeriodInSeconds: how long its warm pool outlives the job; 0 for none."""
+        return int((self.request.get("ResourceConfig") or {}).get("KeepAlivePeriodInSeconds", 0))
 
     @property
     def output_uri(self) -> str:
@@ -287,6 +344,12 @@ def _cpus(text: str) -> float:
     return value
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"'{text}' is neither on nor off.")
+    return text == "on"
+
+
 def _backend(text: str) -> str:
     if text not in ("auto", "docker", "process"):
         raise ValueError(f"'{text}' is not a backend; choose auto, docker or process.")
@@ -332,4 +395,5 @@ _OPTIONS: dict[str, Any] = {
     "grace": _seconds,
     "model": _model,
     "python": str,
+    "simulate": _switch,
 }

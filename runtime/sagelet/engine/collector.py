@@ -22,14 +22,28 @@ class Collector:
         self._hosts: dict[str, _HostOutput] = {}
         self._lock = threading.Lock()
         self._flushed = 0.0
+        self._deaf = False
 
     def restart(self, host: str) -> None:
         """Forget what was collected of a host whose log will be told from its start."""
+        with self._lock:
+            output = self._hosts.pop(host, None)
+        if output:
+            output.times.close()
         self._store.metrics.forget(self._job.name, host)
+
+    def give_up(self) -> None:
+        """Store nothing more: what still comes belongs to an attempt that does not count."""
+        with self._lock:
+            self._deaf = True
+            for host in self._hosts.values():
+                host.times.close()
 
     def take(self, output: Output) -> None:
         """Note the arrival and look for metrics."""
         with self._lock:
+            if self._deaf:
+                return
             host = self._hosts.get(output.host)
             if host is None:
                 log = self._store.home.log(self._job.name, output.host)
@@ -37,10 +51,13 @@ class Collector:
                     TimesWriter(log), Scanner(self._job.metric_definitions)
                 )
         if self._job.metric_definitions:
-            self._keep(host, host.scan(output.data, output.time))
+            for piece, when in host.times.arrivals(output.offset, output.data, output.time):
+                self._keep(host, host.scan(piece, when))
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
-        host.times.mark(output.offset, output.time)
+        with self._lock:
+            if not self._deaf:
+                host.times.mark(output.offset + len(output.data), output.time)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""
@@ -60,10 +77,12 @@ class Collector:
         """Write the metrics found so far."""
         with self._lock:
             self._flushed = time.monotonic()
+            if self._deaf:
+                return
             for name, host in self._hosts.items():
-                found, host.found = host.found, []
-                if found:
-                    self._store.metrics.append(self._job.name, name, found)
+                if host.found:
+                    self._store.metrics.append(self._job.name, name, host.found)
+                    host.found = []  # not before: what could not be stored is tried again
 
 
 class _HostOutput:

@@ -1,73 +1,99 @@
-"""The engine: takes jobs in, sees that each has a supervisor, passes stop requests on."""
+"""The engine as one region sees it: takes jobs in, passes on what is wanted of them."""
 
-import subprocess
-import sys
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from sagelet.domain.confined import check_confined
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
-from sagelet.domain.lifecycle import Life, begin
+from sagelet.domain.lifecycle import begin
+from sagelet.domain.machine import Grant, deal, demand_of
 from sagelet.domain.rules import check
 from sagelet.domain.training import TrainingJob
+from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
-from sagelet.engine.supervisor import Listener, Supervisor
-from sagelet.execution.backend import Progress
+from sagelet.engine.dispatcher import Dispatcher
+from sagelet.execution.backend import NoProgress
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
-from sagelet.store.home import JobLock
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A job that was taken in, and the right to supervise it."""
-
-    job: TrainingJob
-    lock: JobLock
+from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
 
 
 class Engine:
-    """Jobs of one home."""
+    """Jobs of one region of a home.
 
-    def __init__(self, store: Store, backends: Backends, account: str, region: str) -> None:
+    ``simulate``: instance types set limits unless a job objects.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        backends: Backends,
+        dispatcher: Dispatcher,
+        objects: ObjectStore,
+        account: str,
+        *,
+        simulate: bool = False,
+    ) -> None:
         self._store = store
         self._backends = backends
+        self._dispatcher = dispatcher
+        self._objects = objects
         self._account = account
-        self._region = region
+        self._simulate = simulate
 
-    def submit(self, request: Mapping[str, Any], progress: Progress) -> Submission:
-        """Check a CreateTrainingJob request and remember the job; it is not started yet.
+    def submit(
+        self,
+        request: Mapping[str, Any],
+        tags: Mapping[str, str] | None = None,
+        *,
+        confined: bool = False,
+    ) -> TrainingJob:
+        """Take a CreateTrainingJob request in, with its tags by key: it runs, or waits for room.
+
+        ``confined``: a job in a container asks, which may not reach beyond containers.
 
         Raises:
             DomainError: the request is refused; nothing was remembered.
         """
         now = time.time()
-        job = TrainingJob(dict(request), self._account, self._region, now, begin(now))
-        check(job)
-        staging.check_sources(job, self._store.home)
-        self._backends.choose(
-            staging.plan_job(job, self._store.home), job.options.backend, progress
+        job = TrainingJob(
+            dict(request),
+            self._account,
+            self._store.region,
+            now,
+            begin(now),
+            simulate=self._simulate,
+            confined=confined,
         )
-        lock = self._store.home.lock(job.name)
-        if lock is None:
+        if confined:
+            check_confined(job)
+        check(job)
+        if self._store.training_jobs.exists(job.name):
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
-        try:
-            self._store.training_jobs.add(job)
-        except BaseException:
-            lock.release()
-            raise
-        return Submission(job, lock)
+        staging.check_sources(job, self._store, self._objects)
+        machine = self._dispatcher.machine
+        demand = demand_of(job, machine)
+        tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
+        choice = self._backends.choose(
+            staging.plan_job(tried, self._store),
+            "docker" if confined else job.options.backend,
+            NoProgress(),
+        )
 
-    def supervisor(self, name: str, listener: Listener) -> Supervisor:
-        """A supervisor for a job whose lock this process holds."""
-        return Supervisor(self._store, self._backends, name, listener)
+        def remember(got: Grant | None) -> TrainingJob:
+            made = dataclasses.replace(
+                job, life=begin(now, waiting=got is None), devices=got.devices if got else None
+            )
+            self._store.training_jobs.add(made, tags)
+            self._take_pool(made, now)
+            return made
 
-    def detach(self, submission: Submission) -> None:
-        """Hand a new job to a supervisor process of its own."""
-        self._spawn(submission.job.name, submission.lock, ("--new",))
+        return self._dispatcher.enter(self._store, choice, demand, remember)
 
-    def stop(self, name: str) -> Life:
+    def stop(self, name: str) -> TrainingJob:
         """Ask for a stop.
 
         Raises:
@@ -80,61 +106,64 @@ class Engine:
                 f"{job.life.primary}."
             )
         self._store.training_jobs.request_stop(name, time.time())
-        return job.life
+        self._dispatcher.stop(job)
+        return job
 
-    def supervised(self, name: str) -> bool:
-        """Whether some process supervises the job at this moment."""
-        lock = self._store.home.lock(name)
-        if lock is not None:
-            lock.release()
-        return lock is None
+    def kill(self, name: str) -> None:
+        """Stop a job at once, without the time its script has to end.
 
-    def recover(self, patience: float = 2.0) -> list[str]:
-        """Give every live job without a supervisor a new one; wait a moment for what they find.
-
-        Returns:
-            The names of the jobs adopted.
+        Raises:
+            ValidationException: there is no such job, or it has ended.
         """
-        adopted = []
-        for job in self._store.training_jobs.live():
-            lock = self._store.home.lock(job.name)
-            if lock is None:
-                continue
-            if self._store.training_jobs.get(job.name).life.over:  # ended meanwhile
-                lock.release()
-                continue
-            self._spawn(job.name, lock, ())
-            adopted.append(job.name)
-        deadline = time.monotonic() + patience
-        while adopted and time.monotonic() < deadline:
-            if all(self._store.training_jobs.get(name).life.over for name in adopted):
-                break
-            time.sleep(0.05)
-        return adopted
+        self._dispatcher.kill(self.stop(name))
 
-    def _spawn(self, name: str, lock: JobLock, arguments: Sequence[str]) -> None:
-        """Start a supervisor process; it inherits the lock, so nobody else comes in between."""
-        log = self._store.home.job(name) / "supervisor.log"
-        with log.open("ab") as output:
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",  # nothing from the folder the user happens to be in
-                    "-m",
-                    "sagelet",
-                    "_supervise",
-                    name,
-                    "--home",
-                    str(self._store.home.root),
-                    "--lock",
-                    str(lock.descriptor),
-                    *arguments,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                pass_fds=(lock.descriptor,),
-                start_new_session=True,
+    def notes(self, name: str, since: int) -> Sequence[str]:
+        """What the job's user should know, from number ``since`` on.
+
+        Raises:
+            ValidationException: there is no such job.
+        """
+        return self._store.training_jobs.get(name).notes[since:]
+
+    def delete(self, name: str) -> TrainingJob:
+        """Forget a job that has ended: its record, its logs and metrics; not what it stored.
+
+        Raises:
+            ValidationException: there is no such job.
+            ResourceInUse: it has not ended, or keeps a warm pool.
+        """
+        job = self._store.training_jobs.get(name)
+        pool = warm_pool(job, time.time())
+        if not job.life.over or (pool and pool.status is WarmPoolStatus.AVAILABLE):
+            what = "retains an available warm pool" if job.life.over else "has not ended"
+            raise ResourceInUse(f"The training job {job.arn} cannot be deleted: it {what}.")
+        remove_tree(self._store.home.job(name))
+        self._store.training_jobs.delete(name)
+        return job
+
+    def keep_alive(self, name: str, seconds: int) -> TrainingJob:
+        """Change how long the job's warm pool lives; it may not grow from nothing.
+
+        Raises:
+            ValidationException: there is no such job, or it has no warm pool.
+        """
+        job = self._store.training_jobs.get(name)
+        pool = warm_pool(job, time.time())
+        if pool is None or pool.status not in (WarmPoolStatus.AVAILABLE, WarmPoolStatus.IN_USE):
+            raise ValidationException(
+                f"ResourceConfig.KeepAlivePeriodInSeconds: {job.arn} has no warm pool to update."
             )
-        lock.release()
+        resources = {**job.request["ResourceConfig"], "KeepAlivePeriodInSeconds": seconds}
+        self._store.training_jobs.save_request(
+            name, {**job.request, "ResourceConfig": resources}, seconds
+        )
+        return job
+
+    def _take_pool(self, job: TrainingJob, now: float) -> None:
+        """A job that asks for a warm pool takes over the first one that is like its own."""
+        if job.keep_alive:
+            found = next(
+                (old for old in self._store.training_jobs.warm(now) if matches(old, job)), None
+            )
+            if found is not None:
+                self._store.training_jobs.save_reuse(found.name, job.name, now)

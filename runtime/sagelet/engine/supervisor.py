@@ -1,24 +1,27 @@
 """One job from its first state to its last: event -> advance -> effect -> event.
 
-A supervisor holds the job's lock, so it is the only one. It is a plain blocking loop in a thread
-or process of its own; backends report to it through a queue, and whoever wants the job stopped
-tells it through the store or a flag.
+A supervisor is a plain blocking loop in a thread of its own; backends report to it through a
+queue, and whoever wants the job stopped sets a flag. It may end at any moment, with its process:
+``adopt`` goes on from what the store and the backend show.
 """
 
+import logging
 import queue
 import threading
 import time
-import traceback
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from sagelet.domain import failure
 from sagelet.domain.errors import DomainError, HostFault, Unavailable
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.lifecycle import Effect, Event, Life, Secondary, advance
+from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, remains, staging
+from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.collector import Collector
+from sagelet.engine.talkback import TalkBack
 from sagelet.execution.backend import (
     Cancelled,
     ExecutionBackend,
@@ -27,12 +30,18 @@ from sagelet.execution.backend import (
     HostLost,
     HostStarted,
     Output,
+    Sink,
 )
-from sagelet.execution.registry import Backends
+from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
+from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
 
-#: Between looks at the store for a stop request, in seconds.
+#: Between looks for a stop request, in seconds.
 TICK = 0.1
+
+#: Between two texts of a long step that are shown as StatusMessage, in seconds.
+TELL_EVERY = 0.25
 
 #: How long a new state may wait for a full disk or a locked database, in seconds.
 SAVE_PATIENCE = 60.0
@@ -43,41 +52,53 @@ _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPL
 Report = tuple[Event, str | None]
 
 
-class Listener(Protocol):
-    """Who wants to hear how a job goes, beyond what the store shows."""
+#: Hears of every new state of a job.
+Observer = Callable[[TrainingJob], None]
 
-    def progress(self, text: str) -> None:
-        """A long step is at this point."""
-
-    def note(self, text: str) -> None:
-        """Something the user should know."""
+_log = logging.getLogger("sagelet.engine")
 
 
 class Supervisor:
-    """Drives one job. ``clock`` gives epoch seconds."""
+    """Drives one job.
+
+    ``choice`` is the backend it was checked for; ``clock`` gives epoch seconds.
+    """
 
     def __init__(
         self,
         store: Store,
         backends: Backends,
         name: str,
-        listener: Listener,
+        objects: ObjectStore,
+        talkback: TalkBack,
+        choice: Choice | None = None,
+        observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._backends = backends
-        self._listener = listener
+        self._objects = objects
+        self._talkback = talkback
+        self._choice = choice
+        self._observers = observers
         self._clock = clock
-        self._job: TrainingJob = store.training_jobs.get(name)
-        self._plan: JobPlan = staging.plan_job(self._job, store.home)
-        self._collector = Collector(self._job, store)
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._read(name)
+
+    def _read(self, name: str) -> None:
+        """Begin (again) with what the store knows."""
+        self._job: TrainingJob = self._store.training_jobs.get(name)
+        self._plan: JobPlan = staging.plan_job(self._job, self._store)
+        self._collector = Collector(self._job, self._store)
         self._events: queue.SimpleQueue[HostEvent] = queue.SimpleQueue()
         self._waiting = {host.name for host in self._plan.hosts}
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
         self._deaf = False
+        self._checkpoints = Checkpoints.of(self._job, self._store.home.job(name), self._objects)
+        if self._job.stop_requested is not None:
+            self._stop.set()
 
     def stop(self) -> None:
         """Ask for a stop. Safe in a signal handler."""
@@ -89,26 +110,38 @@ class Supervisor:
         self._hurry.set()
 
     def run(self) -> Life:
-        """Supervise a new job to its end."""
+        """Supervise a job that was just admitted, to its end."""
+        if self._job.life.secondary is Secondary.PENDING:
+            return self._drive((), (Event.ADMITTED, None))
         return self._drive((Effect.PREPARE,))
 
+    def give_up(self, event: Event, reason: str | None = None) -> Life:
+        """End a job that waits."""
+        return self._drive((), (event, reason))
+
     def adopt(self) -> Life:
-        """Supervise a job whose supervisor died, to its end."""
-        state = self._job.life.secondary
-        if state in (Secondary.STARTING, Secondary.DOWNLOADING):
-            return self._drive(
-                (),
-                (
-                    Event.FAULTED,
-                    "InternalServerError: sagelet was ended before the job's hosts were started.",
-                ),
-            )
-        if state is Secondary.UPLOADING:
-            return self._drive((Effect.STORE,))
-        for host in self._plan.hosts:
-            self._collector.restart(host.name)
-        self._find_hosts()
-        return self._drive((Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ())
+        """Supervise a job whose supervisor died, to its end. What it was at is done again."""
+        match self._job.life.secondary:
+            case Secondary.STARTING:
+                effects: tuple[Effect, ...] = (Effect.RESET, Effect.PREPARE)
+            case Secondary.DOWNLOADING:
+                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE)
+            case Secondary.TRAINING if self._job.launched is None:
+                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE, Effect.LAUNCH)
+            case Secondary.RESTARTING:
+                effects = (Effect.RESET,)
+            case Secondary.UPLOADING:
+                effects = (Effect.STORE,)
+            case Secondary.STOPPING if self._job.launched is None:
+                effects = (Effect.ABANDON,)
+            case state:
+                for host in self._plan.hosts:
+                    self._collector.restart(host.name)
+                self._find_hosts()
+                self._talkback.reopen(self._backend_of_job().address())
+                self._keep_checkpoints()
+                effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
+        return self._drive(effects)
 
     def _find_hosts(self) -> None:
         """Watch the hosts that an earlier process started, as soon as their engine answers."""
@@ -116,7 +149,7 @@ class Supervisor:
         pause = 0.5
         while True:
             try:
-                self._backend_of_job().adopt(self._plan, self._take)
+                self._backend_of_job().adopt(self._plan, self._door())
                 break
             except (Unavailable, HostFault) as error:
                 self._tell(f"Waiting for the hosts' engine: {error}")
@@ -137,70 +170,143 @@ class Supervisor:
                 report = self._next(effects, life)
             effects = ()
             if report is None:
+                life = self._job.life
                 continue
-            event, reason = report
-            keep = event is Event.FAULTED and life.secondary in _WITH_OUTPUTS
-            if keep:
-                place = self._store.home.job(self._job.name)
-                reason = f"{reason} What the job wrote is kept in {place}/*/ml."[: failure.LIMIT]
-            life, effects = advance(life, event, self._clock(), reason)
-            if Effect.CLEAN in effects:
-                # Before the last state is stored: who dies in between is followed by another.
-                self._clean(keep_outputs=keep)
-            self._save(life)
+            life, effects = self._step_on(*report)
             report = None
         return life
 
+    def _step_on(self, event: Event, reason: str | None) -> tuple[Life, tuple[Effect, ...]]:
+        """The next state, stored."""
+        life = self._job.life
+        if self._may_retry(life, event, reason):
+            self._note(f"attempt {self._job.attempt} failed: {reason}")
+            event, reason = Event.RETRIED, None
+        keep = event is Event.FAULTED and life.secondary in _WITH_OUTPUTS
+        if keep:
+            place = self._store.home.job(self._job.name)
+            reason = f"{reason} What the job wrote is kept in {place}/*/ml."[: failure.LIMIT]
+        life, effects = advance(life.say(MESSAGE[life.secondary]), event, self._clock(), reason)
+        if Effect.CLEAN in effects:
+            # Before the last state is stored: who dies in between is followed by another.
+            self._clean(keep_outputs=keep)
+        self._save(life)
+        return life, effects
+
+    def _may_retry(self, life: Life, event: Event, reason: str | None) -> bool:
+        """Whether RetryStrategy has an attempt left for this: only for our own failures."""
+        return (
+            event in (Event.FAULTED, Event.HOSTS_FAILED)
+            and life.secondary in RETRYABLE
+            and (reason or "").startswith("InternalServerError")
+            and self._job.attempt < self._job.attempts
+            and not self._stop.is_set()
+        )
+
     def _next(self, effects: tuple[Effect, ...], life: Life) -> Report | None:
-        """Perform the effect, or wait: the event that follows, or None when none came yet."""
+        """Perform the effects, or wait: the event that follows, or None when none came yet."""
         try:
-            return self._perform(effects[0]) if effects else self._wait(life)
+            if not effects:
+                return self._wait(life)
+            report = None
+            for effect in effects:
+                report = self._perform(effect)
+                if report is not None and report[0] in (
+                    Event.STOP_REQUESTED,
+                    Event.WAIT_EXCEEDED,
+                ):
+                    return report
         except Cancelled:
-            return Event.STOP_REQUESTED, None
+            return self._interruption() or (Event.STOP_REQUESTED, None)
         except HostFault as fault:
             return Event.FAULTED, str(fault)
         except DomainError as error:
             return Event.FAULTED, f"ClientError: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not leave a job without end
-            self._listener.note("".join(traceback.format_exception(error)))
+            _log.exception("%s", self._job.name)
             return Event.FAULTED, f"InternalServerError: {type(error).__name__}: {error}"
+        return report
 
     def _perform(self, effect: Effect) -> Report | None:
         match effect:
             case Effect.PREPARE:
                 self._prepare()
-                return (Event.STOP_REQUESTED if self._told_to_stop() else Event.PREPARED), None
+                return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
-                staging.stage(self._job, self._plan, self._store.home, self._step())
-                return (Event.STOP_REQUESTED if self._told_to_stop() else Event.STAGED), None
+                staging.stage(self._job, self._plan, self._store, self._objects, self._step())
+                return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
-                self._backend_of_job().launch(self._plan, self._take)
+                self._launch()
             case Effect.STOP_HOSTS:
+                if self._job.launched is None:
+                    return Event.HOSTS_SUCCEEDED, None  # stopped before they were there
                 self._stop_hosts()
             case Effect.STORE:
                 self._store_outputs()
                 return Event.STORED, None
             case Effect.ABANDON:
                 return Event.ABANDONED, None
+            case Effect.RESET:
+                self._reset()
+                return Event.RESET, None
             case Effect.CLEAN:
                 raise AssertionError("cleaning is done before the state is stored")
         return None
 
     def _prepare(self) -> None:
-        choice = self._backends.choose(self._plan, self._job.options.backend, self._step())
-        self._listener.note(f"backend: {choice.backend.name} ({choice.reason})")
+        if self._choice is None:
+            wanted = "docker" if self._job.confined else self._job.options.backend
+            self._choice = self._backends.choose(self._plan, wanted, self._step())
+        choice = self._choice
+        self._note(f"backend: {choice.backend.name} ({choice.reason})")
         backend = choice.backend
         try:
             backend.prepare(self._plan, self._step())
         except DomainError as error:
-            if choice.otherwise is None:
+            if choice.otherwise is None or self._job.confined:
                 raise
             backend = self._backends.get(choice.otherwise)
-            self._listener.note(f"backend: {backend.name} instead ({error})")
+            self._note(f"backend: {backend.name} instead ({error})")
             backend.check(self._plan, self._step())
             backend.prepare(self._plan, self._step())
         self._store.training_jobs.save_backend(self._job.name, backend.name)
         self._backend = backend
+
+    def _launch(self) -> None:
+        backend = self._backend_of_job()
+        plan = self._plan
+        if not plan.isolated:
+            joined = self._talkback.join(self._job, plan, backend.address())
+            if joined is None:
+                self._note("the job cannot reach the control plane: no address it could use")
+            plan = joined or plan
+        backend.launch(plan, self._door())
+        self._keep_checkpoints()
+        self._store.training_jobs.save_launch(self._job.name, self._clock())
+
+    def _keep_checkpoints(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.start(self._note)
+
+    def _reset(self) -> None:
+        """Remove what an attempt left; only its checkpoints are for the next one."""
+        if self._job.backend is not None:
+            self._backend_of_job().remove(self._plan)
+            self._backend_of_job().reclaim(self._plan)
+        self._collector.give_up()
+        if self._checkpoints is not None:
+            with suppress(HostFault):
+                self._checkpoints.finish()
+        name = self._job.name
+        for host in self._plan.hosts:
+            remains.keep_log(self._store.home.job(name), host, self._job.attempt)
+            remove_tree(Path(host.folder))
+            self._collector.restart(host.name)
+        self._store.training_jobs.save_launch(name, None)
+        if self._job.life.secondary is Secondary.RESTARTING:
+            self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
+        self._choice = None
+        self._read(name)
 
     def _stop_hosts(self) -> None:
         grace = 0.0 if self._hurry.is_set() else self._plan.grace
@@ -214,8 +320,9 @@ class Supervisor:
             self._deaf = True
             self._stop_hosts()
         if training and self._failed is None:  # a failed host has decided the ending
-            if self._told_to_stop():
-                return Event.STOP_REQUESTED, None
+            interruption = self._interruption()
+            if interruption:
+                return interruption
             began = life.started() or self._clock()
             left = began + self._job.max_runtime - self._clock()
             if left <= 0:
@@ -223,17 +330,17 @@ class Supervisor:
         try:
             event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
-            self._collector.flush()
+            self._collect(self._collector.flush)
             return None
         if isinstance(event, HostStarted):
             for note in event.notes:
-                self._listener.note(f"{event.host}: {note}")
+                self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
             return self._host_ended(event, training=training)
         return None
 
     def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
-        self._collector.finish(event.host)
+        self._collect(lambda: self._collector.finish(event.host))
         self._waiting.discard(event.host)
         failed = isinstance(event, HostLost) or event.code != 0
         if failed and self._failed is None:
@@ -269,12 +376,18 @@ class Supervisor:
         return Event.HOSTS_SUCCEEDED, None
 
     def _store_outputs(self) -> None:
-        if self._job.artifacts:  # stored before, by a supervisor that died then
-            return
-        artifacts = outputs.store_outputs(
-            self._job, self._plan, self._store, self._clock(), self._step(stoppable=False)
-        )
-        self._store.training_jobs.save_artifacts(self._job.name, artifacts)
+        if not self._job.artifacts:  # else stored before, by a supervisor that died then
+            artifacts = outputs.store_outputs(
+                self._job,
+                self._plan,
+                self._store,
+                self._objects,
+                self._clock(),
+                self._step(stoppable=False),
+            )
+            self._store.training_jobs.save_artifacts(self._job.name, artifacts)
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""
@@ -282,11 +395,13 @@ class Supervisor:
             backend = self._backend_of_job()
             backend.remove(self._plan)
             backend.reclaim(self._plan)
+            if self._checkpoints is not None:
+                self._checkpoints.finish()
         except (HostFault, DomainError) as error:
-            self._listener.note(f"cleaning up: {error}")
+            self._note(f"cleaning up: {error}")
         folder = self._store.home.job(self._job.name)
         self._store.home.use_reserve(self._job.name)
-        remains.clean(folder, self._plan, self._listener.note, keep_outputs=keep_outputs)
+        remains.clean(folder, self._plan, self._note, keep_outputs=keep_outputs)
 
     def _save(self, life: Life) -> None:
         """Store a new state; what hinders it (a full disk, say) may pass."""
@@ -299,47 +414,67 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise
                 self._store.home.use_reserve(self._job.name)
-                self._listener.progress(f"the state of {self._job.name} cannot be stored: {error}")
+                _log.warning("the state of %s cannot be stored: %s", self._job.name, error)
                 time.sleep(0.5)
             else:
-                return
+                break
+        for observer in self._observers:
+            observer(self._job)
 
-    def _take(self, event: HostEvent) -> None:
-        """The backend's door, called from its threads: nothing may break them."""
-        if not isinstance(event, Output):
-            self._events.put(event)
-            return
+    def _door(self) -> Sink:
+        """What the backend's threads report to; those of an attempt given up are not heard."""
+        events, collector = self._events, self._collector
+
+        def take(event: HostEvent) -> None:
+            if isinstance(event, Output):
+                self._collect(lambda: collector.take(event))
+                return
+            events.put(event)
+            self._store.database.close()  # the thread's own connection; it ends soon
+
+        return take
+
+    def _collect(self, step: Callable[[], None]) -> None:
+        """Times and metrics are worth less than the job: what hinders them does not end it."""
         try:
-            self._collector.take(event)
-        except Exception as error:  # noqa: BLE001 - times and metrics are worth less than the job
-            self._listener.progress(f"{event.host}: times and metrics are not stored: {error}")
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            _log.warning("%s: times or metrics are not stored: %s", self._job.name, error)
 
     def _backend_of_job(self) -> ExecutionBackend:
         if self._backend is None:
             self._backend = self._backends.get(self._job.backend or "process")
         return self._backend
 
-    def _told_to_stop(self) -> bool:
-        return self._stop.is_set() or self._store.training_jobs.stop_requested(self._job.name)
+    def _interruption(self) -> Report | None:
+        """What ends the job early, if anything does at this moment."""
+        if self._stop.is_set():
+            return Event.STOP_REQUESTED, None
+        limit = self._job.max_wait
+        if limit is not None and self._clock() > self._job.created + limit:
+            return Event.WAIT_EXCEEDED, None
+        return None
+
+    def _note(self, text: str) -> None:
+        """Something the user should know."""
+        self._store.training_jobs.note(self._job.name, text)
 
     def _step(self, *, stoppable: bool = True) -> "_Step":
-        return _Step(self._listener, self._told_to_stop if stoppable else lambda: False)
+        return _Step(self._tell, self._interruption if stoppable else lambda: None)
 
 
 class _Step:
-    """The Progress of a long step: passes texts on, looks now and then for a stop request."""
+    """The Progress of a long step: its texts become StatusMessage, now and then."""
 
-    def __init__(self, listener: Listener, told_to_stop: Callable[[], bool]) -> None:
-        self._listener = listener
-        self._told_to_stop = told_to_stop
-        self._looked = 0.0
-        self._stop = False
+    def __init__(self, tell: Callable[[str], None], interruption: Callable[[], object]) -> None:
+        self._tell = tell
+        self._interruption = interruption
+        self._told = 0.0
 
     def __call__(self, text: str) -> None:
-        self._listener.progress(text)
+        if time.monotonic() - self._told > TELL_EVERY:
+            self._tell(text)
+            self._told = time.monotonic()
 
     def cancelled(self) -> bool:
-        if not self._stop and time.monotonic() - self._looked > TICK:
-            self._looked = time.monotonic()
-            self._stop = self._told_to_stop()
-        return self._stop
+        return self._interruption() is not None

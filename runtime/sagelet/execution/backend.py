@@ -62,6 +62,17 @@ class Progress(Protocol):
         """Whether the step should give up."""
 
 
+class NoProgress:
+    """A step that nobody watches."""
+
+    def __call__(self, text: str) -> None:
+        """Say it to nobody."""
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+
 class Cancelled(Exception):
     """A long step gave up because it was told to."""
 
@@ -85,6 +96,9 @@ class ExecutionBackend(Protocol):
             DomainError: it cannot be made.
             Cancelled: told to stop.
         """
+
+    def address(self) -> str | None:
+        """This machine's IP address as hosts reach it; None when they reach it nowhere."""
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start every host; events go to ``sink`` from the backend's own threads.

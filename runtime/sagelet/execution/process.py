@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from sagelet.execution.backend import (
     Sink,
 )
 from sagelet.execution.environments import Environments, facts_of
-from sagelet.execution.gpus import deal_gpus
 
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
@@ -60,7 +59,7 @@ class ProcessBackend:
         self._namespaces = namespaces
 
     def check(self, plan: JobPlan, _progress: Progress) -> None:
-        """Refuse what has no environment here, and more GPUs than there are."""
+        """Refuse what has no environment here."""
         if plan.framework is None and plan.python is None:
             raise Unavailable(
                 f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
@@ -68,7 +67,6 @@ class ProcessBackend:
             )
         if plan.python is not None:
             facts_of(plan.python)
-        deal_gpus(plan, self._inherited.get("CUDA_VISIBLE_DEVICES"))
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
@@ -81,12 +79,15 @@ class ProcessBackend:
         if plan.python is None and plan.framework is not None:
             self._environments.ensure(plan.framework.name, progress, gpu=plan.gpu)
 
+    def address(self) -> str:
+        """Hosts share this machine's network."""
+        return "127.0.0.1"
+
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start a shim a host."""
-        gpus = deal_gpus(plan, self._inherited.get("CUDA_VISIBLE_DEVICES"))
         try:
             for host in plan.hosts:
-                self._spawn(plan, host, gpus[host.name])
+                self._spawn(plan, host)
         except OSError as error:
             _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
@@ -121,12 +122,12 @@ class ProcessBackend:
         for host in plan.hosts:
             _kill_strays(f"{host.folder}/ml")
 
-    def _spawn(self, plan: JobPlan, host: HostPlan, gpus: Sequence[str]) -> None:
+    def _spawn(self, plan: JobPlan, host: HostPlan) -> None:
         folder = Path(host.folder)
         for name in ("started.json", "exit.json", "stop"):
             (folder / name).unlink(missing_ok=True)
         (folder / "log").touch()
-        (folder / "host.json").write_text(json.dumps(self._spec(plan, host, gpus)))
+        (folder / "host.json").write_text(json.dumps(self._spec(plan, host)))
         # The lock is taken here and inherited: from now on, free means that the shim is gone.
         lock = os.open(folder / "shim.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -147,7 +148,7 @@ class ProcessBackend:
         finally:
             os.close(lock)
 
-    def _spec(self, plan: JobPlan, host: HostPlan, gpus: Sequence[str]) -> dict[str, Any]:
+    def _spec(self, plan: JobPlan, host: HostPlan) -> dict[str, Any]:
         python = self._python(plan, host)
         toolkit = self._environments.toolkit
         entry = [*(host.entrypoint or ()), *host.command]
@@ -158,7 +159,7 @@ class ProcessBackend:
         environment = {
             **self._inherited,
             "PATH": os.pathsep.join([*folders, self._inherited.get("PATH", os.defpath)]),
-            "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+            "CUDA_VISIBLE_DEVICES": ",".join(host.gpus),
             **host.environment,
         }
         return {

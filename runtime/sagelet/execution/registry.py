@@ -1,5 +1,6 @@
 """Which backend runs a job: by name, or the first that can (``auto``)."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,8 +28,8 @@ class Backends:
     ) -> None:
         self._makers = makers
         self._made: dict[str, ExecutionBackend] = {}
+        self._making = threading.Lock()
         self._why_no_docker = why_no_docker
-        self._chosen: dict[str, Choice] = {}
 
     def get(self, name: str) -> ExecutionBackend:
         """The backend of that name.
@@ -36,22 +37,17 @@ class Backends:
         Raises:
             Unavailable: it cannot work on this machine.
         """
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        with self._making:
+            if name not in self._made:
+                self._made[name] = self._makers[name]()
+            return self._made[name]
 
     def choose(self, plan: JobPlan, wanted: str, progress: Progress) -> Choice:
-        """The backend for a job, checked; asked again (at submit, then at start), the same one.
+        """The backend for a job, checked.
 
         Raises:
             DomainError: the wanted one (or, for auto, none) can run it.
         """
-        choice = self._chosen.pop(plan.job, None)
-        if choice is None:
-            choice = self._chosen[plan.job] = self._choose(plan, wanted, progress)
-        return choice
-
-    def _choose(self, plan: JobPlan, wanted: str, progress: Progress) -> Choice:
         if wanted != "auto":
             backend = self.get(wanted)
             backend.check(plan, progress)

@@ -5,17 +5,21 @@ from pathlib import Path
 
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
+from sagelet.store.roles import Roles
+from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One home's memory, by aggregate."""
+    """One home's memory as one region sees it, by aggregate."""
 
+    region: str
     home: Home
     database: Database
     training_jobs: TrainingJobs
@@ -23,19 +27,41 @@ class Store:
     models: ModelVersions
     objects: Objects
     uploads: Uploads
+    logs: LogStreams
+    tags: Tags
+    roles: Roles
+
+    def in_region(self, region: str) -> "Store":
+        """The same memory as another region sees it.
+
+        Raises:
+            ValidationException: that is no region's name.
+        """
+        if region == self.region:
+            return self
+        return _view(self.home.root, self.database, self.objects, region)
 
 
-def open_store(root: Path) -> Store:
-    """Open (and create or migrate) the store under ``root``."""
-    home = Home(root)
+def open_store(root: Path, region: str = "us-east-1") -> Store:
+    """Open (and create or migrate) the store under ``root``, as seen from ``region``."""
+    home = Home(root, region)
     database = Database(home.database)
-    objects = Objects(database, home.root / "objects", home.root / "s3")
+    objects = Objects(database, root / "objects", root / "s3")
+    return _view(root, database, objects, region)
+
+
+def _view(root: Path, database: Database, objects: Objects, region: str) -> Store:
+    home = Home(root, region)
     return Store(
+        region,
         home,
         database,
-        TrainingJobs(database),
-        Metrics(database),
-        ModelVersions(database),
+        TrainingJobs(database, region),
+        Metrics(database, region),
+        ModelVersions(database, region),
         objects,
         Uploads(objects),
+        LogStreams(database, home, region),
+        Tags(database),
+        Roles(database),
     )

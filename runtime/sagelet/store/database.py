@@ -61,6 +61,16 @@ class Database:
             connection.close()
             self._local.connection = None
 
+    def wipe(self) -> None:
+        """Empty every table."""
+        with self.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            tables = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            ).fetchall()
+            for (table,) in tables:
+                connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - from our own schema
+
     def _migrate(self) -> None:
         """Apply the numbered scripts this file has not seen; forward only."""
         scripts = sorted(Path(__file__).with_name("migrations").glob("*.sql"))

@@ -1,29 +1,39 @@
-"""$SAGELET_HOME: which file lies where, and who supervises a job.
+"""$SAGELET_HOME: which file lies where.
 
 Layout::
 
     sagelet.db
-    jobs/<job>/lock  supervisor.log  code/  <host>/{log,log.times,ml/,scratch/}
+    control.lock  control.sock  control.log      the control plane of this home
+    jobs/<region>/<job>/                         code/  <host>/{log,log.times,ml/,scratch/}
     models/<name>/<version>/model.tar.gz   models/<name>/latest -> <version>
     output/<job>/output/...                the default S3OutputPath
     s3/<bucket>/<key>                      where s3:// outputs lie for now
 """
 
-import fcntl
 import os
+import re
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
+
+from sagelet.domain.errors import ValidationException
 
 #: Disk space kept for storing a job's end, in bytes.
 RESERVE = 1 << 20
 
 
 class Home:
-    """Paths under one root."""
+    """Paths under one root, as one region sees them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, region: str) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", region):
+            raise ValidationException(
+                f"'{region}' is not a region's name. Set AWS_REGION, for example to us-east-1."
+            )
         self.root = root
+        self.region = region
         if not root.exists():  # requests and environments may hold secrets
             root.mkdir(parents=True)
             root.chmod(0o700)
@@ -37,8 +47,8 @@ class Home:
 
     @property
     def jobs(self) -> Path:
-        """Folders of jobs."""
-        return self.root / "jobs"
+        """Folders of the region's jobs."""
+        return self.root / "jobs" / self.region
 
     @property
     def models(self) -> Path:
@@ -60,7 +70,7 @@ class Home:
 
     def log(self, job: str, host: str) -> Path:
         """A host's log: the bytes it printed."""
-        return self.jobs / job / host / "log"
+        return self.host(job, host) / "log"
 
     def reserve(self, job: str) -> None:
         """Set some disk space aside, so that the job's end can be stored when it has filled up."""
@@ -81,28 +91,18 @@ class Home:
         parts = [part for part in rest.split("/") if part not in ("", ".", "..")]
         return self.root.joinpath("s3", *parts)
 
-    def lock(self, job: str) -> "JobLock | None":
-        """The right to supervise ``job``, or None while another process has it."""
-        path = self.job(job) / "lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return JobLock(descriptor)
 
+def clear(root: Path) -> None:
+    """Delete what jobs and clients stored under ``root``; the database and secrets stay.
 
-class JobLock:
-    """Held while one process supervises a job; the kernel frees it when that process dies."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def release(self) -> None:
-        """Close it here; the lock is free once no process that inherited it has it open."""
-        os.close(self.descriptor)
+    Raises:
+        OSError: something could not be deleted.
+    """
+    for name in ("jobs", "models", "output", "objects", "s3"):
+        folder = root / name
+        if folder.exists():
+            for entry in folder.iterdir():
+                remove_tree(entry)
 
 
 def remove_tree(path: Path) -> None:
@@ -120,3 +120,20 @@ def remove_tree(path: Path) -> None:
             if below.is_dir() and not below.is_symlink():
                 below.chmod(0o700)
     shutil.rmtree(path)
+
+
+def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The bytes kept in ``path``, made at the first call; only their owner can read them."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(part, path)  # the first one wins
+        part.unlink()
+        return path.read_bytes()

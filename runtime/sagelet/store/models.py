@@ -14,46 +14,55 @@ class ModelVersion:
 
     name: str
     version: int
+    region: str
     job: str
     created: float
     size: int
 
 
 class ModelVersions:
-    """The model_versions table."""
+    """The model_versions table: names are shared by all regions, jobs are of this one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, region: str) -> None:
         self._database = database
+        self._region = region
 
     def reserve(self, name: str, job: str, now: float) -> int:
         """The version ``job``'s model gets: the one it has already, else the next free one."""
         with self._database.transaction() as connection:
             row = connection.execute(
-                "SELECT version FROM model_versions WHERE job = ?", (job,)
+                "SELECT version FROM model_versions WHERE region = ? AND job = ?",
+                (self._region, job),
             ).fetchone()
             if row is None:
                 row = connection.execute(
-                    "INSERT INTO model_versions (name, version, job, created) SELECT ?1,"
-                    " coalesce(max(version), 0) + 1, ?2, ?3 FROM model_versions WHERE name = ?1"
-                    " RETURNING version",
-                    (name, job, now),
+                    "INSERT INTO model_versions (name, version, region, job, created) SELECT ?1,"
+                    " coalesce(max(version), 0) + 1, ?2, ?3, ?4 FROM model_versions"
+                    " WHERE name = ?1 RETURNING version",
+                    (name, self._region, job, now),
                 ).fetchone()
             return int(row[0])
 
     def publish(self, job: str, size: int) -> None:
         """The files are in place."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE model_versions SET size = ? WHERE job = ?", (size, job))
+            connection.execute(
+                "UPDATE model_versions SET size = ? WHERE region = ? AND job = ?",
+                (size, self._region, job),
+            )
 
     def release(self, job: str) -> None:
         """Give a reserved version back: its files could not be put in place."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM model_versions WHERE job = ? AND size IS NULL", (job,))
+            connection.execute(
+                "DELETE FROM model_versions WHERE region = ? AND job = ? AND size IS NULL",
+                (self._region, job),
+            )
 
     def published(self, name: str | None = None) -> list[ModelVersion]:
         """Published versions by name and version; all names when ``name`` is None."""
         rows = self._database.connection().execute(
-            "SELECT name, version, job, created, size FROM model_versions"
+            "SELECT name, version, region, job, created, size FROM model_versions"
             " WHERE size IS NOT NULL AND (?1 IS NULL OR name = ?1) ORDER BY name, version",
             (name,),
         )
@@ -64,9 +73,9 @@ class ModelVersions:
         row = (
             self._database.connection()
             .execute(
-                "SELECT name, version, job, created, size FROM model_versions"
-                " WHERE job = ? AND size IS NOT NULL",
-                (job,),
+                "SELECT name, version, region, job, created, size FROM model_versions"
+                " WHERE region = ? AND job = ? AND size IS NOT NULL",
+                (self._region, job),
             )
             .fetchone()
         )

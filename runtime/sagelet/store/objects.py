@@ -33,7 +33,7 @@ from sagelet.store.tree import Tree
 
 #: Refuses a change, given what is there now: runs inside the transaction that makes it.
 Guard = Callable[[ObjectVersion | None], None]
-#: Makes the bucket of that name, if it knows it.
+#: Makes the bucket of that name, if it knows it and it is not there; whether it is there now.
 Provider = Callable[[str], bool]
 
 _FIND = (
@@ -49,6 +49,9 @@ _BEHIND = _FROM.replace(">=", ">")
 
 class Objects:
     """The objects of one home, over all regions. Methods may be called from any thread."""
+
+    #: Objects are given out as links, which waits for nothing.
+    lanes = 1
 
     def __init__(
         self, database: Database, folder: Path, tree: Path, clock: Callable[[], float] = time.time
@@ -133,9 +136,8 @@ class Objects:
         Raises:
             Refusal: NoSuchBucket.
         """
+        self.provide(name)  # asked first: a bucket it makes at this moment is not whole yet
         found = self.find_bucket(name)
-        if found is None and self.provide(name):
-            found = self.find_bucket(name)
         if found is None:
             raise no_such_bucket(name)
         return found

@@ -5,7 +5,6 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ from sagelet.execution.docker.images import Images
 from sagelet.execution.docker.network import JobNetwork, create_network
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
-from sagelet.execution.gpus import deal_gpus
 from sagelet.execution.namespaces import catches_sigterm, overlay_options
 from sagelet.execution.wheels import Wheels
 
 JOB_LABEL = "sagelet.job"
 HOST_LABEL = "sagelet.host"
 HOME_LABEL = "sagelet.home"
+REGION_LABEL = "sagelet.region"
 
 #: Requests that last as long as a job, in seconds (the SDK wants a number).
 _FOREVER = 10**8
@@ -58,7 +57,6 @@ class DockerBackend:
         containers: Path,
         wheels: Wheels,
         build_args: dict[str, str],
-        visible_gpus: str | None,
     ) -> None:
         self._host = host
         self._home = str(home)
@@ -69,8 +67,7 @@ class DockerBackend:
             self._api = APIClient(base_url=host, version="auto", timeout=60)
         except DockerException as error:
             raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
-        self._visible_gpus = visible_gpus
-        self._references: dict[str, str] = {}
+        self._references: dict[tuple[str, str], str] = {}
         self.images = Images(self._api, containers, wheels, build_args)
 
     def describe(self) -> str:
@@ -82,19 +79,29 @@ class DockerBackend:
         )
 
     def check(self, plan: JobPlan, progress: Progress) -> None:
-        """The image and the GPUs must be there."""
+        """The image must be there."""
         if plan.python is not None:
             raise ValidationException("--python chooses an interpreter for --backend process only.")
-        deal_gpus(plan, self._visible_gpus)
         self.images.check(plan, progress)
 
     def prepare(self, plan: JobPlan, progress: Progress) -> None:
         """Build the image, once."""
-        self._references[plan.job] = self.images.prepare(plan, progress)
+        self._references[plan.region, plan.job] = self.images.prepare(plan, progress)
+
+    def address(self) -> str | None:
+        """The gateway of the engine's default bridge; None for an engine on another machine."""
+        if not self._host.startswith("unix://"):
+            return None
+        with suppress(DockerException, RequestException):
+            network: dict[str, Any] = self._api.inspect_network("bridge")
+            for config in network["IPAM"]["Config"] or []:
+                if config.get("Gateway"):
+                    return str(config["Gateway"])
+        return None
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Create all containers, attach, start all."""
-        image = self._references.pop(plan.job)
+        image = self._references.pop((plan.region, plan.job))
         try:
             try:
                 self._launch(plan, image, sink, protect=True)
@@ -108,10 +115,9 @@ class DockerBackend:
 
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
         network = create_network(self._api, plan, self._labels(plan))
-        gpus = deal_gpus(plan, self._visible_gpus)
         pumps = []
         for host in plan.hosts:
-            container = self._create(plan, host, image, network, gpus[host.name], protect=protect)
+            container = self._create(plan, host, image, network, protect=protect)
             pump = Pump(self._connect, container, host.name, Path(host.folder) / "log", sink)
             pump.attach()
             pumps.append((host, container, pump))
@@ -181,6 +187,7 @@ class DockerBackend:
             Path(path)
             for host in plan.hosts
             for mount in host.mounts
+            if mount.access is not Access.READ_ONLY
             for path in (
                 [mount.scratch or ""] if mount.access is Access.COPY_ON_WRITE else [mount.source]
             )
@@ -232,7 +239,7 @@ class DockerBackend:
         return found
 
     def _labels(self, plan: JobPlan) -> dict[str, str]:
-        return {JOB_LABEL: plan.job, HOME_LABEL: self._home}
+        return {JOB_LABEL: plan.job, REGION_LABEL: plan.region, HOME_LABEL: self._home}
 
     def _create(
         self,
@@ -240,7 +247,6 @@ class DockerBackend:
         host: HostPlan,
         image: str,
         network: JobNetwork,
-        gpus: Sequence[str],
         *,
         protect: bool,
     ) -> str:
@@ -252,12 +258,12 @@ class DockerBackend:
             nano_cpus=int(cpus * 1e9) if cpus else None,
             mem_limit=host.memory,
             shm_size=host.shm or (host.memory or _physical_memory()) // 2,
-            device_requests=[DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])]
-            if gpus
+            device_requests=[DeviceRequest(device_ids=list(host.gpus), capabilities=[["gpu"]])]
+            if host.gpus
             else None,
             log_config=_LOG,
         )
-        key = hashlib.sha256(self._home.encode()).hexdigest()[:6]
+        key = hashlib.sha256(f"{self._home} {plan.region}".encode()).hexdigest()[:6]
         created: dict[str, Any] = self._api.create_container(
             image,
             name=f"{plan.job}-{host.name}-{key}",
@@ -272,8 +278,9 @@ class DockerBackend:
         return str(created["Id"])
 
     def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
-        if mount.access is Access.READ_WRITE:
-            return Mount(mount.target, mount.source, type="bind")
+        if mount.access is not Access.COPY_ON_WRITE:
+            read_only = mount.access is Access.READ_ONLY
+            return Mount(mount.target, mount.source, type="bind", read_only=read_only)
         if not protect:
             return Mount(mount.target, mount.source, type="bind", read_only=True)
         options = overlay_options(dataclasses.asdict(mount), user=False)

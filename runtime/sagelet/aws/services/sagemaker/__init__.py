@@ -1,1 +1,3 @@
-"""The SageMaker operations that exist here."""
+"""The SageMaker API, a module a resource."""
+
+from sagelet.aws.services.sagemaker import tags, training  # noqa: F401 - they register operations

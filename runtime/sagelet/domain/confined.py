@@ -1,0 +1,30 @@
+"""What a job in a container may ask for: nothing that reaches beyond containers and objects."""
+
+from sagelet.domain.errors import ValidationException
+from sagelet.domain.training import TrainingJob
+
+FILE_SCHEME = "file://"
+
+
+def check_confined(job: TrainingJob) -> None:
+    """Refuse a request of a job that names files of this machine or asks to run outside Docker.
+
+    Raises:
+        ValidationException: names the member.
+    """
+    uris = {f"channel '{channel.name}'": channel.uri for channel in job.channels}
+    uris["OutputDataConfig.S3OutputPath"] = job.output_uri
+    uris["CheckpointConfig.S3Uri"] = job.checkpoints[0] if job.checkpoints else ""
+    uris["HyperParameters.sagemaker_submit_directory"] = job.hyperparameters.get(
+        "sagemaker_submit_directory", ""
+    ).strip('"')
+    for where, uri in uris.items():
+        if uri.startswith(FILE_SCHEME):
+            raise ValidationException(
+                f"{where}: {uri}: a job may not name files of the machine; use s3://."
+            )
+    if job.options.backend == "process" or job.options.python is not None:
+        raise ValidationException(
+            "Tags: a job may only start jobs in containers; leave sagelet:backend and "
+            "sagelet:python out."
+        )

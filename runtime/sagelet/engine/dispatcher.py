@@ -1,0 +1,231 @@
+"""Who runs and who waits, over all regions of a home.
+
+Jobs start in the order they came, each as soon as it fits beside those that run (``domain.machine``
+says what fits). Every job that runs has a supervisor in a thread of its own. Nothing here is
+remembered beyond what the store holds: ``start`` finds it all again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sagelet.domain.errors import DomainError
+from sagelet.domain.lifecycle import Event, Secondary
+from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant
+from sagelet.domain.training import TrainingJob
+from sagelet.engine.supervisor import Supervisor
+from sagelet.execution.registry import Choice
+from sagelet.store import Store
+
+#: How long an admission that could not be stored waits for its next attempt, in seconds.
+RETRY = 5.0
+
+Key = tuple[str, str]
+MakeSupervisor = Callable[[Store, str, Choice | None], Supervisor]
+
+_log = logging.getLogger("sagelet.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A job in the queue; ``timers`` end its wait."""
+
+    store: Store
+    demand: Demand
+    choice: Choice | None
+    timers: tuple[threading.Timer, ...] = ()
+
+
+@dataclass(slots=True)
+class _Running:
+    supervisor: Supervisor
+    grant: Grant | None
+    thread: threading.Thread = field(init=False)
+
+
+class Dispatcher:
+    """The queue and the supervisors of one home. ``most`` bounds how many jobs run at once."""
+
+    def __init__(
+        self, store: Store, machine: Machine, supervisor: MakeSupervisor, most: int | None
+    ) -> None:
+        self.machine = machine
+        self._store = store
+        self._make = supervisor
+        self._most = most
+        self._lock = threading.RLock()
+        self._waiting: dict[Key, _Waiting] = {}
+        self._running: dict[Key, _Running] = {}
+
+    def start(self) -> None:
+        """Go on with every job that an earlier process left alive."""
+        with self._lock:
+            for job in self._store.training_jobs.live():
+                self._resume(job)
+            self._admit()
+
+    def _resume(self, job: TrainingJob) -> None:
+        store = self._store.in_region(job.region)
+        waits = job.life.secondary is Secondary.PENDING
+        try:
+            demand = demand_of(job, self.machine)
+        except DomainError as error:  # the machine is another one than it was
+            if waits:
+                reason = f"ClientError: {error}"
+                self._run(_key(job), store, None, None, lambda s: s.give_up(Event.FAULTED, reason))
+                return
+            demand = Demand(0.0, 0, ())
+        if not waits:
+            held = Grant(demand, job.devices or ())
+            self._run(_key(job), store, held, None, Supervisor.adopt)
+        elif job.stop_requested is not None:
+            self._run(_key(job), store, None, None, lambda s: s.give_up(Event.STOP_REQUESTED))
+        else:
+            self._queue(job, store, demand, None)
+
+    def enter(
+        self,
+        store: Store,
+        choice: Choice,
+        demand: Demand,
+        begin: Callable[[Grant | None], TrainingJob],
+    ) -> TrainingJob:
+        """Take a new job in; ``begin`` makes and stores it, told what it got or that it waits."""
+        with self._lock:
+            got = None if self._waiting else self._fits(demand)
+            job = begin(got)
+            if got is None:
+                self._queue(job, store, demand, choice)
+            else:
+                self._run(_key(job), store, got, choice, Supervisor.run)
+            return job
+
+    def stop(self, job: TrainingJob) -> None:
+        """Stop a job that waits or runs."""
+        with self._lock:
+            if _key(job) in self._waiting:
+                self._give_up(_key(job), Event.STOP_REQUESTED)
+            elif _key(job) in self._running:
+                self._running[_key(job)].supervisor.stop()
+
+    def kill(self, job: TrainingJob) -> None:
+        """Stop a job without giving its hosts any time."""
+        with self._lock:
+            self.stop(job)
+            if _key(job) in self._running:
+                self._running[_key(job)].supervisor.hurry()
+
+    def idle(self) -> bool:
+        """Whether no job waits or runs."""
+        with self._lock:
+            return not self._waiting and not self._running
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until every job has ended; whether that came to pass."""
+        deadline = time.monotonic() + seconds
+        while not self.idle():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _queue(self, job: TrainingJob, store: Store, demand: Demand, choice: Choice | None) -> None:
+        timers = []
+        for limit, event in (
+            (job.max_wait, Event.WAIT_EXCEEDED),
+            (job.max_pending, Event.STOP_REQUESTED),
+        ):
+            if limit is not None:
+                left = max(0.0, job.created + limit - time.time())
+                timer = threading.Timer(left, self._time_out, (_key(job), event))
+                timer.daemon = True
+                timer.start()
+                timers.append(timer)
+        self._waiting[_key(job)] = _Waiting(store, demand, choice, tuple(timers))
+
+    def _time_out(self, key: Key, event: Event) -> None:
+        with self._lock:
+            if key in self._waiting:
+                self._give_up(key, event)
+        self._store.database.close()
+
+    def _give_up(self, key: Key, event: Event) -> None:
+        """End a job that waits; this needs no room."""
+        waiting = self._leave(key)
+        self._run(key, waiting.store, None, None, lambda s: s.give_up(event))
+        self._admit()
+
+    def _leave(self, key: Key) -> _Waiting:
+        waiting = self._waiting.pop(key)
+        for timer in waiting.timers:
+            timer.cancel()
+        return waiting
+
+    def _admit(self) -> None:
+        """Start the jobs at the head of the queue that fit now."""
+        while self._waiting:
+            key, waiting = next(iter(self._waiting.items()))
+            got = self._fits(waiting.demand)
+            if got is None:
+                return
+            try:
+                waiting.store.training_jobs.save_admission(key[1], got.devices)
+            except Exception as error:  # noqa: BLE001 - a full disk, say: it may pass
+                _log.warning("%s in %s cannot be admitted: %s", key[1], key[0], error)
+                self._admit_later()
+                return
+            self._leave(key)
+            self._run(key, waiting.store, got, waiting.choice, Supervisor.run)
+
+    def _admit_later(self) -> None:
+        """Nothing else may happen that would let the queue go on."""
+
+        def again() -> None:
+            with self._lock:
+                self._admit()
+            self._store.database.close()
+
+        timer = threading.Timer(RETRY, again)
+        timer.daemon = True
+        timer.start()
+
+    def _fits(self, demand: Demand) -> Grant | None:
+        held = [r.grant for r in self._running.values() if r.grant is not None]
+        return grant(demand, self.machine, held, self._most)
+
+    def _run(
+        self,
+        key: Key,
+        store: Store,
+        got: Grant | None,
+        choice: Choice | None,
+        how: Callable[[Supervisor], object],
+    ) -> None:
+        running = _Running(self._make(store, key[1], choice), got)
+        running.thread = threading.Thread(
+            target=self._supervise,
+            args=(key, running, how),
+            name=f"job-{key[1]}",
+            daemon=True,
+        )
+        self._running[key] = running
+        running.thread.start()
+
+    def _supervise(self, key: Key, running: _Running, how: Callable[[Supervisor], object]) -> None:
+        try:
+            how(running.supervisor)
+        except Exception:  # noqa: BLE001 - its state cannot be stored: left to the next one
+            _log.exception("%s in %s was left", key[1], key[0])
+        finally:
+            with self._lock:
+                # One that ended may have been deleted, and its name taken, by now.
+                if self._running.get(key) is running:
+                    del self._running[key]
+                self._admit()
+            self._store.database.close()
+
+
+def _key(job: TrainingJob) -> Key:
+    return job.region, job.name

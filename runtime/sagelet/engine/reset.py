@@ -1,0 +1,23 @@
+"""Back to an empty home, for test suites; offered only by a control plane in test mode."""
+
+from sagelet.domain.errors import Unavailable
+from sagelet.engine.dispatcher import Dispatcher
+from sagelet.store import Store
+from sagelet.store.home import clear
+
+#: How long the jobs that run may take to be killed, in seconds.
+PATIENCE = 60.0
+
+
+def reset(store: Store, dispatcher: Dispatcher) -> None:
+    """Kill every job, then forget everything: jobs, objects, roles, tags, models.
+
+    Raises:
+        Unavailable: a job does not end; nothing was forgotten.
+    """
+    for job in store.training_jobs.live():
+        dispatcher.kill(job)
+    if not dispatcher.drain(PATIENCE):
+        raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")
+    store.database.wipe()
+    clear(store.home.root)

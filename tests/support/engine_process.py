@@ -1,0 +1,54 @@
+"""Run as a program: holds the engine of $SAGELET_HOME, as the control plane does, without a server.
+
+Commands come as JSON lines on standard input, answers go as JSON lines to standard output. A
+command is a method of the engine and the arguments of each call; the calls are made at once. The
+program's only argument is a JSON document: ``most`` jobs at once; ``die_at``: the SecondaryStatus
+at which this process kills itself, as soon as a job's new state is stored.
+"""
+
+import functools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sagelet.app import App, create_app
+from sagelet.domain.errors import DomainError
+from sagelet.domain.training import TrainingJob
+from sagelet.settings import Settings
+
+
+def main() -> None:
+    options = json.loads(sys.argv[1])
+
+    def watch(job: TrainingJob) -> None:
+        if job.life.secondary == options.get("die_at"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    app = create_app(Settings.from_environ(), most=options.get("most"), observers=[watch])
+    app.dispatcher.start()
+    print(json.dumps([]), flush=True)
+    for line in sys.stdin:
+        command = json.loads(line)
+        _, engine = app.in_region(command["region"])
+        call = functools.partial(_answer, app, getattr(engine, command["do"]))
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(call, command["with"]))
+        print(json.dumps(answers), flush=True)
+
+
+def _answer(app: App, method: Callable[..., Any], arguments: list[Any]) -> dict[str, str | None]:
+    try:
+        done = method(*arguments)
+    except DomainError as error:
+        return {"error": error.code, "message": str(error)}
+    finally:
+        app.store.database.close()
+    return {"name": done.name if done else None}
+
+
+if __name__ == "__main__":
+    main()
