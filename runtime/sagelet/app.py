@@ -224,6 +224,7 @@ def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
             region=settings.region,
             training_jobs=store.training_jobs.counts,
             models=models,
+            newest=functools.partial(store.training_jobs.everywhere, 100),
             reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
         )
     )

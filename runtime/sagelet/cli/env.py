@@ -81,6 +81,18 @@ def env(*, unset: bool, no_proxy: bool, form: str) -> int:
     return 0
 
 
+def export_lines(about: Mapping[str, Any], settings: Settings) -> list[str]:
+    """What a shell sets, line by line; a secret that was configured is not shown."""
+    shown = {**about, "Credentials": None}
+    hidden = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} if about["Credentials"] else set()
+    return [
+        f"export {name}={quote(value)}"
+        for group in _groups(shown, settings, {}, proxy=True)
+        for name, value in group.values.items()
+        if value is not None and name not in hidden
+    ]
+
+
 def _who_serves(settings: Settings) -> dict[str, Any]:
     """What the control plane says of itself.
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sagelet import __version__
+from sagelet.cli.env import export_lines
 from sagelet.cli.errors import words
 from sagelet.cli.plane import PATIENCE, answers, fingerprint, make_home
 from sagelet.domain.errors import ResourceInUse
@@ -204,11 +205,14 @@ class _Serving:
             os.chdir("/")
             _end_when_idle(self._server, self._app, WELCOME if heard else LINGER)
             return
+        exports = "\n".join(f"    {line}" for line in export_lines(self._app.about, self._settings))
         click.echo(
             f"sagelet {__version__} serves {click.style(url, bold=True)} "
             f"(home {self._settings.home})\n"
+            f"  page     {url}/_ui\n"
             f"  health   {url}/_health\n"
-            '  clients  eval "$(sagelet env)"\n'
+            '  clients  eval "$(sagelet env)", which sets\n'
+            f"{exports}\n"
             "  stop     Ctrl-C; jobs that run then go on"
         )
         sys.stdout.flush()

@@ -188,6 +188,15 @@ class TrainingJobs:
         )
         return [_job(row) for row in rows]
 
+    def everywhere(self, limit: int) -> list[dict[str, Any]]:
+        """The last jobs created in any region, newest first: what an overview shows of them."""
+        rows = self._database.connection().execute(
+            "SELECT name, region, status, secondary, created FROM training_jobs"
+            " ORDER BY rowid DESC LIMIT ?",
+            (limit,),
+        )
+        return [dict(row) for row in rows]
+
     def counts(self) -> dict[str, int]:
         """TrainingJobStatus -> number of jobs, over all regions."""
         rows = self._database.connection().execute(
