@@ -1,6 +1,7 @@
 """The composition root: settings to store, backends, engine and wire. No logic."""
 
 import functools
+import logging
 import secrets
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.reset import reset
@@ -32,7 +34,10 @@ from sagelet.store.cache import Cache
 from sagelet.store.home import keep_secret
 from sagelet.store.object_store import ObjectStore
 from sagelet.store.remote import RemoteObjects
+from sagelet.store.roles import SESSION_PREFIX
 from sagelet.web.local import LocalDoors
+
+_log = logging.getLogger("sagelet.app")
 
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
@@ -93,8 +98,13 @@ class App:
             upstream=Upstream.from_environ(inherited),
             secret_of=secret_of,
         )
-        self.endpoints.listen = lambda address: f"http://{address}:{server.add(address, 0)}"
+        self.endpoints.listen = functools.partial(_listen, server, self.endpoints)
         return server
+
+    def start(self) -> None:
+        """Go on with what an earlier process left; only the holder of the home's lock may."""
+        self.store.objects.recover()
+        self.dispatcher.start()
 
     def close(self) -> None:
         """End what is idle; jobs go on without us."""
@@ -167,14 +177,29 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     )
 
 
+def _listen(server: Server, endpoints: Endpoints, address: str) -> str | None:
+    """Listen on a further address: on the same port as on loopback, where that is free.
+
+    So jobs that outlive a control plane find the next one.
+    """
+    port = int((endpoints.loopback or ":0").rpartition(":")[2])
+    for choice in (port, 0):
+        try:
+            return f"http://{address}:{server.add(address, choice)}"
+        except DomainError as error:
+            _log.info("no listener for containers on %s:%d: %s", address, choice, error)
+    return None
+
+
 def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: str) -> Key | None:
     """The key of a live job, of a session STS gave away, or the one that was configured."""
     of_job = talkback.key_of(access_key)
     if of_job is not None:
         return Key(*of_job)
-    session = store.roles.session(access_key)
-    if session is not None and session.expires > time.time():
-        return Key(session.secret, session.confined)
+    if access_key.startswith(SESSION_PREFIX):
+        session = store.roles.session(access_key)
+        if session is not None and session.expires > time.time():
+            return Key(session.secret, session.confined)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None

@@ -67,7 +67,7 @@ def channel(uri, name="train", kind="S3Prefix", **members):
 
 
 def staged(store: Store, job: TrainingJob, objects=None) -> Path:
-    stage(job, plan_job(job, store.home), store.home, objects or store.objects, Quiet())
+    stage(job, plan_job(job, store), store, objects or store.objects, Quiet())
     return store.home.job("job") / "inputs" / "train"
 
 
@@ -80,12 +80,12 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 def refused(store: Store, job: TrainingJob) -> str:
     with pytest.raises(ValidationException) as caught:
-        check_sources(job, store.home, store.objects)
+        check_sources(job, store, store.objects)
     return str(caught.value)
 
 
 def fault(store: Store, job: TrainingJob) -> str:
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     with pytest.raises(HostFault) as caught:
         staged(store, job)
     return str(caught.value)
@@ -97,13 +97,13 @@ def fault(store: Store, job: TrainingJob) -> str:
 def test_a_channel_is_a_folder_of_links(store, put):
     put({"d/a": b"one", "d/s/b": b"two", "d/e/": b"", "dd": b"three"})
     job = job_of(channel("s3://data/d"), ResourceConfig={"InstanceCount": 2})
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     folder = staged(store, job)
     assert tree(folder) == {"a": b"one", "dd": b"three", "e": None, "s": None, "s/b": b"two"}
     found = store.objects.find("data", "d/a")
     assert (folder / "a").stat().st_ino == store.objects.blobs.path(found.blob).stat().st_ino
 
-    plan = plan_job(job, store.home)
+    plan = plan_job(job, store)
     mounts = [m for host in plan.hosts for m in host.mounts if m.target.endswith("/data/train")]
     assert {(m.source, m.access, m.shared) for m in mounts} == {
         (str(folder), Access.COPY_ON_WRITE, True)
@@ -146,7 +146,7 @@ def test_a_channel_without_objects_is_refused_in_sagemakers_words(store, put, ur
 def test_objects_that_went_before_staging_end_the_job(store, put):
     put({"d/a": b"one"})
     job = job_of(channel("s3://data/d/"))
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     store.objects.delete("data", "d/a")
     with pytest.raises(HostFault, match="ClientError: Data download failed: No S3 objects found"):
         staged(store, job)
@@ -172,7 +172,7 @@ def test_a_stop_ends_staging(store, put):
     put({"d/a": b"one"})
     job = job_of(channel("s3://data/d/"))
     with pytest.raises(Cancelled):
-        stage(job, plan_job(job, store.home), store.home, store.objects, Quiet(cancelled=True))
+        stage(job, plan_job(job, store), store, store.objects, Quiet(cancelled=True))
 
 
 def test_twenty_thousand_objects(store, put, tmp_path):
@@ -207,7 +207,7 @@ def test_a_manifest_names_the_objects(store, put):
     put({"d/x/1": b"one", "d/x/2": b"two", "d/x/3": b"three"})
     put({"m.json": manifest({"prefix": "s3://data/d/"}, "x/3", "x/1")})
     job = job_of(channel("s3://data/m.json", kind="ManifestFile"))
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     assert tree(staged(store, job)) == {"x": None, "x/1": b"one", "x/3": b"three"}
 
 
@@ -284,11 +284,11 @@ def code_job(uri="s3://data/job/source/sourcedir.tar.gz"):
 def test_code_from_s3_is_unpacked_and_mounted(store, put):
     put({"job/source/sourcedir.tar.gz": packed_code(**{"train.py": "print(1)"})})
     job = code_job()
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     staged(store, job)
     code = store.home.job("job") / "code"
     assert tree(code) == {"train.py": b"print(1)"}
-    (host,) = plan_job(job, store.home).hosts
+    (host,) = plan_job(job, store).hosts
     assert [m.source for m in host.mounts if m.target == "/opt/ml/code"] == [str(code)]
     given = json.loads(host.files["hyperparameters.json"])
     assert given["sagemaker_submit_directory"] == '"s3://data/job/source/sourcedir.tar.gz"'
@@ -325,7 +325,7 @@ def with_outputs(store: Store, job: TrainingJob) -> None:
 
 
 def stored(store: Store, job: TrainingJob) -> dict[str, str]:
-    plan = plan_job(job, store.home)
+    plan = plan_job(job, store)
     return outputs.store_outputs(job, plan, store, store.objects, 2.0, Quiet())
 
 
@@ -388,7 +388,7 @@ def test_a_bucket_that_is_not_there_is_refused(store, put):
 def test_a_bucket_that_went_while_the_job_ran_fails_it(store, put):
     store.objects.create_bucket("other", "us-east-1")
     job = job_of(ending=Secondary.COMPLETED, OutputDataConfig={"S3OutputPath": "s3://other/out"})
-    check_sources(job, store.home, store.objects)
+    check_sources(job, store, store.objects)
     with_outputs(store, job)
     store.objects.delete_bucket("other")
     with pytest.raises(HostFault, match=r"Artifact upload failed: s3://other/out/job/output: "):
@@ -409,7 +409,7 @@ def kept(store, put):
 
 
 def folder_of(store):
-    (host,) = plan_job(job_of(CheckpointConfig={"S3Uri": "s3://data/c"}), store.home).hosts
+    (host,) = plan_job(job_of(CheckpointConfig={"S3Uri": "s3://data/c"}), store).hosts
     return Path(next(m.source for m in host.mounts if m.target == "/opt/ml/checkpoints"))
 
 
@@ -518,13 +518,13 @@ def test_a_job_whose_objects_lie_elsewhere(store, tmp_path, monkeypatch):
             ending=Secondary.COMPLETED,
             CheckpointConfig={"S3Uri": "s3://data/d"},
         )
-        check_sources(job, store.home, objects)
+        check_sources(job, store, objects)
         folder = staged(store, job, objects)
         assert tree(folder) == {f"{n}": f"{n}".encode() for n in range(50)}
         assert tree(channels.folder_of(store.home.job("job"), "few")) == {"7": b"7", "9": b"9"}
 
         (store.home.job("job") / "algo-1/ml/model/w").write_bytes(b"w")
-        plan = plan_job(job, store.home)
+        plan = plan_job(job, store)
         outputs.store_outputs(job, plan, store, objects, 2.0, Quiet())
         found = objects.find("data", "out/job/output/model.tar.gz")
         objects.fetch(found, tmp_path / "model.tar.gz")

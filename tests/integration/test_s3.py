@@ -1,6 +1,6 @@
 """Amazon S3 as stock boto3 uses it."""
 
-import datetime
+import datetime as dt
 import hashlib
 import io
 import os
@@ -12,6 +12,8 @@ import botocore.exceptions
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+
+from sagelet.aws.services.s3 import front
 from support.s3 import ACCOUNT, running
 
 MB = 1 << 20
@@ -163,7 +165,7 @@ def test_put_get_head_delete(s3, bucket):
         Bucket=bucket, Key="dir/f", Body=data, ContentType="text/x", CacheControl="no-store",
         ContentDisposition="attachment", ContentEncoding="gzip", ContentLanguage="de",
         Metadata={"some": "thing", "Mixed": "Case"}, StorageClass="STANDARD_IA",
-        Expires=datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC),
+        Expires=dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
     )  # fmt: skip
     assert made["ETag"] == etag
     got = s3.get_object(Bucket=bucket, Key="dir/f")
@@ -257,7 +259,7 @@ def test_a_range_that_cannot_be(s3, bucket):
 def test_conditional_reads(s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
     modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
-    before, day = modified - datetime.timedelta(days=1), datetime.timedelta(days=1)
+    before, day = modified - dt.timedelta(days=1), dt.timedelta(days=1)
 
     def status(**conditions):
         try:
@@ -558,6 +560,19 @@ def test_completions_that_are_refused(s3, bucket):
     assert code_of(s3.list_parts, **where) == "NoSuchUpload"
     assert code_of(s3.upload_part, **where, PartNumber=1, Body=b"") == "NoSuchUpload"
     assert code_of(s3.abort_multipart_upload, **where) == "NoSuchUpload"
+
+
+def test_a_completion_that_takes_long_says_so(s3, bucket, monkeypatch):
+    monkeypatch.setattr(front, "PATIENCE", 0.0)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    where = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    etag = s3.upload_part(**where, PartNumber=1, Body=b"data")["ETag"]
+    complete = s3.complete_multipart_upload
+    wrong = {"Parts": [{"PartNumber": 2, "ETag": etag}]}
+    assert code_of(complete, **where, MultipartUpload=wrong) == "InvalidPart"
+    made = complete(**where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    assert made["ETag"].endswith('-1"')
+    assert body_of(s3, bucket, "k") == b"data"
 
 
 @pytest.mark.parametrize(

@@ -155,4 +155,4 @@ def serving(*options: str, **more: Any) -> Iterator[tuple[subprocess.Popen[str],
         finally:
             if plane.poll() is None:
                 plane.terminate()
-            plane.communicate(timeout=60)
+                plane.communicate(timeout=60)

@@ -42,7 +42,8 @@ for number in range(int(os.environ["LINES"])):
     print(f"line {number} loss={number};", flush=True)
     time.sleep(float(os.environ.get("PAUSE", "0")))
 store()
-sys.exit(int(os.environ.get("CODE", "0")))
+if "FAIL" in os.environ:
+    raise RuntimeError(os.environ["FAIL"])
 """
 
 
@@ -123,6 +124,9 @@ class Plane:
     def close(self) -> None:
         if self._process is not None:
             self.die()
+        for pid, _ in _processes(self.home):  # of a test that failed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.store.database.close()
 
     def _reap(self) -> None:
@@ -138,12 +142,13 @@ class Plane:
         """A CreateTrainingJob request: ``options`` are tags, ``env`` its environment."""
         folder = self.code / hashlib.sha256(script.encode()).hexdigest()[:8]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "train.py").write_text(script)
+        if not (folder / "train.py").exists():  # a job may be copying it now
+            (folder / "train.py").write_text(script)
         options = {"backend": self.backend, "grace": "20", "cpus": "0.1", "memory": "64m"}
         if self.backend == "process":
             options["python"] = sys.executable
         options |= given.pop("options", {})
-        environment = {"LINES": "3", "HOME_OF_JOB": str(self.home), **given.pop("env", {})}
+        environment = {"LINES": "3", "HOME_OF_JOB": f"{self.home}/", **given.pop("env", {})}
         document = {
             "TrainingJobName": name,
             "AlgorithmSpecification": {
@@ -264,8 +269,16 @@ def check_model(store: Store, name: str) -> None:
 
 def left_behind(home: Path) -> list[str]:
     """Processes, containers, volumes and networks of a home, scratch folders of its jobs."""
+    found = [command for _, command in _processes(home)]
+    for path in (home / "jobs").glob("*/*"):
+        found += [str(p) for p in _scratch(path)]
+    return found
+
+
+def _processes(home: Path) -> list[tuple[int, str]]:
+    """What runs for a home's jobs: pid and command."""
     found = []
-    mark = os.fsencode(home)
+    mark = os.fsencode(home) + b"/"
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
@@ -273,9 +286,8 @@ def left_behind(home: Path) -> list[str]:
                 if PROGRAM.name.encode() in command:
                     continue
                 if mark in command or b"HOME_OF_JOB=" + mark in (entry / "environ").read_bytes():
-                    found.append(command.replace(b"\0", b" ").decode(errors="replace"))
-    for path in (home / "jobs").glob("*/*"):
-        found += [str(p) for p in _scratch(path)]
+                    text = command.replace(b"\0", b" ").decode(errors="replace")
+                    found.append((int(entry.name), text))
     return found
 
 

@@ -43,7 +43,8 @@ def decode(data, cuts, verifier=None):
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=5), st.data())
 def test_any_cut_gives_the_same(chunks, data):
-    encoded = encode(chunks, [("x-amz-checksum-crc32", "AAAA=="), ("a", "b")], signed=True)
+    trailers = [("x-amz-checksum-crc32", "AAAA=="), ("a", "b"), ("x-amz-trailer-signature", "t")]
+    encoded = encode(chunks, trailers, signed=True)
     cuts = data.draw(st.lists(st.integers(0, len(encoded))))
     seen = Seen()
     payload, chunked = decode(encoded, cuts, seen)
@@ -54,14 +55,13 @@ def test_any_cut_gives_the_same(chunks, data):
         (f"s{number}", hashlib.sha256(chunk).hexdigest())
         for number, chunk in enumerate([*chunks, b""])
     ]
-    assert seen.trailer is None
+    assert seen.trailer == ("t", b"x-amz-checksum-crc32:AAAA==\na:b\n")
 
 
-def test_a_signed_trailer():
-    seen = Seen()
-    trailers = [("x-amz-checksum-crc32", "AAAA=="), ("x-amz-trailer-signature", "t")]
-    decode(encode([b"x"], trailers, signed=True), [], seen)
-    assert seen.trailer == ("t", b"x-amz-checksum-crc32:AAAA==\n")
+def test_trailers_of_a_signed_body_are_signed():
+    with pytest.raises(Refusal):
+        decode(encode([b"x"], [("x-amz-checksum-crc32", "AAAA==")], signed=True), [], Seen())
+    decode(encode([b"x"], signed=True), [], Seen())
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=3), st.data())

@@ -137,14 +137,20 @@ def test_a_provider_makes_what_it_knows(store, tmp_path):
     source.write_bytes(b"x")
 
     def provider(name):
-        if name != "samples":
+        if name != "samples" or store.objects.find_bucket(name) is not None:
             return False
-        store.objects.create_bucket(name, "us-east-1")
-        store.objects.put(name, "k", source)
+        store.objects.create_filled(name, "us-east-1", {"k": source, "d/k": source})
         return True
 
     store.objects.provider = provider
-    assert [found.key for found in store.objects.list("samples")] == ["k"]
+    assert store.objects.find("samples", "k").size == 1
+    assert [found.key for found in store.objects.list("samples")] == ["d/k", "k"]
+    assert (store.home.root / "s3" / "samples" / "d" / "k").read_bytes() == b"x"
+    assert len(files(store)) == 2
+    with pytest.raises(Refusal) as refused:
+        store.objects.create_filled("samples", "us-east-1", {"other": source})
+    assert refused.value.code == "BucketAlreadyOwnedByYou"
+    assert len(files(store)) == 2
     with pytest.raises(Refusal):
         list(store.objects.list("others"))
 
@@ -161,8 +167,8 @@ def test_what_a_crash_left_is_finished(store, put):
     committed = store.objects.blobs.draft()
     committed.write(b"new")
     etag = hashlib.md5(b"new").hexdigest()
-    committed.settle, settle = (lambda: None), committed.settle
-    store.objects.chores.do, do = (lambda chores: None), store.objects.chores.do
+    committed.settle = lambda: None
+    store.objects.chores.do = lambda chores: None
     store.objects.commit("bucket", "k", committed, etag, Traits())
     assert len(files(store)) == 6  # old, half, and two names each of placed and new
     store.database.close()

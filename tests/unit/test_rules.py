@@ -203,8 +203,29 @@ def test_bad_options_are_found_before_the_job_starts(job_of):
 
 def test_a_gpu_instance_of_unknown_size_must_say_how_many(job_of):
     resources = {"InstanceType": "ml.g7.2xlarge", "InstanceCount": 1}
-    assert "ml.g7.2xlarge" in refusal(job_of(ResourceConfig=resources))
-    check(job_of(ResourceConfig=resources, Tags=[{"Key": "sagelet:gpus", "Value": "1"}]))
+    simulate = {"Key": "sagelet:simulate", "Value": "on"}
+    assert "ml.g7.2xlarge" in refusal(job_of(ResourceConfig=resources, Tags=[simulate]))
+    gpus = {"Key": "sagelet:gpus", "Value": "1"}
+    check(job_of(ResourceConfig=resources, Tags=[simulate, gpus]))
+    check(job_of(ResourceConfig=resources))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"StoppingCondition": {"MaxWaitTimeInSeconds": 10}}, "only supported when"),
+        ({"EnableManagedSpotTraining": True}, "must be present"),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 8},
+            },
+            "greater than or equal",
+        ),
+    ],
+)
+def test_waiting_belongs_to_spot_training(job_of, more, words):
+    assert words in refusal(job_of(**more))
 
 
 def test_the_root_is_no_output_path(job_of):

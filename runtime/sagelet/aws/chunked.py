@@ -111,7 +111,9 @@ class Chunked:
 
     def _trailer(self, line: bytes) -> None:
         if not line:
-            if self._trailer_signature is not None and self._verifier:
+            if self._verifier and self.trailers:
+                if self._trailer_signature is None:
+                    raise _malformed("its trailers are not signed")
                 self._verifier.check_trailer(self._trailer_signature, bytes(self._signed_trailers))
             self._state = _DONE
             return

@@ -11,6 +11,7 @@ import click
 from sagelet.aws.client import Client
 from sagelet.cli.render import Screen
 from sagelet.domain.errors import DomainError, ValidationException
+from sagelet.domain.lifecycle import MESSAGE
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -260,8 +261,11 @@ class JobView:
         new = steps[self._told :]
         for step in new:
             stamp = datetime.fromtimestamp(step["StartTime"]).strftime("%H:%M:%S")  # noqa: DTZ006
-            self._screen.say(f"{stamp} {step['Status']} - {step['StatusMessage']}", dim=True)
-            self._entered = self._message = step["StatusMessage"]
+            status, message = step["Status"], step["StatusMessage"]
+            # Its message may already be how far it has come: that is progress, told below.
+            entered = message if is_over(document) else str(MESSAGE.get(status, message))
+            self._screen.say(f"{stamp} {status} - {entered}", dim=True)
+            self._entered = self._message = entered
         self._told = len(steps)
         message = steps[-1]["StatusMessage"] if steps else ""
         changed = message != self._message

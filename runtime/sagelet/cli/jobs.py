@@ -11,6 +11,16 @@ from sagelet.cli import follow
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen, moment, plain
 
+#: What people look for first in a description.
+_FIRST = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+    "FailureReason",
+    "ModelArtifacts",
+)
+
 #: The most that one ListTrainingJobs answer holds.
 _PAGE = 100
 
@@ -81,8 +91,8 @@ def describe(job: str, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return 0
-    for key, value in document.items():
-        _print(key, value, 0)
+    for key in sorted(document, key=lambda key: _FIRST.index(key) if key in _FIRST else 99):
+        _print(key, document[key], 0)
     return 0
 
 

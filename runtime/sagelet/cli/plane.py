@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sagelet import __version__
 from sagelet.aws.client import Client, read_answer
 from sagelet.domain.errors import Refusal, Unavailable
 from sagelet.settings import Settings, without_ours
@@ -239,6 +240,7 @@ def answers(home: Path) -> bool:
 def fingerprint(settings: Settings) -> dict[str, str]:
     """What of the settings decides how a job runs, by variable; values only as check sums."""
     values: dict[str, object] = {
+        "the version": __version__,
         **{name: getattr(settings, field) for field, name in _NAMES.items()},
         **settings.build_args,
         **settings.inherited,

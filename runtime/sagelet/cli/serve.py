@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -185,7 +186,7 @@ class _Serving:
             url = self._open(insists=insists)
             app.about["Url"] = url
             app.endpoints.loopback = url
-            app.dispatcher.start()
+            app.start()
             if not self._left:
                 server.run(lambda: self._ready(url, starter))
             if not self._for_call and not app.dispatcher.idle():
@@ -232,17 +233,25 @@ class _Serving:
 
         host, port = self._settings.host, self._settings.port
         try:
-            got = self._server.open(host, port)
+            got = self._server.open(host, port or self._port_before())
         except PortTaken as error:
-            if insists or port != Settings.from_environ({}).port:
+            if port == 0:
+                got = self._server.open(host, 0)
+            elif insists or port != Settings.from_environ({}).port:
                 raise
-            got = self._server.open(host, 0)
-            click.echo(f"{str(error).partition(':')[0]}; a free one is used: {got}.")
+            else:
+                got = self._server.open(host, 0)
+                click.echo(f"{str(error).partition(':')[0]}; a free one is used: {got}.")
         with suppress(ValueError):
             address = ipaddress.ip_address(host)
             if address.is_unspecified:
                 host = "::1" if address.version == 6 else "127.0.0.1"
         return f"http://[{host}]:{got}" if ":" in host else f"http://{host}:{got}"
+
+    def _port_before(self) -> int:
+        """The port of a control plane that died: its jobs still look for it there."""
+        found = re.search(r":(\d+)$", self._lock.before or "")
+        return int(found[1]) if found else 0
 
 
 def _end_when_idle(server: "Server", app: "App", patience: float) -> None:

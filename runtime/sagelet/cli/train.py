@@ -125,6 +125,8 @@ def train(**given: Any) -> int:
         _check(request, plane.settings)
         click.echo(json.dumps(request, indent=2))
         return 0
+    if given["request_file"]:  # of members that it does not know, the wire says nothing
+        _check(request, plane.settings)
     screen = Screen(sys.stderr if given["as_json"] else None)
     client = plane.client(own=True)
     if plane.foreign:
@@ -137,9 +139,10 @@ def train(**given: Any) -> int:
             request["TrainingJobName"] = options.stamped(_base(given, request))
         try:
             arn = _create(client, request, plane.settings)
+            interrupts = _Interrupts()
             break
         except KeyboardInterrupt:
-            _take_back(client, request["TrainingJobName"])
+            _take_back(client, screen, request["TrainingJobName"])
             raise
         except ResourceInUse:
             if named:
@@ -148,7 +151,7 @@ def train(**given: Any) -> int:
         document = {"TrainingJobName": request["TrainingJobName"], "TrainingJobArn": arn}
         click.echo(json.dumps(document) if given["as_json"] else document["TrainingJobName"])
         return 0
-    return _foreground(client, screen, request, as_json=given["as_json"])
+    return _foreground(client, screen, request, interrupts, as_json=given["as_json"])
 
 
 def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
@@ -170,13 +173,16 @@ def _check(request: dict[str, Any], settings: Settings) -> None:
     from sagelet.aws.model import load_operation
     from sagelet.aws.validation import validate
 
-    validate(load_operation("sagemaker", "CreateTrainingJob", settings.cache), request)
+    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    validate(operation, request, relaxed=settings.relaxed)
 
 
-def _take_back(client: Client, name: str) -> None:
-    """Interrupted while the job was taken in: it may exist."""
-    with suppress(DomainError):
+def _take_back(client: Client, screen: Screen, name: str) -> None:
+    """Interrupted while the job was taken in: it may exist, or still come to exist."""
+    try:
         ask_to_stop(client, name)
+    except DomainError:
+        screen.say(f"if {name} was taken in all the same, `sagelet stop {name}` stops it")
 
 
 class _Interrupts:
@@ -191,10 +197,16 @@ class _Interrupts:
         self.count += 1
 
 
-def _foreground(client: Client, screen: Screen, request: dict[str, Any], *, as_json: bool) -> int:
+def _foreground(
+    client: Client,
+    screen: Screen,
+    request: dict[str, Any],
+    interrupts: _Interrupts,
+    *,
+    as_json: bool,
+) -> int:
     """Follow the job to its end, pass interrupts on."""
     name = request["TrainingJobName"]
-    interrupts = _Interrupts()
     screen.say(f"job {name}", bold=True)
     heard = 0
 
@@ -356,7 +368,14 @@ def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
         if found is None:
             raise ValidationException(f"--python {python}: there is no such program.")
         python = str(Path(found).absolute())  # not resolved: a venv's link is what makes it one
-    return options.tags({"backend": backend, "python": python, **{key: given[key] for key in keys}})
+    return options.tags(
+        {
+            "backend": backend,
+            "python": python,
+            "simulate": "on" if given["instance_type"] else None,
+            **{key: given[key] for key in keys},
+        }
+    )
 
 
 def _base(given: dict[str, Any], request: dict[str, Any]) -> str:

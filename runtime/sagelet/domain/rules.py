@@ -10,12 +10,10 @@ from collections.abc import Callable
 
 from sagelet.domain.channels import S3_SCHEME, Source, location_of, sources_of
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
-from sagelet.domain.instances import instance_size
+from sagelet.domain.instances import ACCELERATED, instance_size
 from sagelet.domain.training import TrainingJob
 
 FILE_SCHEME = "file://"
-
-_ACCELERATED = re.compile(r"ml\.[gp]\d")
 
 #: Hosts of one job, all of which run on this machine.
 MAX_HOSTS = 100
@@ -117,7 +115,12 @@ def _resources(job: TrainingJob) -> None:
         raise ValidationException("ResourceConfig.InstanceGroups: group names must differ.")
     for group in job.groups:
         known = instance_size(group.instance_type)
-        if known is None and job.options.gpus is None and _ACCELERATED.match(group.instance_type):
+        if (
+            known is None
+            and job.options.gpus is None
+            and job.simulated
+            and ACCELERATED.match(group.instance_type)
+        ):
             raise ValidationException(
                 f"ResourceConfig: how many GPUs {group.instance_type} has is not known here; say "
                 "how many each host gets (--gpus, or the tag sagelet:gpus)."
@@ -128,6 +131,22 @@ def _resources(job: TrainingJob) -> None:
         raise ResourceLimitExceeded(
             f"ResourceConfig.InstanceCount: {job.host_count} hosts are more than one machine runs; "
             f"at most {MAX_HOSTS}."
+        )
+
+
+def _stopping(job: TrainingJob) -> None:
+    condition = job.request.get("StoppingCondition") or {}
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not job.request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise ValidationException(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "
+                "is set to true"
+            )
+    elif wait is None or wait < job.max_runtime:
+        raise ValidationException(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds"
         )
 
 
@@ -198,6 +217,7 @@ _RULES: tuple[Callable[[TrainingJob], None], ...] = (
     _image,
     _channels,
     _resources,
+    _stopping,
     _output,
     _checkpoints,
     _code,

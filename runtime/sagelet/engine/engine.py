@@ -44,8 +44,14 @@ class Engine:
         self._account = account
         self._simulate = simulate
 
-    def submit(self, request: Mapping[str, Any], *, confined: bool = False) -> TrainingJob:
-        """Take a CreateTrainingJob request in: it runs, or waits for room.
+    def submit(
+        self,
+        request: Mapping[str, Any],
+        tags: Mapping[str, str] | None = None,
+        *,
+        confined: bool = False,
+    ) -> TrainingJob:
+        """Take a CreateTrainingJob request in, with its tags by key: it runs, or waits for room.
 
         ``confined``: a job in a container asks, which may not reach beyond containers.
 
@@ -81,7 +87,7 @@ class Engine:
             made = dataclasses.replace(
                 job, life=begin(now, waiting=got is None), devices=got.devices if got else None
             )
-            self._store.training_jobs.add(made)
+            self._store.training_jobs.add(made, tags)
             self._take_pool(made, now)
             return made
 

@@ -138,6 +138,7 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
+                self._talkback.reopen(self._backend_of_job().address())
                 self._keep_checkpoints()
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
@@ -375,19 +376,18 @@ class Supervisor:
         return Event.HOSTS_SUCCEEDED, None
 
     def _store_outputs(self) -> None:
+        if not self._job.artifacts:  # else stored before, by a supervisor that died then
+            artifacts = outputs.store_outputs(
+                self._job,
+                self._plan,
+                self._store,
+                self._objects,
+                self._clock(),
+                self._step(stoppable=False),
+            )
+            self._store.training_jobs.save_artifacts(self._job.name, artifacts)
         if self._checkpoints is not None:
             self._checkpoints.finish()
-        if self._job.artifacts:  # stored before, by a supervisor that died then
-            return
-        artifacts = outputs.store_outputs(
-            self._job,
-            self._plan,
-            self._store,
-            self._objects,
-            self._clock(),
-            self._step(stoppable=False),
-        )
-        self._store.training_jobs.save_artifacts(self._job.name, artifacts)
 
     def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""

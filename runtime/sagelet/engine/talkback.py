@@ -85,6 +85,11 @@ class TalkBack:
             ),
         )
 
+    def reopen(self, address: str | None) -> None:
+        """Listen again for hosts that an earlier process told the address."""
+        if address is not None:
+            self.endpoint(address)
+
     def key_of(self, access_key: str) -> tuple[str, bool] | None:
         """The secret of a live job's access key, and whether the job is in a container."""
         if not access_key.startswith(PREFIX):

@@ -20,6 +20,8 @@ class ControlLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        #: Where the last holder was reached, if it died without giving the lock up.
+        self.before: str | None = _read(descriptor).get("url")
         self._started = time.time()
         self.announce(None)
 

@@ -130,13 +130,7 @@ class RemoteObjects:
             with self._plainly(bucket) as client:
                 page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
             for entry in page.get("Contents", ()):
-                yield StoredObject(
-                    bucket,
-                    entry["Key"],
-                    entry["Size"],
-                    entry["ETag"].strip('"'),
-                    entry["LastModified"].timestamp(),
-                )
+                yield _stored(bucket, entry["Key"], entry["Size"], entry)
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
@@ -155,13 +149,7 @@ class RemoteObjects:
             if refusal.status == 404:
                 return None
             raise
-        return StoredObject(
-            bucket,
-            key,
-            head["ContentLength"],
-            head["ETag"].strip('"'),
-            head["LastModified"].timestamp(),
-        )
+        return _stored(bucket, key, head["ContentLength"], head)
 
     def fetch(self, found: StoredObject, target: Path) -> None:
         """Make ``target`` a file with the object's bytes: a link into the cache, where that can be.
@@ -269,3 +257,9 @@ class RemoteObjects:
         """Close its connections."""
         if "_client" in self.__dict__:
             self._client.close()
+
+
+def _stored(bucket: str, key: str, size: int, answer: Any) -> StoredObject:
+    """Whole seconds, as headers have them; some listings have more."""
+    modified = float(int(answer["LastModified"].timestamp()))
+    return StoredObject(bucket, key, size, answer["ETag"].strip('"'), modified)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sagelet.domain.roles import Role, standing_role
 from sagelet.store.database import Database
 
+#: How the access keys of sessions begin, as AWS's do.
+SESSION_PREFIX = "ASIA"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -1,5 +1,6 @@
 """Tags by ARN. Which ARNs there are, and which tags are allowed, is the wire's business."""
 
+import sqlite3
 from collections.abc import Collection, Mapping
 
 from sagelet.store.database import Database
@@ -16,11 +17,7 @@ class Tags:
         with self._database.transaction() as connection:
             if limit is not None and len({*self.of(arn), *tags}) > limit:
                 return False
-            connection.executemany(
-                "INSERT INTO tags (arn, key, value) VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET value = excluded.value",
-                [(arn.lower(), key, value) for key, value in tags.items()],
-            )
+            write_tags(connection, arn, tags)
         return True
 
     def of(self, arn: str) -> dict[str, str]:
@@ -41,3 +38,12 @@ class Tags:
         """Drop all tags: the resource is gone."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM tags WHERE arn = ?", (arn.lower(),))
+
+
+def write_tags(connection: sqlite3.Connection, arn: str, tags: Mapping[str, str]) -> None:
+    """Set tags within somebody's transaction."""
+    connection.executemany(
+        "INSERT INTO tags (arn, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET value = excluded.value",
+        [(arn.lower(), key, value) for key, value in tags.items()],
+    )

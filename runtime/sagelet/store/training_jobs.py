@@ -10,6 +10,7 @@ from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import TrainingJob, training_job_arn
 from sagelet.store.database import Database
+from sagelet.store.tags import write_tags
 
 #: SortBy of ListTrainingJobs -> the column that is compared.
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -68,8 +69,8 @@ class TrainingJobs:
         self._database = database
         self._region = region
 
-    def add(self, job: TrainingJob) -> None:
-        """Remember a new job.
+    def add(self, job: TrainingJob, tags: Mapping[str, str] | None = None) -> None:
+        """Remember a new job and its tags.
 
         Raises:
             ResourceInUse: the name is taken.
@@ -97,6 +98,7 @@ class TrainingJobs:
                     f"INSERT INTO training_jobs ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),
                 )
+                write_tags(connection, job.arn, tags or {})
         except sqlite3.IntegrityError:
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn)) from None
 

@@ -12,7 +12,7 @@ import time
 from sagelet.aws.operation import Context, Document, operation
 from sagelet.domain.errors import Refusal
 from sagelet.domain.roles import CALLER, assumed_role_arn, role_id
-from sagelet.store.roles import Session
+from sagelet.store.roles import SESSION_PREFIX, Session
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/(?:[!-~]*/)?([\w+=,.@-]+)", re.ASCII)
 
@@ -72,7 +72,7 @@ def _open(context: Context, arn: str, duration: int) -> Document:
     now = time.time()
     letters = string.ascii_uppercase + "234567"
     session = Session(
-        access_key="ASIA" + "".join(secrets.choice(letters) for _ in range(16)),
+        access_key=SESSION_PREFIX + "".join(secrets.choice(letters) for _ in range(16)),
         secret=secrets.token_urlsafe(30),
         token=secrets.token_urlsafe(120),
         arn=arn,

@@ -5,17 +5,18 @@ says. What they mean is the operations' business.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.header import Header
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from sagelet.aws.operation import Document
-from sagelet.aws.protocol import xml
-from sagelet.aws.protocol.times import read_time, write_time
+from sagelet.aws.protocol.times import read_time
+from sagelet.aws.services.s3 import xml
 from sagelet.aws.services.s3.address import Address
-from sagelet.aws.services.s3.model import Operation, Shape
+from sagelet.aws.services.s3.model import Operation
+from sagelet.aws.services.s3.xml import Shape
 from sagelet.domain.errors import Refusal
 
 Headers = list[tuple[bytes, bytes]]
@@ -250,53 +251,78 @@ def _value(operation: Operation, member: str, name: str, element: ET.Element) ->
         raise malformed_xml() from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Where an output's members go: ``(member, header, shape)``, and how its body is written."""
+
+    headers: tuple[tuple[str, str, Shape], ...]
+    prefix: tuple[str, str] | None
+    body: Callable[[Document], str] | None
+
+
+_ANSWERS: dict[str, _Answer] = {}
+
+
+def _answer(operation: Operation, output: str) -> _Answer:
+    answer = _ANSWERS.get(operation.name)
+    if answer is None:
+        members = operation.shapes[output]["members"]
+        prefixes = [
+            (member, reference["locationName"].lower())
+            for member, reference in members.items()
+            if reference.get("location") == "headers"
+        ]
+        headers = tuple(
+            (
+                member,
+                reference["locationName"].lower(),
+                {**operation.shapes[reference["shape"]], **reference},
+            )
+            for member, reference in members.items()
+            if reference.get("location") == "header"
+        )
+        answer = _Answer(headers, prefixes[0] if prefixes else None, _body(operation, output))
+        _ANSWERS[operation.name] = answer
+    return answer
+
+
+def _body(operation: Operation, output: str) -> Callable[[Document], str] | None:
+    shape = operation.shapes[output]
+    if all("location" in reference for reference in shape["members"].values()):
+        return None
+    payload = shape.get("payload")
+    if operation.name == "GetBucketLocation":  # alone in having its one member as the root
+        return lambda document: xml.element(
+            "LocationConstraint", xml.text(document.get("LocationConstraint", "")), _NAMESPACE
+        )
+    if payload is None:
+        root, write_all = _ROOTS.get(operation.name, output), operation.writers.structure(output)
+        return lambda document: xml.element(root, write_all(document), _NAMESPACE)
+    name = shape["members"][payload]["shape"]
+    if operation.shapes[name]["type"] != "structure":
+        return None
+    write_payload = operation.writers.structure(name)
+    return lambda document: xml.element(name, write_payload(document[payload]), _NAMESPACE)
+
+
 def write(operation: Operation, document: Document) -> tuple[int, Headers, bytes]:
     """Status, headers and XML body of an answer; a body of bytes is its sender's affair."""
     status = 206 if document.get("ContentRange") else operation.status
-    headers: Headers = []
     if operation.output is None:
-        return status, headers, b""
-    shape = operation.shapes[operation.output]
-    payload, has_body = shape.get("payload"), False
-    for member, reference in shape["members"].items():
-        location, value = reference.get("location"), document.get(member)
-        if location is None:
-            has_body = True
-        elif value is None:
-            continue
-        elif location == "headers":
-            prefix = reference["locationName"].lower()
-            headers += [_header(prefix + key, text) for key, text in value.items()]
-        elif location == "header":
-            below = {**operation.shapes[reference["shape"]], **reference}
-            headers.append(_header(reference["locationName"].lower(), _text(below, value)))
-    if not has_body:
-        return status, headers, b""
-    if operation.name == "GetBucketLocation":  # alone in having its one member as the root
-        content = xml.text(document.get("LocationConstraint", ""))
-        body = xml.element("LocationConstraint", content, _NAMESPACE)
-    elif payload is None:
-        content = _content(operation, operation.output, document)
-        body = xml.element(_ROOTS.get(operation.name, operation.output), content, _NAMESPACE)
-    elif operation.shapes[shape["members"][payload]["shape"]]["type"] == "structure":
-        name = shape["members"][payload]["shape"]
-        content = _content(operation, name, document[payload])
-        body = xml.element(name, content, _NAMESPACE)
-    else:
+        return status, [], b""
+    answer = _answer(operation, operation.output)
+    headers = [
+        _header(name, xml.scalar(shape, document[member], "rfc822"))
+        for member, name, shape in answer.headers
+        if document.get(member) is not None
+    ]
+    if answer.prefix is not None:
+        member, prefix = answer.prefix
+        headers += [_header(prefix + key, text) for key, text in document.get(member, {}).items()]
+    if answer.body is None:
         return status, headers, b""
     headers.append((b"content-type", b"application/xml"))
-    return status, headers, (xml.DECLARATION + body).encode()
-
-
-def _content(operation: Any, name: str, document: Document) -> str:
-    """A structure's members as XML; of an operation, that needs the shapes alone."""
-    return xml.structure(operation, name, document)
-
-
-def _text(shape: Shape, value: Any) -> str:
-    if shape["type"] == "timestamp":
-        return str(write_time(value, "rfc822"))
-    return xml.scalar(shape["type"], shape, value, "rfc822")
+    return status, headers, (xml.DECLARATION + answer.body(document)).encode()
 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:

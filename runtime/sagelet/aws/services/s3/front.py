@@ -11,9 +11,8 @@ from urllib.parse import parse_qsl
 
 from sagelet.aws.chunked import Verifier
 from sagelet.aws.operation import OPERATIONS, Context, Document
-from sagelet.aws.protocol import xml
 from sagelet.aws.request import Request
-from sagelet.aws.services.s3 import documents
+from sagelet.aws.services.s3 import documents, xml
 from sagelet.aws.services.s3.address import Address, find_address
 from sagelet.aws.services.s3.body import Body, ClientGone, Digests, Intake, Receive
 from sagelet.aws.services.s3.model import Operation, load
@@ -27,6 +26,8 @@ T = TypeVar("T")
 
 #: Largest XML body, in bytes: a completion of 10,000 parts with checksums.
 MAX_DOCUMENT = 8 << 20
+#: How long a completion may take without a sign of life, in seconds: clients give up after 60.
+PATIENCE = 15.0
 #: Requests that wait for disks at the same time.
 THREADS = 16
 
@@ -97,7 +98,10 @@ class _Exchange:
         body = Body(headers, self._hear, self.chunks)
         if not documents.streams(operation):
             await self._read_document(operation, headers, body, document)
-            await self._send(operation, await _run(work))
+            if operation.name == "CompleteMultipartUpload":
+                await self._send_late(operation, asyncio.ensure_future(_run(work)))
+            else:
+                await self._send(operation, await _run(work))
             return
         also = await _run(CHECKS[operation.name], self.context, document)
         digests = Digests(headers, also)
@@ -152,6 +156,28 @@ class _Exchange:
         finally:
             source.close()
 
+    async def _send_late(self, operation: Operation, working: "asyncio.Future[Document]") -> None:
+        """Answer as S3 does what may take minutes: 200 at once, spaces meanwhile, then the body.
+
+        A refusal comes in that body too.
+        """
+        await asyncio.wait([working], timeout=PATIENCE)
+        if working.done():
+            await self._send(operation, await working)
+            return
+        await self._start(200, [(b"content-type", b"application/xml")], None)
+        piece = xml.DECLARATION.encode()
+        while not working.done():
+            await self.sender({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.wait([working], timeout=PATIENCE)
+            piece = b" "
+        try:
+            _, _, body = documents.write(operation, await working)
+        except DomainError as error:
+            body = self._said(error)
+        body = body.removeprefix(xml.DECLARATION.encode())
+        await self.sender({"type": "http.response.body", "body": body})
+
     async def _stream(self, source: Bytes) -> None:
         """Send the pieces, reading one ahead; stop when the client has gone."""
         piece, offset = source.first, len(source.first)
@@ -204,18 +230,21 @@ class _Exchange:
         body = b""
         if self.request.method != "HEAD" and error.status != 304:
             headers.append((b"content-type", b"application/xml"))
-            said = {
-                "Code": error.code,
-                "Message": str(error),
-                **members,
-                "Resource": self.request.path,
-                "RequestId": self.context.request_id,
-                "HostId": self.context.request_id,
-            }
-            content = "".join(xml.element(name, xml.text(value)) for name, value in said.items())
-            body = (xml.DECLARATION + xml.element("Error", content)).encode()
+            body = self._said(error)
         await self._start(error.status, headers, len(body))
         await self.sender({"type": "http.response.body", "body": body})
+
+    def _said(self, error: DomainError) -> bytes:
+        said = {
+            "Code": error.code,
+            "Message": str(error),
+            **getattr(error, "members", {}),
+            "Resource": self.request.path,
+            "RequestId": self.context.request_id,
+            "HostId": self.context.request_id,
+        }
+        content = "".join(xml.element(name, xml.text(value)) for name, value in said.items())
+        return (xml.DECLARATION + xml.element("Error", content)).encode()
 
 
 async def _run(function: Callable[..., T], *arguments: Any) -> T:

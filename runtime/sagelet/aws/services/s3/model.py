@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-Shape = Mapping[str, Any]
+from sagelet.aws.services.s3.xml import Shape, Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Operation:
     #: Whether checksum headers of a request are of its body.
     checksummed: bool
     shapes: Mapping[str, Shape]
+    writers: Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Model:
 
     def __init__(self, model: Mapping[str, Any]) -> None:
         self.operations: dict[str, Operation] = {}
+        self._writers = Writers(model["shapes"])
         self._candidates: dict[tuple[str, int], list[_Candidate]] = {}
         for name, operation in model["operations"].items():
             if "input" in operation:
@@ -67,6 +69,7 @@ class Model:
             http.get("responseCode", 200),
             "httpChecksum" in operation,
             shapes,
+            self._writers,
         )
         path, _, query = http["requestUri"].partition("?")
         given = shapes[operation["input"]["shape"]]

@@ -25,11 +25,10 @@ def create_training_job(context: Context, request: Document) -> Document:
     """Take the job in; it runs as soon as there is room."""
     tags = read_tags(request.get("Tags") or [])
     try:
-        job = context.engine.submit(request, confined=context.confined)
+        job = context.engine.submit(request, tags, confined=context.confined)
     except Unavailable as error:
         # AWS's clients repeat what failed with a 5xx; repeating does not help here.
         raise ValidationException(str(error)) from None
-    context.store.tags.put(job.arn, tags)
     return {"TrainingJobArn": job.arn}
 
 
