@@ -11,7 +11,7 @@ METRICS := --metric 'train:loss=train_loss=([0-9.]+)' --metric 'test:loss=test_l
 TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help train-torch train-tf data data-full setup dev images doctor test test-all check fmt fmt-check lint types arch bench docs clean
+.PHONY: help train-torch train-tf data data-full setup dev serve images doctor test test-all check fmt fmt-check lint types arch bench docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -38,6 +38,9 @@ dev: $(VENV)/.dev
 $(VENV)/.dev: pyproject.toml $(VENV)/.setup
 	@echo "installing the development tools (once)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --group dev && touch $@
+
+serve: setup  ## run the control plane: AWS clients train here   [ARGS=...]
+	@$(BIN)/sagelet serve $(ARGS)
 
 images: setup  ## build the framework images
 	@$(BIN)/sagelet images build

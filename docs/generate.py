@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sagelet.cli import main
+from sagelet.aws.registry import Registry
+from sagelet.cli.main import main
 from sagelet.domain.frameworks import REPOSITORIES
 from sagelet.domain.lifecycle import ENDING, MESSAGE, PRIMARY, TRANSITIONS
 from sagelet.settings import Settings
@@ -87,7 +88,32 @@ def images() -> str:
     return text
 
 
-PAGES = {"cli.md": cli, "lifecycle.md": lifecycle, "settings.md": settings, "images.md": images}
+def operations() -> str:
+    """The operations of AWS's API that are served."""
+    text = f"# Which operations of AWS are served\n\n{HEAD}\n"
+    text += (
+        "Every other operation is answered with HTTP 501, code `NotImplemented` and its name. "
+        "Requests are read and checked by botocore's service models: members of these operations "
+        "that are not served are refused by name.\n\n"
+        "S3 is served beside these: buckets, objects, listings, multipart uploads, ranges, "
+        "conditions, presigned URLs and tags.\n"
+    )
+    registry = Registry()
+    for service in registry.services:
+        text += f"\n## {service}\n\n| operation | what it does |\n|---|---|\n"
+        for name, found in sorted(registry.of(service).items()):
+            meaning = (found.handler.__doc__ or "").strip().partition("\n")[0].replace("|", "\\|")
+            text += f"| {name} | {meaning} |\n"
+    return text
+
+
+PAGES = {
+    "cli.md": cli,
+    "lifecycle.md": lifecycle,
+    "settings.md": settings,
+    "images.md": images,
+    "operations.md": operations,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

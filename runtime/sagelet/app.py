@@ -1,15 +1,21 @@
 """The composition root: settings to store, backends, engine and wire. No logic."""
 
 import functools
+import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
+from sagelet.engine.reset import reset
+from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
 from sagelet.execution import machine
@@ -19,12 +25,25 @@ from sagelet.execution.environments import Environments
 from sagelet.execution.process import ProcessBackend
 from sagelet.execution.registry import Backends, Choice
 from sagelet.execution.wheels import Wheels
+from sagelet.server.certificates import Certificates
+from sagelet.server.listen import Server
+from sagelet.server.upstream import Upstream
 from sagelet.settings import Settings
 from sagelet.store import Store, open_store
+from sagelet.store.cache import Cache
 from sagelet.store.home import keep_secret
+from sagelet.store.object_store import ObjectStore
+from sagelet.store.remote import RemoteObjects
+from sagelet.store.roles import SESSION_PREFIX
+from sagelet.web.local import LocalDoors
+
+_log = logging.getLogger("sagelet.app")
 
 if TYPE_CHECKING:
     from sagelet.execution.docker.backend import DockerBackend
+
+#: Where the sources are, unless this is an installed package.
+_REPOSITORY = Path(__file__).parents[2]
 
 
 class Endpoints:
@@ -54,54 +73,166 @@ class App:
 
     settings: Settings
     store: Store
-    backends: Backends
     dispatcher: Dispatcher
-    talkback: TalkBack
     endpoints: Endpoints
-    #: region -> the engine and the store as that region sees them
+    talkback: TalkBack
+    gateway: Gateway
+    certificates: Certificates
+    #: What the control plane says of itself; whoever serves fills it in.
+    about: dict[str, Any]
+    #: region -> the store and the engine as that region sees them
     in_region: Callable[[str], tuple[Store, Engine]]
 
+    def server(self) -> Server:
+        """The HTTP server, with no socket yet."""
+        inherited = self.settings.inherited
 
-def create_app(
-    settings: Settings,
-    *,
-    simulate: bool = False,
-    most: int | None = None,
-    observers: Sequence[Observer] = (),
-) -> App:
-    """Build it.
+        def secret_of(access_key: str) -> str | None:
+            key = _key_of(self.settings, self.store, self.talkback, access_key)
+            return key.secret if key else None
 
-    Args:
-        settings: the settings.
-        simulate: instance types set limits.
-        most: how many jobs run at once at most.
-        observers: hear of every new state of a job.
-    """
+        server = Server(
+            self.gateway,
+            demands_credentials=self.settings.credentials is not None,
+            context=self.certificates.context,
+            upstream=Upstream.from_environ(inherited),
+            secret_of=secret_of,
+        )
+        self.endpoints.listen = functools.partial(_listen, server, self.endpoints)
+        return server
+
+    def start(self) -> None:
+        """Go on with what an earlier process left; only the holder of the home's lock may."""
+        self.store.objects.recover()
+        self.dispatcher.start()
+
+    def close(self) -> None:
+        """End what is idle; jobs go on without us."""
+        self.gateway.close()
+        self.store.database.close()
+
+
+def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
+    """Build it; ``observers`` hear of every new state of a job."""
     store = open_store(settings.home, settings.region)
+    store.objects.provider = sample_provider(store.objects, digits(), settings.home / "samples")
     backends = _backends(settings)
     endpoints = Endpoints()
+    certificates = Certificates(settings.home, trusted=_trusted(settings))
     talkback = TalkBack(
         store,
-        keep_secret(settings.home / "secret", secrets.token_bytes),
+        keep_secret(settings.home / "secret", lambda: secrets.token_bytes(32)),
         endpoints.at,
-        settings.home / "tls" / "ca-bundle.pem",
+        certificates.bundle,
         settings.s3_endpoint,
     )
 
+    cache = Cache(settings.cache / "objects", settings.s3_cache_size)
+
+    @functools.lru_cache(maxsize=64)  # a client of boto3 takes a while to make
+    def remote(endpoint: str, region: str) -> RemoteObjects:
+        return RemoteObjects(endpoint, region, cache)
+
+    def objects(view: Store) -> ObjectStore:
+        if settings.s3_endpoint is None:
+            return view.objects
+        return remote(settings.s3_endpoint, view.region)
+
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, talkback, choice, observers)
+        return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
 
     dispatcher = Dispatcher(
-        store, machine.look(settings.inherited.get("CUDA_VISIBLE_DEVICES")), supervisor, most
+        store,
+        machine.look(settings.inherited.get("CUDA_VISIBLE_DEVICES")),
+        supervisor,
+        settings.max_jobs,
     )
 
     @functools.lru_cache(maxsize=64)
     def in_region(region: str) -> tuple[Store, Engine]:
         view = store.in_region(region)
-        engine = Engine(view, backends, dispatcher, settings.account, simulate=simulate)
-        return view, engine
+        simulate = settings.simulate_instances
+        return view, Engine(
+            view, backends, dispatcher, objects(view), settings.account, simulate=simulate
+        )
 
-    return App(settings, store, backends, dispatcher, talkback, endpoints, in_region)
+    about: dict[str, Any] = {}
+    gateway = Gateway(
+        Surroundings(
+            account=settings.account,
+            region=settings.region,
+            cache=settings.cache,
+            context_for=in_region,
+            key_of=functools.partial(_key_of, settings, store, talkback),
+            anyone=settings.credentials is None,
+            web=functools.partial(_web, settings, store, dispatcher),
+            local=LocalDoors(in_region, about),
+            clock=time.time,
+            relaxed=settings.relaxed,
+            allowed_hosts=(*settings.allowed_hosts, settings.host),
+        )
+    )
+    return App(
+        settings, store, dispatcher, endpoints, talkback, gateway, certificates, about, in_region
+    )
+
+
+def _listen(server: Server, endpoints: Endpoints, address: str) -> str | None:
+    """Listen on a further address: on the same port as on loopback, where that is free.
+
+    So jobs that outlive a control plane find the next one.
+    """
+    port = int((endpoints.loopback or ":0").rpartition(":")[2])
+    for choice in (port, 0):
+        try:
+            return f"http://{address}:{server.add(address, choice)}"
+        except DomainError as error:
+            _log.info("no listener for containers on %s:%d: %s", address, choice, error)
+    return None
+
+
+def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: str) -> Key | None:
+    """The key of a live job, of a session STS gave away, or the one that was configured."""
+    of_job = talkback.key_of(access_key)
+    if of_job is not None:
+        return Key(*of_job)
+    if access_key.startswith(SESSION_PREFIX):
+        session = store.roles.session(access_key)
+        if session is not None and session.expires > time.time():
+            return Key(session.secret, session.confined)
+    if settings.credentials is not None and access_key == settings.credentials[0]:
+        return Key(settings.credentials[1])
+    return None
+
+
+def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
+    """The people's application; imported when needed, its framework takes half a second."""
+    from sagelet.web.routes import Sources, create_web
+
+    def models(name: str | None) -> list[dict[str, object]]:
+        return [
+            {
+                **asdict(version),
+                "path": str(store.home.models / version.name / str(version.version)),
+            }
+            for version in store.models.published(name)
+        ]
+
+    return create_web(
+        Sources(
+            account=settings.account,
+            region=settings.region,
+            training_jobs=store.training_jobs.counts,
+            models=models,
+            reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
+        )
+    )
+
+
+def _trusted(settings: Settings) -> list[Path]:
+    """Bundles that clients trust already."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return [Path(settings.inherited[name]) for name in names if settings.inherited.get(name)]
 
 
 def _backends(settings: Settings) -> Backends:
@@ -140,4 +271,10 @@ def wheels(settings: Settings) -> Wheels:
 def containers() -> Path:
     """The container sources: beside the package when installed, else in the repository."""
     packaged = Path(__file__).parent / "_containers"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "containers"
+    return packaged if packaged.is_dir() else _REPOSITORY / "containers"
+
+
+def digits() -> Path:
+    """The digits that the sample data set is made from."""
+    packaged = Path(__file__).parent / "_samples" / "mnist.npz"
+    return packaged if packaged.is_file() else _REPOSITORY / "examples/mnist/mnist_10k.npz"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.training import size_in_bytes
 
 #: What a job without Docker may see of the caller's environment.
 _INHERITED = (
@@ -53,6 +54,7 @@ class Settings:
     SAGELET_ACCESS_KEY_ID, SAGELET_SECRET_ACCESS_KEY: demand these credentials of every client.
     SAGELET_VALIDATION=relaxed: leave out the checks of patterns, for suites written for mocks.
     SAGELET_S3_ENDPOINT_URL: keep objects in the S3 at this address (``aws``: AWS itself).
+    SAGELET_S3_CACHE_SIZE: how much of it is kept here, under SAGELET_CACHE (20g).
     """
 
     home: Path
@@ -71,10 +73,16 @@ class Settings:
     credentials: tuple[str, str] | None
     relaxed: bool
     s3_endpoint: str | None
+    s3_cache_size: int
+    #: Options of ``sagelet serve``, which no variable sets.
+    test_mode: bool = False
+    simulate_instances: bool = False
+    max_jobs: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the environment."""
+        """Read the environment, as it was before ``sagelet env``."""
+        environ = without_ours(environ)
         user = Path(environ.get("HOME") or "~").expanduser()
         cache = environ.get("SAGELET_CACHE") or (
             Path(environ.get("XDG_CACHE_HOME") or user / ".cache") / "sagelet"
@@ -108,13 +116,41 @@ class Settings:
             credentials=_credentials(environ),
             relaxed=environ.get("SAGELET_VALIDATION") == "relaxed",
             s3_endpoint=environ.get("SAGELET_S3_ENDPOINT_URL") or None,
+            s3_cache_size=_size(environ.get("SAGELET_S3_CACHE_SIZE") or "20g"),
         )
+
+
+#: What ``sagelet env`` puts before the name of a variable, to keep its earlier value.
+SAVED = "SAGELET_SAVED_"
+
+
+def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it was before ``sagelet env`` pointed it at a control plane.
+
+    Else a control plane started from such a shell would be its own proxy. The region stays: it
+    means the same here and there.
+    """
+    before = {key: value for key, value in environ.items() if not key.startswith(SAVED)}
+    for key, value in environ.items():
+        name = key.removeprefix(SAVED)
+        if key.startswith(SAVED) and name not in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            before.pop(name, None)
+            if value:
+                before[name] = value
+    return before
 
 
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise ValidationException(f"SAGELET_PORT: '{text}' is not a port (0 to 65535).")
     return int(text)
+
+
+def _size(text: str) -> int:
+    try:
+        return size_in_bytes(text)
+    except ValueError as error:
+        raise ValidationException(f"SAGELET_S3_CACHE_SIZE: {error}") from None
 
 
 def _credentials(environ: Mapping[str, str]) -> tuple[str, str] | None:

@@ -16,7 +16,9 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["cli.md", "lifecycle.md", "settings.md", "images.md"])
+@pytest.mark.parametrize(
+    "name", ["cli.md", "lifecycle.md", "settings.md", "images.md", "operations.md"]
+)
 def test_reference_pages_are_what_the_code_says(name):
     written = (ROOT / "docs" / "reference" / name).read_text()
     assert written == generator().PAGES[name](), "run `make docs`"

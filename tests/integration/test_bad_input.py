@@ -32,8 +32,7 @@ def refused(home: Path, *arguments: str, says: str) -> str:
     assert says in done.stderr
     assert "ran" not in done.stdout
     assert json.loads(sagelet("jobs", "--json").stdout) == {"TrainingJobSummaries": []}
-    jobs = home / "jobs"
-    assert not jobs.exists() or [p.name for p in jobs.iterdir() if p.name != "job"] == []
+    assert [p.name for p in (home / "jobs").glob("*/*") if p.name != "job"] == []
     return done.stderr
 
 
@@ -50,7 +49,10 @@ HERE = ("--backend", "process", "--python", sys.executable)
         (["--hp", "sagemaker_program=x.py"], "is set by naming a SCRIPT"),
         (["--checkpoints", "/etc/hostname"], "is a file; give a folder"),
         (["--memory", "1m"], "no container starts with less than 6m"),
-        (["--channel", "training=s3://bucket/key"], "comes with the control plane"),
+        (
+            ["--channel", "training=s3://bucket/key"],
+            'No S3 objects found under S3 URL "s3://bucket',
+        ),
         (["--channel", "bad/name=/tmp"], "InputDataConfig[0].ChannelName"),
         (["--name", "no_underscores"], "TrainingJobName"),
         (["--name", "x" * 64], "TrainingJobName"),

@@ -259,7 +259,7 @@ def test_a_container_removed_from_outside_fails_the_job(trainer: Trainer, home: 
 def test_killed_between_create_and_start_is_cleaned_by_the_next_command(
     home: Path, image: str
 ) -> None:
-    """Nobody can time that kill: make what it leaves, then let the next command find it."""
+    """Nobody can time that kill: a control plane that does it, and the command starts another."""
     program = """
 import sys, time, os
 from sagelet.app import create_app
@@ -270,13 +270,17 @@ def create(self, *args, **kwargs):
     DockerBackend.original(self, *args, **kwargs)
     os.kill(os.getpid(), 9)
 DockerBackend._create = create
-from sagelet.cli import run
-sys.argv = ["sagelet", "train", "--image", sys.argv[1], "--name", "half"]
-run()
+from sagelet.__main__ import main
+sys.argv = ["sagelet", "serve", "--port", "0"]
+main()
 """
-    done = subprocess.run([sys.executable, "-c", program, image], check=False, capture_output=True)
-    assert done.returncode == -9
-    wait_until(lambda: describe("half")["TrainingJobStatus"] == "Failed", "the verdict", 20)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as plane:
+        assert plane.stdout is not None
+        plane.stdout.readline()
+        done = sagelet("train", "--image", image, "--name", "half")
+        assert plane.wait() == -9
+    assert done.returncode == 1, done.stderr
+    assert describe("half")["TrainingJobStatus"] == "Failed"
     left = subprocess.run(
         ["docker", "ps", "-aq", "--filter", "label=sagelet.job=half"],
         capture_output=True,

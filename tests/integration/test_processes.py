@@ -12,7 +12,7 @@ import pytest
 
 from sagelet.execution.docker.ping import find_engine
 from sagelet.execution.probe import namespaces_refused
-from support.cli import Trainer, describe, running_with, sagelet
+from support.cli import Trainer, describe, folder_of, running_with, sagelet
 from support.image import NAME
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_without_namespaces_it_says_so(trainer: Trainer, monkeypatch: pytest.Mon
     done = trainer.run("import os; print(os.environ['SM_MODEL_DIR'])", "--name", "plain")
     assert done.returncode == 0, done.stderr
     assert "no private /opt/ml (switched off)" in done.stderr
-    assert "/jobs/plain/algo-1/ml/model" in done.stdout
+    assert "/jobs/us-east-1/plain/algo-1/ml/model" in done.stdout
 
 
 @pytest.mark.parametrize("namespace", ["on", "off"])
@@ -169,7 +169,7 @@ def test_a_full_disk_while_archiving_fails_clearly_and_keeps_the_model(
         reason = describe("full")["FailureReason"]
         assert "Artifact upload failed: No space left on device" in reason
         assert [p for p in small.rglob("*") if p.is_file()] == []
-        assert (home / "jobs/full/algo-1/ml/model/w").stat().st_size == 5_000_000
+        assert (folder_of(home, "full") / "algo-1/ml/model/w").stat().st_size == 5_000_000
         assert sagelet("models", "--json").stdout.strip() == "[]"
     finally:
         subprocess.run(["umount", str(small)], check=True)
@@ -236,7 +236,7 @@ exec setpriv --reuid=1001 --regid=1001 {groups} env -i HOME={everyone} PATH=/usr
     assert foreign == []
     assert sorted(p.name for p in (everyone / "data").iterdir()) == ["a"]
     assert (everyone / ".sagelet/models/mine/1/model.tar.gz").exists()
-    assert not (everyone / ".sagelet/jobs/mine/algo-1/scratch").exists()
+    assert not (everyone / ".sagelet/jobs/us-east-1/mine/algo-1/scratch").exists()
 
 
 def test_a_job_gets_the_gpus_it_asks_for(

@@ -14,7 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import COMMAND, Trainer, describe, log_of, running_with, sagelet, wait_until
+from support.cli import (
+    COMMAND,
+    Trainer,
+    describe,
+    folder_of,
+    kill_plane,
+    log_of,
+    planes_of,
+    running_with,
+    sagelet,
+    wait_until,
+)
 
 
 @pytest.fixture
@@ -231,6 +242,7 @@ def test_a_home_has_one_name(trainer: Trainer, home: Path, tmp_path: Path) -> No
     wait_until(lambda: b"ready" in log_of(home, "one"), "the script")
     running.kill()
     running.communicate()
+    kill_plane(home)
     other = tmp_path / "link"
     other.symlink_to(home)
     environment = {**os.environ, "SAGELET_HOME": f"{other}/../link"}
@@ -340,7 +352,8 @@ def test_a_shim_killed_without_namespaces_leaves_nothing_running(
         "--name", "shimless", "--env", "MARK=shimless-mark",
     )  # fmt: skip
     wait_until(lambda: b"ready" in log_of(home, "shimless"), "the script")
-    os.kill(json.loads((home / "jobs/shimless/algo-1/started.json").read_text())["pid"], 9)
+    started = folder_of(home, "shimless") / "algo-1" / "started.json"
+    os.kill(json.loads(started.read_text())["pid"], 9)
     running.communicate(timeout=40)
     assert running.returncode == 1
     assert not running_with("shimless-mark")
@@ -374,6 +387,7 @@ def test_a_full_disk_is_survived(local: Trainer, tmp_path: Path) -> None:
         if status == "Completed":
             assert (tmp_path / "out/brimful/output/model.tar.gz").exists()
     finally:
+        wait_until(lambda: not planes_of(small / "home"), "the control plane's end")
         subprocess.run(["umount", str(small)], check=True)
 
 
@@ -400,6 +414,7 @@ def test_an_engine_that_is_away_is_waited_for(
         wait_until(lambda: b"ready" in log_of(home, "waited"), "the script")
         running.kill()
         running.wait()
+        kill_plane(home)
         gate.unlink()
 
         def status() -> dict[str, object]:

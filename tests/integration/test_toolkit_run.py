@@ -334,10 +334,18 @@ def test_source(job, tmp_path, scheme, kind):
 
 def test_source_does_not_replace_code_that_is_there(job):
     job.script("print('there')")
-    job.configure(sagemaker_submit_directory="s3://bucket/source.tar.gz")
+    job.configure(sagemaker_submit_directory="/some/where")
     result = job.run()
     assert result.stdout == "there\n"
-    assert "s3://bucket/source.tar.gz is not unpacked" in result.stderr
+    assert "/some/where is not unpacked" in result.stderr
+
+
+def test_source_on_s3_was_put_in_place_by_the_platform(job):
+    job.script("print('there')")
+    job.configure(sagemaker_submit_directory='"s3://bucket/source.tar.gz"')
+    result = job.run()
+    assert result.stdout == "there\n"
+    assert "source.tar.gz" not in result.stderr.replace("SM_MODULE_DIR", "")
 
 
 def test_source_on_s3_and_source_that_is_not_there(job):

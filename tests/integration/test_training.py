@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import COMMAND, Trainer, describe, log_of, running_with, sagelet, wait_until
+from support.cli import (
+    COMMAND,
+    Trainer,
+    describe,
+    folder_of,
+    kill_plane,
+    log_of,
+    running_with,
+    sagelet,
+    wait_until,
+)
 
 GOOD = """
 import json, os, sys
@@ -91,7 +101,7 @@ def test_a_job_completes_and_leaves_a_versioned_model(
     ]
     assert str((home / "models" / "good" / "latest").readlink()) == "1"
 
-    left = {p.name for p in (home / "jobs" / "good" / "algo-1" / "ml").iterdir()}
+    left = {p.name for p in (folder_of(home, "good") / "algo-1" / "ml").iterdir()}
     assert left <= {"input", "code"}, "outputs and scratch are gone once they are stored"
 
 
@@ -247,7 +257,9 @@ def test_detached_job_is_followed_and_described(trainer: Trainer) -> None:
     assert describe("away")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_outlives_its_killed_supervisor_and_is_adopted(trainer: Trainer, home: Path) -> None:
+def test_a_job_outlives_its_killed_control_plane_and_is_adopted(
+    trainer: Trainer, home: Path
+) -> None:
     running = trainer.start(
         """
 import os, time
@@ -264,6 +276,7 @@ open(os.path.join(os.environ["SM_MODEL_DIR"], "m"), "w").write("x")
     wait_until(lambda: b"line 3" in log_of(home, "orphan"), "the script to run")
     running.kill()
     running.communicate()
+    kill_plane(home)
     assert describe("orphan")["TrainingJobStatus"] == "InProgress"
     wait_until(lambda: describe("orphan")["TrainingJobStatus"] == "Completed", "the end")
     lines = [line for line in log_of(home, "orphan").decode().splitlines() if "line " in line]
@@ -283,6 +296,7 @@ def test_hosts_that_died_unseen_fail_the_job_truthfully(trainer: Trainer, home: 
     wait_until(lambda: b"ready" in log_of(home, "lost"), "the script to run")
     running.kill()
     running.communicate()
+    kill_plane(home)
     if trainer.backend == "docker":
         found = subprocess.run(
             ["docker", "ps", "-q", "--filter", "label=sagelet.job=lost"],
@@ -292,14 +306,15 @@ def test_hosts_that_died_unseen_fail_the_job_truthfully(trainer: Trainer, home: 
         ).stdout.split()
         subprocess.run(["docker", "rm", "-f", *found], check=True, capture_output=True)
     else:
-        pid = json.loads((home / "jobs/lost/algo-1/started.json").read_text())["pid"]
+        started = folder_of(home, "lost") / "algo-1" / "started.json"
+        pid = json.loads(started.read_text())["pid"]
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: describe("lost")["TrainingJobStatus"] == "Failed", "the verdict", 20)
     assert "InternalServerError" in describe("lost")["FailureReason"]
     assert not running_with("lost-mark")
 
 
-def test_a_supervisor_killed_while_archiving_leaves_nothing_half_written(
+def test_a_control_plane_killed_while_archiving_leaves_nothing_half_written(
     trainer: Trainer, home: Path
 ) -> None:
     running = trainer.start(
@@ -316,6 +331,7 @@ with open(os.path.join(os.environ["SM_MODEL_DIR"], "weights"), "wb") as file:
     wait_until(lambda: any(output.glob(".*.part")), "the archive to be begun", 60)
     running.kill()
     running.communicate()
+    kill_plane(home)
     assert not (output / "model.tar.gz").exists()
     wait_until(lambda: describe("big")["TrainingJobStatus"] == "Completed", "the adopter", 60)
     assert members(output / "model.tar.gz") == ["weights"]
@@ -505,6 +521,7 @@ open(os.environ["SM_MODEL_DIR"] + "/w", "wb").write(os.urandom(20_000_000))
     time.sleep(seconds)
     running.kill()
     running.communicate()
+    kill_plane(home)
     if sagelet("describe", "victim").returncode == 2:
         return  # killed before the job was remembered: there is nothing
     wait_until(

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +84,35 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None
 
 
 def log_of(home: Path, job: str, host: str = "algo-1") -> bytes:
-    path = home / "jobs" / job / host / "log"
+    path = folder_of(home, job) / host / "log"
     return path.read_bytes() if path.exists() else b""
+
+
+def folder_of(home: Path, job: str, region: str = "us-east-1") -> Path:
+    return home / "jobs" / region / job
+
+
+def kill_plane(home: Path) -> None:
+    """Kill the control plane that runs, as if the machine had failed it; none: nothing to do."""
+    try:
+        pid = json.loads((home / "control.lock").read_text())["pid"]
+        os.kill(pid, signal.SIGKILL)
+    except (OSError, ValueError):
+        return
+    wait_until(lambda: not alive(pid), "the control plane's end")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def planes_of(home: Path) -> list[int]:
+    """Processes of control planes, and of anything else, that work on ``home``."""
+    return [pid for pid in running_with(f"SAGELET_HOME={home}") if alive(pid)]
 
 
 def steps(assignments: Sequence[dict[str, Any]]) -> list[str]:
@@ -102,3 +131,28 @@ def running_with(marker: str) -> list[int]:
             if marker.encode() in text:
                 found.append(int(entry.name))
     return found
+
+
+@contextmanager
+def serving(*options: str, **more: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``sagelet serve`` while the block runs: the process, and the URL it announced."""
+    with subprocess.Popen(
+        [*COMMAND, "serve", *(options or ("--port", "0"))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **more,
+    ) as plane:
+        assert plane.stdout is not None
+        said = ""
+        try:
+            while "http://" not in said or not said.endswith("\n"):
+                line = plane.stdout.readline()
+                assert line, f"sagelet serve ended: {said}"
+                said += line
+            yield plane, said.split("http://")[1].split()[0].join(("http://", ""))
+        finally:
+            if plane.poll() is None:
+                plane.terminate()
+                plane.communicate(timeout=60)

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from sagelet.aws.operation import OPERATIONS, Context
+from sagelet.aws.services import cloudwatch, ecr, iam, logs, sts  # noqa: F401  they register
+from sagelet.aws.services.sagemaker import tags  # noqa: F401
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.training import TrainingJob
+from sagelet.store import open_store
 
 ACCOUNT = "123456789012"
 
@@ -63,3 +67,19 @@ def unprivileged():
         yield folder
     subprocess.run(["chmod", "-R", "u+rwX", folder], check=False)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """``ask(service, Operation, Member=value)``: a handler's answer, over a fresh store."""
+    store = open_store(tmp_path / "home", "eu-west-1")
+
+    def call(service, name, *, region="eu-west-1", key="AKIA", confined=False, **request):
+        context = Context(
+            ACCOUNT, region, key, "request", store.in_region(region), None, confined=confined
+        )
+        return OPERATIONS[service, name].handler(context, request)
+
+    call.store = store
+    yield call
+    store.database.close()

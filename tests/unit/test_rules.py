@@ -35,11 +35,13 @@ def test_an_image_is_needed(job_of, members, names):
 @pytest.mark.parametrize(
     ("source", "members", "says"),
     [
-        ({"S3Uri": "s3://bucket/key"}, {}, "s3:// comes with the control plane"),
-        ({"S3Uri": "/data"}, {}, "'/data' is not file:///an/absolute/path"),
-        ({"S3Uri": "file://data"}, {}, "is not file:///an/absolute/path"),
-        ({"S3Uri": "https://host/x"}, {}, "is not file:///an/absolute/path"),
+        ({"S3Uri": "/data"}, {}, "'/data' is neither s3://bucket/prefix nor file:///an/absolute"),
+        ({"S3Uri": "file://data"}, {}, "is neither s3://bucket/prefix nor file:///an/absolute"),
+        ({"S3Uri": "https://host/x"}, {}, "is neither s3://bucket/prefix nor file:///an/abs"),
+        ({"S3Uri": "s3:///x"}, {}, "is neither s3://bucket/prefix nor file:///an/absolute/path"),
         ({"S3DataType": "ManifestFile"}, {}, "S3DataType ManifestFile"),
+        ({"S3DataType": "AugmentedManifestFile"}, {}, "S3DataType AugmentedManifestFile"),
+        ({"S3Uri": "s3://b/k"}, {"InputMode": "Pipe", "CompressionType": "Gzip"}, "input mode"),
         ({"InstanceGroupNames": ["a"]}, {}, "InstanceGroupNames"),
         ({}, {"InputMode": "Pipe"}, "input mode Pipe"),
         ({}, {"InputMode": "FastFile"}, "input mode FastFile"),
@@ -77,6 +79,18 @@ def test_channels_come_from_s3_data_sources(job_of, source, says):
     assert says in refusal(job)
 
 
+@pytest.mark.parametrize(
+    ("source", "members"),
+    [
+        ({"S3Uri": "s3://bucket/key"}, {}),
+        ({"S3Uri": "s3://bucket"}, {"CompressionType": "Gzip"}),
+        ({"S3Uri": "s3://bucket/m.json", "S3DataType": "ManifestFile"}, {}),
+    ],
+)
+def test_what_a_channel_from_s3_may_have(job_of, channel_of, source, members):
+    check(job_of(InputDataConfig=[channel_of("a", source=source, **members)]))
+
+
 def test_none_says_the_same_as_nothing(job_of, channel_of):
     channel = channel_of("a", CompressionType="None", RecordWrapperType="None")
     check(job_of(InputDataConfig=[channel]))
@@ -111,9 +125,16 @@ def test_resources_make_sense(job_of, resources, says):
     assert says in message
 
 
-def test_the_output_path_is_absolute(job_of):
-    message = refusal(job_of(OutputDataConfig={"S3OutputPath": "file://out"}))
-    assert message.startswith("OutputDataConfig.S3OutputPath: 'file://out'")
+@pytest.mark.parametrize("uri", ["file://out", "https://bucket/out", "s3:///out"])
+def test_the_output_path_is_absolute(job_of, uri):
+    message = refusal(job_of(OutputDataConfig={"S3OutputPath": uri}))
+    assert message.startswith(f"OutputDataConfig.S3OutputPath: '{uri}'")
+
+
+def test_checkpoints_come_from_s3_or_this_machine(job_of):
+    check(job_of(CheckpointConfig={"S3Uri": "s3://bucket/c"}))
+    message = refusal(job_of(CheckpointConfig={"S3Uri": "https://host/c"}))
+    assert message.startswith("CheckpointConfig.S3Uri: 'https://host/c'")
 
 
 @pytest.mark.parametrize(
@@ -135,21 +156,24 @@ def test_checkpoints_may_not_lie(job_of, path):
     assert message.startswith("CheckpointConfig.LocalPath: ")
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/code.tar.gz", "file://code"])
-def test_code_lies_on_this_machine(job_of, uri):
+@pytest.mark.parametrize("uri", ["s3://", "file://code"])
+def test_code_lies_somewhere(job_of, uri):
     message = refusal(job_of(HyperParameters={"sagemaker_submit_directory": f'"{uri}"'}))
     assert message.startswith("HyperParameters.sagemaker_submit_directory: ")
 
 
-@pytest.mark.parametrize("uri", ["file:///code", "/opt/ml/code"])
+@pytest.mark.parametrize("uri", ["file:///code", "/opt/ml/code", "s3://bucket/code.tar.gz"])
 def test_code_may_also_lie_in_the_image(job_of, uri):
     check(job_of(HyperParameters={"sagemaker_submit_directory": uri}))
 
 
 @pytest.mark.parametrize(
     ("text", "directory"),
-    [('"file:///a"', "file:///a"), ("file:///a", "file:///a"), ('"', '"'), ("", "")],
-)
+    [
+        ('"file:///a"', "file:///a"), ("file:///a", "file:///a"), ('"', '"'), ("", ""),
+        (r'"s3://b/\u00e9"', "s3://b/é"), ('"a"b"', 'a"b'),
+    ],
+)  # fmt: skip
 def test_the_sdk_quotes_the_submit_directory(job_of, text, directory):
     assert (
         submit_directory(job_of(HyperParameters={"sagemaker_submit_directory": text})) == directory
@@ -179,8 +203,29 @@ def test_bad_options_are_found_before_the_job_starts(job_of):
 
 def test_a_gpu_instance_of_unknown_size_must_say_how_many(job_of):
     resources = {"InstanceType": "ml.g7.2xlarge", "InstanceCount": 1}
-    assert "ml.g7.2xlarge" in refusal(job_of(ResourceConfig=resources))
-    check(job_of(ResourceConfig=resources, Tags=[{"Key": "sagelet:gpus", "Value": "1"}]))
+    simulate = {"Key": "sagelet:simulate", "Value": "on"}
+    assert "ml.g7.2xlarge" in refusal(job_of(ResourceConfig=resources, Tags=[simulate]))
+    gpus = {"Key": "sagelet:gpus", "Value": "1"}
+    check(job_of(ResourceConfig=resources, Tags=[simulate, gpus]))
+    check(job_of(ResourceConfig=resources))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"StoppingCondition": {"MaxWaitTimeInSeconds": 10}}, "only supported when"),
+        ({"EnableManagedSpotTraining": True}, "must be present"),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 8},
+            },
+            "greater than or equal",
+        ),
+    ],
+)
+def test_waiting_belongs_to_spot_training(job_of, more, words):
+    assert words in refusal(job_of(**more))
 
 
 def test_the_root_is_no_output_path(job_of):

@@ -1,6 +1,6 @@
 """Puts the user's code into the code directory and installs what it asks for.
 
-Does not fetch from S3: the control plane, or the SDK's `code` channel, brings the archive.
+Does not fetch from S3: the platform puts such code into the code directory before the start.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def unpack(uri: str, paths: Paths, log: Log) -> None:
     if uri == paths.code:
         return
     if not empty:
-        # Code that a platform put in place from this very folder is no news.
-        tell = log.debug if uri.startswith("file://") else log.info
+        # Code that the platform put in place from this very source is no news.
+        tell = log.debug if uri.startswith(("file://", "s3://")) else log.info
         tell(f"{paths.code} already holds code; {uri} is not unpacked")
         return
     if uri.startswith("s3://"):

@@ -76,17 +76,19 @@ class Service:
         return found
 
 
-def load_service(name: str, cache: Path, operations: Iterable[str] = ()) -> Service:
+def load_service(
+    name: str, cache: Path, operations: Callable[[], Iterable[str]] = tuple
+) -> Service:
     """The service ``name`` (a folder of botocore's data).
 
-    ``operations`` are going to be used: when the model must be read, they are cut out at once.
+    When the model must be read, the ``operations`` that will be used are cut out at once.
 
     Raises:
         FileNotFoundError: botocore knows no such service.
     """
 
     def cut(model: Document) -> dict[str, Any]:
-        for operation in set(operations) & set(model["operations"]):
+        for operation in set(operations()) & set(model["operations"]):
             _keep(_place(name, operation, cache), _cut(model, operation))
         return {
             "metadata": model["metadata"],

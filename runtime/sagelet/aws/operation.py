@@ -8,22 +8,15 @@ DomainError and knows no protocol. A module of ``sagelet.aws.services`` makes it
 ``sagemaker_metrics`` holds what botocore calls sagemaker-metrics.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from sagelet.aws import services as service_modules
 
 if TYPE_CHECKING:
     from sagelet.engine.engine import Engine
     from sagelet.store import Store
 
 Document = dict[str, Any]
-
-#: S3 streams, so it is served as a whole and not by operations.
-S3 = "s3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +59,3 @@ def operation(service: str, name: str, *, quick: bool = False) -> Callable[[Hand
         return handler
 
     return register
-
-
-class Registry:
-    """The operations of ``sagelet.aws.services``; a service's module is imported when asked for."""
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """Botocore's names of the services that have a module here, but S3."""
-        names = (module.name for module in pkgutil.iter_modules(service_modules.__path__))
-        return tuple(name.replace("_", "-") for name in names if name != S3)
-
-    def of(self, service: str) -> dict[str, Registered]:
-        """The operations of one service, by name."""
-        importlib.import_module(f"{service_modules.__name__}.{service.replace('-', '_')}")
-        return {key[1]: found for key, found in OPERATIONS.items() if key[0] == service}
-
-
-class FixedRegistry(Registry):
-    """Just these operations."""
-
-    def __init__(self, operations: Iterable[Registered]) -> None:
-        self._operations = tuple(operations)
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The services of these operations."""
-        return tuple(dict.fromkeys(found.service for found in self._operations))
-
-    def of(self, service: str) -> dict[str, Registered]:
-        """The operations of one service, by name."""
-        return {found.name: found for found in self._operations if found.service == service}

@@ -6,10 +6,10 @@ from typing import Any
 
 #: The control socket: only its owner can open it, so what comes through it is trusted.
 LOCAL = "local"
-#: A TCP address of this machine.
+#: A TCP address that only this machine reaches.
 LOOPBACK = "loopback"
-#: The address that containers reach.
-CONTAINERS = "containers"
+#: Who does not say where it comes from.
+ELSEWHERE = "network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,11 @@ class Request:
     query: str
     headers: Mapping[str, str]
     scheme: str  # http or https
-    door: str  # "local" (control.sock), "loopback", "containers"
+    door: str  # "local" (control.sock), "loopback", "containers", "network"
 
 
-def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Request:
-    """The head out of an ASGI scope; ``containers_host`` is the address containers reach."""
-    server = scope.get("server") or ("", 0)
-    door = CONTAINERS if server[0] == containers_host else LOOPBACK
-    if server[1] is None:
-        door = LOCAL
+def read_request(scope: Mapping[str, Any]) -> Request:
+    """The head out of an ASGI scope; the server's state tells the door."""
     raw = scope.get("raw_path")
     return Request(
         scope["method"],
@@ -41,7 +37,7 @@ def read_request(scope: Mapping[str, Any], containers_host: str | None) -> Reque
         scope["query_string"].decode("latin-1"),
         _headers(scope["headers"]),
         scope["scheme"],
-        door,
+        scope.get("state", {}).get("door", ELSEWHERE),
     )
 
 

@@ -95,8 +95,12 @@ def validate(
         Refusal: SerializationException, only when it came over the wire.
     """
     found: list[Violation] = []
-    if operation.input is not None:
-        _Compiler(operation, wire, relaxed).check(operation.input)(request, (), found)
+    name = operation.input
+    if name is not None:
+        check = operation.compiled.get(("check", wire, relaxed, name))
+        if check is None:
+            check = _Compiler(operation, wire, relaxed).check(name)
+        check(request, (), found)
     if found:
         raise InvalidRequest(tuple(found))
 
@@ -245,8 +249,8 @@ def _anything(_value: Any, _path: Path, _found: list[Violation]) -> None:
     """A document of any form."""
 
 
-def _fits(value: int, largest: int) -> bool:
-    return -largest - 1 <= value <= largest
+def _fits(value: Any, largest: int) -> bool:
+    return bool(-largest - 1 <= value <= largest)
 
 
 def _closest(key: str, members: dict[str, Any]) -> str:

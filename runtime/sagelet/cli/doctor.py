@@ -18,7 +18,7 @@ from sagelet.cli.render import size
 from sagelet.domain.errors import DomainError
 from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.execution.docker.ping import find_engine, why_silent
-from sagelet.execution.gpus import list_gpus
+from sagelet.execution.machine import list_gpus
 from sagelet.execution.probe import namespaces_refused
 from sagelet.settings import Settings
 

@@ -2,13 +2,27 @@
 
 import json
 import time
+from typing import Any
 
 import click
 
-from sagelet.app import create_app
-from sagelet.aws.services.sagemaker.training import describe_training_job, summary
-from sagelet.cli.render import JobView, Screen, moment, plain
-from sagelet.settings import Settings
+from sagelet.aws.client import Client
+from sagelet.cli import follow
+from sagelet.cli.plane import reach
+from sagelet.cli.render import Screen, moment, plain
+
+#: What people look for first in a description.
+_FIRST = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+    "FailureReason",
+    "ModelArtifacts",
+)
+
+#: The most that one ListTrainingJobs answer holds.
+_PAGE = 100
 
 
 @click.command()
@@ -22,37 +36,49 @@ from sagelet.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="TrainingJobSummaries as JSON.")
 def jobs(*, limit: int, as_json: bool) -> int:
     """List training jobs, newest first."""
-    app = create_app(Settings.from_environ())
-    app.engine.recover()
-    found = app.store.training_jobs.newest(limit)
+    client = reach(click.get_current_context().obj).client()
     if as_json:
-        click.echo(
-            json.dumps(plain({"TrainingJobSummaries": [summary(j) for j in found]}), indent=2)
-        )
+        found = {"TrainingJobSummaries": _summaries(client, limit)}
+        click.echo(json.dumps(plain(found), indent=2))
         return 0
-    if not found:
+    rows = client.get("/_cli/jobs", limit=limit)["Jobs"]
+    if not rows:
         click.echo("No jobs yet. The first one: sagelet train --help")
         return 0
     from sagelet.cli.tables import show
 
     show(
         ("JOB", "STATUS", "BACKEND", "HOSTS", "CREATED", "SECONDS", "METRICS"),
-        [
-            (
-                job.name,
-                str(job.life.secondary)
-                if job.life.over
-                else f"{job.life.primary} ({job.life.secondary})",
-                job.backend or "-",
-                str(job.host_count),
-                moment(job.created),
-                f"{(job.life.ended() or time.time()) - (job.life.started() or job.created):.1f}",
-                " ".join(f"{m.name}={m.value:g}" for m in app.store.metrics.final(job.name)) or "-",
-            )
-            for job in found
-        ],
+        [_row(row) for row in rows],
     )
     return 0
+
+
+def _summaries(client: Client, limit: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    while len(found) < limit:
+        request["MaxResults"] = min(limit - len(found), _PAGE)
+        page = client.call("sagemaker", "ListTrainingJobs", request)
+        found += page["TrainingJobSummaries"]
+        if not page.get("NextToken"):
+            break
+        request["NextToken"] = page["NextToken"]
+    return found
+
+
+def _row(job: dict[str, Any]) -> tuple[str, ...]:
+    began = job["TrainingStartTime"] or job["CreationTime"]
+    status, secondary = job["TrainingJobStatus"], job["SecondaryStatus"]
+    return (
+        job["TrainingJobName"],
+        secondary if follow.is_over(job) else f"{status} ({secondary})",
+        job["Backend"] or "-",
+        str(job["Hosts"]),
+        moment(job["CreationTime"]),
+        f"{(job['TrainingEndTime'] or time.time()) - began:.1f}",
+        " ".join(f"{name}={value:g}" for name, value in job["Metrics"].items()) or "-",
+    )
 
 
 @click.command()
@@ -60,15 +86,13 @@ def jobs(*, limit: int, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="The DescribeTrainingJob document.")
 def describe(job: str, *, as_json: bool) -> int:
     """Show one JOB in full."""
-    settings = Settings.from_environ()
-    app = create_app(settings)
-    app.engine.recover()
-    document = plain(describe_training_job(app.store, job, settings.cache))
+    client = reach(click.get_current_context().obj).client()
+    document = plain(follow.describe(client, job))
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return 0
-    for key, value in document.items():
-        _print(key, value, 0)
+    for key in sorted(document, key=lambda key: _FIRST.index(key) if key in _FIRST else 99):
+        _print(key, document[key], 0)
     return 0
 
 
@@ -92,17 +116,12 @@ def _print(key: str, value: object, depth: int) -> None:
 @click.option("--no-wait", is_flag=True, help="Only ask; do not wait until it has stopped.")
 def stop(job: str, *, no_wait: bool) -> int:
     """Stop a JOB: SIGTERM, the grace, SIGKILL; what it saved is kept."""
-    app = create_app(Settings.from_environ())
-    app.engine.recover(patience=0)
-    app.engine.stop(job)
+    client = reach(click.get_current_context().obj).client()
+    follow.ask_to_stop(client, job)
     screen = Screen()
     if no_wait:
         screen.say(f"{job} was asked to stop.")
         return 0
-    found = JobView(screen, app.store, job, ()).follow(alive=lambda: app.engine.supervised(job))
-    if not found.life.over:
-        diary = app.store.home.job(job) / "supervisor.log"
-        screen.say(f"{job} has lost its supervisor ({diary} may say why); run this again.")
-        return 1
-    screen.say(f"{job}: {found.life.primary}")
+    document = follow.JobView(screen, client, job, lines=False).follow()
+    screen.say(f"{job}: {document['TrainingJobStatus']}")
     return 0

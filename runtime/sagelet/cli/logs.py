@@ -1,18 +1,16 @@
 """``sagelet logs``."""
 
 import json
-import shutil
 import sys
-from pathlib import Path
 
 import click
 
-from sagelet.app import create_app
-from sagelet.cli.render import JobView, Screen
+from sagelet.aws.client import Client
+from sagelet.cli.follow import Events, JobView, describe, host_count, streams
+from sagelet.cli.plane import reach
+from sagelet.cli.render import Screen
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.opt_ml import host_names
-from sagelet.settings import Settings
-from sagelet.store.logs import events
 
 
 @click.command()
@@ -25,35 +23,42 @@ from sagelet.store.logs import events
 )
 def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) -> int:
     """Print what the hosts of a JOB printed."""
-    app = create_app(Settings.from_environ())
-    app.engine.recover(patience=0)
-    found = app.store.training_jobs.get(job)
-    hosts = host_names(found.host_count)
-    if only is not None:
-        if only not in hosts:
-            raise ValidationException(f"{job} has no host '{only}'; it has {', '.join(hosts)}.")
-        hosts = (only,)
+    client = reach(click.get_current_context().obj).client()
+    hosts = host_names(host_count(describe(client, job)))
+    if only is not None and only not in hosts:
+        raise ValidationException(f"{job} has no host '{only}'; it has {', '.join(hosts)}.")
     if raw:
-        if len(hosts) > 1:
+        if len(hosts) > 1 and only is None:
             raise ValidationException("--raw prints one host; choose it with --host.")
-        _raw(app.store.home.log(job, hosts[0]))
+        _raw(client, job, only or hosts[0])
         return 0
     if as_json:
-        for host in hosts:
-            for event in events(app.store.home.log(job, host)):
-                click.echo(
-                    json.dumps({"host": host, "timestamp": event.time, "message": event.message})
-                )
+        _documents(client, job, only)
         return 0
-    view = JobView(Screen(), app.store, job, hosts)
+    view = JobView(Screen(), client, job, states=False, only=only)
     if follow:
-        view.follow(states=False, alive=lambda: app.engine.supervised(job))
+        view.follow()
     else:
         view.drain()
     return 0
 
 
-def _raw(log: Path) -> None:
-    if log.exists():
-        with log.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+def _documents(client: Client, job: str, only: str | None) -> None:
+    for host, stream in streams(client, job).items():
+        if only in (None, host):
+            events = Events(client, stream)
+            while page := events.read():
+                for event in page:
+                    document = {
+                        "host": host,
+                        "timestamp": event["timestamp"],
+                        "message": event["message"],
+                    }
+                    click.echo(json.dumps(document))
+
+
+def _raw(client: Client, job: str, host: str) -> None:
+    offset = 0
+    while block := client.fetch(f"/_cli/jobs/{job}/log", host=host, offset=offset):
+        sys.stdout.buffer.write(block)
+        offset += len(block)

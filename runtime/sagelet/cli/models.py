@@ -1,14 +1,14 @@
 """``sagelet models``."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from sagelet.app import create_app
+from sagelet.cli.plane import reach
 from sagelet.cli.render import moment, plain, size
 from sagelet.domain.errors import ValidationException
-from sagelet.settings import Settings
 
 
 @click.command()
@@ -16,20 +16,9 @@ from sagelet.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def models(name: str | None, *, as_json: bool) -> int:
     """List model versions, of one NAME or of all."""
-    app = create_app(Settings.from_environ())
-    app.engine.recover()
-    rows: list[dict[str, Any]] = [
-        {
-            "Name": version.name,
-            "Version": version.version,
-            "TrainingJobName": version.job,
-            "CreationTime": version.created,
-            "SizeInBytes": version.size,
-            "Path": str(app.store.home.models / version.name / str(version.version)),
-            "Metrics": {m.name: m.value for m in app.store.metrics.final(version.job)},
-        }
-        for version in app.store.models.published(name)
-    ]
+    client = reach(click.get_current_context().obj).client()
+    asked = {} if name is None else {"name": name}
+    rows: list[dict[str, Any]] = client.get("/_cli/models", **asked)["Models"]
     if name is not None and not rows:
         raise ValidationException(f"There is no model named '{name}'. (sagelet models lists them.)")
     if as_json:
@@ -53,5 +42,5 @@ def models(name: str | None, *, as_json: bool) -> int:
                 for row in rows
             ],
         )
-        click.echo(f"\nin {app.store.home.models}/<model>/<version>/")
+        click.echo(f"\nin {Path(rows[0]['Path']).parents[1]}/<model>/<version>/")
     return 0

@@ -1,27 +1,21 @@
-"""``sagelet train``: build the request, submit it, supervise it here or in the background."""
+"""``sagelet train``: build the request, submit it, follow the job or leave it to itself."""
 
 import json
-import os
 import shutil
 import signal
 import sys
-import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sagelet.app import App, create_app
-from sagelet.aws.model import load_operation
-from sagelet.aws.validation import validate
+from sagelet.aws.client import Client
 from sagelet.cli import options
-from sagelet.cli.render import JobView, Screen, Unstoppable, plain, summarise
-from sagelet.domain.errors import ResourceInUse, ValidationException
-from sagelet.domain.lifecycle import Secondary
-from sagelet.domain.opt_ml import host_names
-from sagelet.domain.training import TrainingJob
-from sagelet.engine.engine import Submission
-from sagelet.execution.backend import Cancelled
+from sagelet.cli.follow import JobView, ask_to_stop, describe
+from sagelet.cli.plane import reach
+from sagelet.cli.render import Screen, plain, summarise
+from sagelet.domain.errors import DomainError, ResourceInUse, ValidationException
 from sagelet.settings import Settings
 
 
@@ -51,7 +45,7 @@ from sagelet.settings import Settings
     "channel_args",
     multiple=True,
     metavar="NAME=PATH",
-    help="An input channel: a local folder, file, or file:// URI.",
+    help="An input channel: a local folder or file, a file:// or an s3:// URI.",
 )
 @click.option("--source-dir", metavar="DIR", help="The folder with the script and what it imports.")
 @click.option("--hp", "hyperparameters", multiple=True, metavar="K=V", help="A hyperparameter.")
@@ -73,8 +67,14 @@ from sagelet.settings import Settings
 @click.option(
     "--model", help="The name its model is versioned under; by default the job's base name."
 )
-@click.option("--output", metavar="DIR", help="Where <job>/output/model.tar.gz goes.")
-@click.option("--checkpoints", metavar="DIR", help="A folder that lives on as /opt/ml/checkpoints.")
+@click.option(
+    "--output", metavar="DIR", help="Where <job>/output/model.tar.gz goes: a folder, or s3://."
+)
+@click.option(
+    "--checkpoints",
+    metavar="DIR",
+    help="A folder (or s3:// prefix) that lives on as /opt/ml/checkpoints.",
+)
 @click.option(
     "--max-run", type=click.IntRange(min=1), metavar="SECONDS", help="Stop the job after this long."
 )
@@ -117,41 +117,72 @@ def train(**given: Any) -> int:
     sagelet train --image my-algorithm:1 --channel training=./data
     sagelet train --request job.json
     """  # noqa: D301
-    settings = Settings.from_environ()
-    request = _document(given, settings)
-    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    plane = reach(click.get_current_context().obj)
+    request = _document(given, plane.settings)
+    named = "TrainingJobName" in request
     if given["dry_run"]:
         request.setdefault("TrainingJobName", options.stamped(_base(given, request)))
-        validate(operation, request)
+        _check(request, plane.settings)
         click.echo(json.dumps(request, indent=2))
         return 0
+    if given["request_file"]:  # of members that it does not know, the wire says nothing
+        _check(request, plane.settings)
     screen = Screen(sys.stderr if given["as_json"] else None)
-    app = create_app(settings)
-    app.engine.recover(patience=0)
-    interrupts = _Interrupts()
-    named = "TrainingJobName" in request
+    client = plane.client(own=True)
+    if plane.foreign:
+        screen.note(
+            "the control plane of another running command takes this job, with its own settings: "
+            f"{', '.join(plane.foreign)} of this one do not count"
+        )
     while True:
         if not named:
             request["TrainingJobName"] = options.stamped(_base(given, request))
-        validate(operation, request)
         try:
-            submission = app.engine.submit(request, _Checking(screen, interrupts))
+            arn = _create(client, request, plane.settings)
+            interrupts = _Interrupts()
             break
-        except Cancelled:
-            return 130
+        except KeyboardInterrupt:
+            _take_back(client, screen, request["TrainingJobName"])
+            raise
         except ResourceInUse:
             if named:
                 raise
     if given["detach"]:
-        app.engine.detach(submission)
-        screen.clear()
-        document = {
-            "TrainingJobName": submission.job.name,
-            "TrainingJobArn": submission.job.arn,
-        }
-        click.echo(json.dumps(document) if given["as_json"] else submission.job.name)
+        document = {"TrainingJobName": request["TrainingJobName"], "TrainingJobArn": arn}
+        click.echo(json.dumps(document) if given["as_json"] else document["TrainingJobName"])
         return 0
-    return _foreground(app, screen, submission, interrupts, as_json=given["as_json"])
+    return _foreground(client, screen, request, interrupts, as_json=given["as_json"])
+
+
+def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
+    try:
+        answer = client.call("sagemaker", "CreateTrainingJob", request, repeatable=False)
+    except ValidationException as error:
+        if "validation error" in str(error):
+            _check(request, settings)  # names each member as this request writes it
+        raise
+    return str(answer["TrainingJobArn"])
+
+
+def _check(request: dict[str, Any], settings: Settings) -> None:
+    """Check against the service model, here.
+
+    Raises:
+        InvalidRequest: with each violation's place in the document.
+    """
+    from sagelet.aws.model import load_operation
+    from sagelet.aws.validation import validate
+
+    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    validate(operation, request, relaxed=settings.relaxed)
+
+
+def _take_back(client: Client, screen: Screen, name: str) -> None:
+    """Interrupted while the job was taken in: it may exist, or still come to exist."""
+    try:
+        ask_to_stop(client, name)
+    except DomainError:
+        screen.say(f"if {name} was taken in all the same, `sagelet stop {name}` stops it")
 
 
 class _Interrupts:
@@ -166,35 +197,17 @@ class _Interrupts:
         self.count += 1
 
 
-class _Checking(Unstoppable):
-    """Progress before the job exists: an interrupt ends the command."""
-
-    def __init__(self, screen: Screen, interrupts: _Interrupts) -> None:
-        super().__init__(screen)
-        self._interrupts = interrupts
-
-    def cancelled(self) -> bool:
-        """Whether there was an interrupt."""
-        return self._interrupts.count > 0
-
-
 def _foreground(
-    app: App, screen: Screen, submission: Submission, interrupts: _Interrupts, *, as_json: bool
+    client: Client,
+    screen: Screen,
+    request: dict[str, Any],
+    interrupts: _Interrupts,
+    *,
+    as_json: bool,
 ) -> int:
-    """Supervise in a thread, print in this one, pass interrupts on as stop requests."""
-    name = submission.job.name
+    """Follow the job to its end, pass interrupts on."""
+    name = request["TrainingJobName"]
     screen.say(f"job {name}", bold=True)
-    supervisor = app.engine.supervisor(name, screen)
-    crashes: list[BaseException] = []
-
-    def supervise() -> None:
-        try:
-            supervisor.run()
-        except BaseException as error:  # noqa: BLE001 - told to the user below
-            crashes.append(error)
-        finally:
-            app.store.database.close()
-
     heard = 0
 
     def obey() -> None:
@@ -202,51 +215,39 @@ def _foreground(
         if interrupts.count <= heard:
             return
         heard += 1
-        job = app.store.training_jobs.get(name)
         if heard == 1:
-            supervisor.stop()
-            screen.say(_what_a_stop_does(job), fg="yellow")
+            with suppress(ValidationException):  # it has ended by now
+                ask_to_stop(client, name)
+                screen.say(_what_a_stop_does(describe(client, name), request), fg="yellow")
         elif heard == 2:
-            supervisor.hurry()
+            client.post(f"/_cli/jobs/{name}/kill")
         else:
-            screen.say(f"left {name} as it is; the next sagelet command goes on with it")
-            os._exit(130)
+            screen.say(f"left {name} as it is; `sagelet logs -f {name}` follows it again")
+            raise KeyboardInterrupt
 
-    thread = threading.Thread(target=supervise, name="supervisor", daemon=True)
-    thread.start()
-    view = JobView(screen, app.store, name, host_names(submission.job.host_count))
-    job = view.follow(alive=thread.is_alive, tick=obey)
-    thread.join()
-    submission.lock.release()
-    if crashes:
-        raise crashes[0]
-    summarise(screen, app.store, job)
+    document = JobView(screen, client, name).follow(tick=obey)
+    with suppress(OSError):  # nobody reads any more
+        summarise(screen, document, client.get(f"/_cli/jobs/{name}"))
     if as_json:
-        _print_description(app, name)
-    return exit_code(job)
+        click.echo(json.dumps(plain(document), indent=2))
+    return exit_code(document)
 
 
-def _what_a_stop_does(job: TrainingJob) -> str:
-    match job.life.secondary:
-        case Secondary.TRAINING:
-            grace = f"{job.options.grace:g} s"
-            return f"stopping {job.name}; its script gets {grace} to end. Ctrl-C again kills it."
-        case Secondary.STARTING | Secondary.DOWNLOADING:
-            return f"giving up {job.name}"
-        case _:
-            return f"{job.name} has ended; storing what it wrote. Ctrl-C twice more leaves it."
+def _what_a_stop_does(document: dict[str, Any], request: dict[str, Any]) -> str:
+    name = document["TrainingJobName"]
+    statuses = [step["Status"] for step in document["SecondaryStatusTransitions"]]
+    if "Uploading" in statuses:
+        return f"{name} has ended; storing what it wrote. Ctrl-C twice more leaves it."
+    if "Training" not in statuses:
+        return f"giving up {name}"
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
+    grace = tags.get("sagelet:grace", "120")
+    return f"stopping {name}; its script gets {grace} s to end. Ctrl-C again kills it."
 
 
-def exit_code(job: TrainingJob) -> int:
+def exit_code(document: dict[str, Any]) -> int:
     """0 Completed, 1 Failed or out of time, 130 stopped."""
-    return {"Completed": 0, "Stopped": 130}.get(str(job.life.secondary), 1)
-
-
-def _print_description(app: App, name: str) -> None:
-    from sagelet.aws.services.sagemaker.training import describe_training_job
-
-    document = describe_training_job(app.store, name, app.settings.cache)
-    click.echo(json.dumps(plain(document), indent=2))
+    return {"Completed": 0, "Stopped": 130}.get(document["SecondaryStatus"], 1)
 
 
 def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -367,7 +368,14 @@ def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
         if found is None:
             raise ValidationException(f"--python {python}: there is no such program.")
         python = str(Path(found).absolute())  # not resolved: a venv's link is what makes it one
-    return options.tags({"backend": backend, "python": python, **{key: given[key] for key in keys}})
+    return options.tags(
+        {
+            "backend": backend,
+            "python": python,
+            "simulate": "on" if given["instance_type"] else None,
+            **{key: given[key] for key in keys},
+        }
+    )
 
 
 def _base(given: dict[str, Any], request: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from sagelet.domain import opt_ml
+from sagelet.domain.channels import location_of
 from sagelet.domain.frameworks import Framework, framework_of
 from sagelet.domain.training import TrainingJob
 
@@ -27,7 +28,8 @@ class Mount:
     """``source`` on this machine appears as ``target`` in the host.
 
     ``scratch`` is where a copy-on-write mount may keep what the host writes; ``over`` is a folder
-    whose files stand in the place of the source's.
+    whose files stand in the place of the source's. ``shared``: the source's files have other names
+    elsewhere, so a host that is not kept from writing to them gets copies.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Mount:
     access: Access = Access.READ_WRITE
     scratch: str | None = None
     over: str | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def _host(
             Access.COPY_ON_WRITE,
             f"{folder}/scratch/channels/{channel.name}",
             f"{job_folder}/links/{channel.name}",
+            shared=location_of(channel.uri) is not None,
         )
         for channel in job.channels
     ]

@@ -4,16 +4,16 @@ Each rule names the member it speaks of. What this machine does not do yet is re
 name, and never ignored.
 """
 
+import json
 import re
 from collections.abc import Callable
 
+from sagelet.domain.channels import S3_SCHEME, Source, location_of, sources_of
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
-from sagelet.domain.instances import instance_size
+from sagelet.domain.instances import ACCELERATED, instance_size
 from sagelet.domain.training import TrainingJob
 
 FILE_SCHEME = "file://"
-
-_ACCELERATED = re.compile(r"ml\.[gp]\d")
 
 #: Hosts of one job, all of which run on this machine.
 MAX_HOSTS = 100
@@ -44,6 +44,7 @@ def _image(job: TrainingJob) -> None:
 
 def _channels(job: TrainingJob) -> None:
     seen: set[str] = set()
+    sources = sources_of(job)
     for index, channel in enumerate(job.channels):
         where = f"InputDataConfig[{index}] (channel '{channel.name}')"
         if channel.name in seen:
@@ -57,40 +58,48 @@ def _channels(job: TrainingJob) -> None:
         source = document["DataSource"].get("S3DataSource")
         if not source:
             raise ValidationException(f"{where}: DataSource.S3DataSource is required.")
-        _local(f"{where}: S3Uri", channel.uri)
+        _located(f"{where}: S3Uri", channel.uri)
         if channel.input_mode != "File":
             raise ValidationException(
                 f"{where}: input mode {channel.input_mode} is not supported yet; use File."
             )
-        if source.get("S3DataType", "S3Prefix") != "S3Prefix":
-            raise ValidationException(
-                f"{where}: S3DataType {source['S3DataType']} is not supported yet; use S3Prefix."
-            )
+        _data_type(where, source.get("S3DataType", "S3Prefix"), sources[index])
         if channel.distribution != "FullyReplicated" and job.host_count > 1:
             raise ValidationException(
                 f"{where}: {channel.distribution} over several hosts is not supported yet; "
                 "use FullyReplicated."
             )
-        for member in ("CompressionType", "RecordWrapperType"):
-            if document.get(member, "None") != "None":
-                raise ValidationException(
-                    f"{where}: {member} {document[member]} belongs to Pipe mode; "
-                    "leave it out or say None in File mode."
-                )
+        if sources[index].gzipped and sources[index].location is None:
+            raise ValidationException(
+                f"{where}: CompressionType Gzip is for objects in S3: unpack {channel.uri} first."
+            )
+        if document.get("RecordWrapperType", "None") != "None":
+            raise ValidationException(
+                f"{where}: RecordWrapperType {document['RecordWrapperType']} belongs to Pipe mode; "
+                "leave it out or say None in File mode."
+            )
         if document.get("ShuffleConfig"):
             raise ValidationException(f"{where}: ShuffleConfig is not supported yet.")
         if source.get("InstanceGroupNames"):
             raise ValidationException(f"{where}: InstanceGroupNames is not supported yet.")
 
 
-def _local(where: str, uri: str) -> None:
-    if uri.startswith("s3://"):
+def _data_type(where: str, kind: str, source: Source) -> None:
+    if kind not in ("S3Prefix", "ManifestFile"):
         raise ValidationException(
-            f"{where}: {uri}: s3:// comes with the control plane; until then give a local folder "
-            "or a file:// URI."
+            f"{where}: S3DataType {kind} is not supported yet; use S3Prefix or ManifestFile."
         )
-    if not uri.startswith(FILE_SCHEME + "/"):
-        raise ValidationException(f"{where}: '{uri}' is not file:///an/absolute/path.")
+    if source.manifest and source.location is None:
+        raise ValidationException(
+            f"{where}: S3DataType ManifestFile lists objects in S3; {source.uri} is not there."
+        )
+
+
+def _located(where: str, uri: str) -> None:
+    if location_of(uri) is None and not uri.startswith(FILE_SCHEME + "/"):
+        raise ValidationException(
+            f"{where}: '{uri}' is neither {S3_SCHEME}bucket/prefix nor file:///an/absolute/path."
+        )
 
 
 def _resources(job: TrainingJob) -> None:
@@ -106,7 +115,12 @@ def _resources(job: TrainingJob) -> None:
         raise ValidationException("ResourceConfig.InstanceGroups: group names must differ.")
     for group in job.groups:
         known = instance_size(group.instance_type)
-        if known is None and job.options.gpus is None and _ACCELERATED.match(group.instance_type):
+        if (
+            known is None
+            and job.options.gpus is None
+            and job.simulated
+            and ACCELERATED.match(group.instance_type)
+        ):
             raise ValidationException(
                 f"ResourceConfig: how many GPUs {group.instance_type} has is not known here; say "
                 "how many each host gets (--gpus, or the tag sagelet:gpus)."
@@ -120,22 +134,36 @@ def _resources(job: TrainingJob) -> None:
         )
 
 
+def _stopping(job: TrainingJob) -> None:
+    condition = job.request.get("StoppingCondition") or {}
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not job.request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise ValidationException(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "
+                "is set to true"
+            )
+    elif wait is None or wait < job.max_runtime:
+        raise ValidationException(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds"
+        )
+
+
 def _output(job: TrainingJob) -> None:
     uri = job.output_uri
+    _located("OutputDataConfig.S3OutputPath", uri)
     if uri.startswith(FILE_SCHEME) and not uri.removeprefix(FILE_SCHEME).strip("/"):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: '{uri}': give a folder below the root."
-        )
-    if uri.startswith(FILE_SCHEME) and not uri.startswith(FILE_SCHEME + "/"):
-        raise ValidationException(
-            f"OutputDataConfig.S3OutputPath: '{uri}' is not file:///an/absolute/path."
         )
 
 
 def _checkpoints(job: TrainingJob) -> None:
     if job.checkpoints is None:
         return
-    _, path = job.checkpoints
+    uri, path = job.checkpoints
+    _located("CheckpointConfig.S3Uri", uri)
     reserved = ("/opt/ml", "/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/code")
     parts = path.split("/")
     if not path.startswith("/") or path == "/" or ".." in parts:
@@ -151,8 +179,8 @@ def _checkpoints(job: TrainingJob) -> None:
 
 def _code(job: TrainingJob) -> None:
     directory = submit_directory(job)
-    if directory and directory.startswith(("s3://", FILE_SCHEME)):
-        _local("HyperParameters.sagemaker_submit_directory", directory)
+    if directory and directory.startswith((S3_SCHEME, FILE_SCHEME)):
+        _located("HyperParameters.sagemaker_submit_directory", directory)
 
 
 def _metrics(job: TrainingJob) -> None:
@@ -178,7 +206,10 @@ def submit_directory(job: TrainingJob) -> str | None:
     """Hyperparameter ``sagemaker_submit_directory``, without the SDK's JSON quotes."""
     value = job.hyperparameters.get("sagemaker_submit_directory")
     if value and len(value) > 1 and value[0] == value[-1] == '"':
-        return value[1:-1]
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value[1:-1]
     return value
 
 
@@ -186,6 +217,7 @@ _RULES: tuple[Callable[[TrainingJob], None], ...] = (
     _image,
     _channels,
     _resources,
+    _stopping,
     _output,
     _checkpoints,
     _code,

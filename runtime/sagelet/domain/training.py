@@ -173,10 +173,14 @@ class TrainingJob:
         """Number of hosts over all groups."""
         return sum(group.count for group in self.groups)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the instance type sets limits."""
+        return self.simulate if self.options.simulate is None else self.options.simulate
+
     def size_of(self, instance_type: str) -> InstanceSize | None:
         """What limits a host of that type; None when nothing does."""
-        simulate = self.simulate if self.options.simulate is None else self.options.simulate
-        return instance_size(instance_type) if simulate else None
+        return instance_size(instance_type) if self.simulated else None
 
     def gpus_of(self, instance_type: str) -> tuple[int, bool]:
         """GPUs a host of that type asks for (-1 for all), and whether it insists on them.

@@ -7,9 +7,11 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from sagelet.domain.errors import HostFault
+from sagelet.domain.channels import Location
+from sagelet.domain.errors import DomainError, HostFault
 from sagelet.execution.backend import Cancelled, Progress
 from sagelet.store.archive import unpack
+from sagelet.store.object_store import ObjectStore
 
 #: Folders that are never part of a script's code.
 NOT_CODE = frozenset({".git", "__pycache__", ".ipynb_checkpoints", ".venv", ".mypy_cache"})
@@ -33,12 +35,39 @@ def snapshot(source: Path, target: Path, leave_out: Path, progress: Progress) ->
         seen = {_inode(leave_out)} if leave_out.exists() else set()
         _Copy(source.resolve(), seen, progress).folder(source, target)
     elif source.name.endswith((".tar.gz", ".tgz")):
-        try:
-            unpack(source, target)
-        except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
-            raise HostFault(f"ClientError: {source} cannot be unpacked: {error}") from None
+        _unpack(source, target, str(source))
     else:
         shutil.copy2(source, target / source.name)
+
+
+def unpack_object(source: Location, target: Path, objects: ObjectStore) -> None:
+    """Unpack the archive that lies in S3 into the new folder ``target``.
+
+    Raises:
+        HostFault: there is no such object, or it cannot be unpacked.
+        OSError: something cannot be written.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    packed = target.with_name(f".{target.name}.tar.gz")
+    packed.unlink(missing_ok=True)
+    try:
+        found = objects.find(source.bucket, source.key)
+        if found is None:
+            raise HostFault(f"ClientError: Data download failed: the code {source} does not exist.")
+        objects.fetch(found, packed)
+        _unpack(packed, target, str(source))
+    except DomainError as error:
+        raise HostFault(f"ClientError: Data download failed: {source}: {error}") from None
+    finally:
+        packed.unlink(missing_ok=True)
+
+
+def _unpack(source: Path, target: Path, name: str) -> None:
+    try:
+        unpack(source, target)
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+        raise HostFault(f"ClientError: {name} cannot be unpacked: {error}") from None
 
 
 class _Copy:

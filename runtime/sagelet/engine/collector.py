@@ -26,6 +26,10 @@ class Collector:
 
     def restart(self, host: str) -> None:
         """Forget what was collected of a host whose log will be told from its start."""
+        with self._lock:
+            output = self._hosts.pop(host, None)
+        if output:
+            output.times.close()
         self._store.metrics.forget(self._job.name, host)
 
     def give_up(self) -> None:
@@ -53,7 +57,7 @@ class Collector:
                 self.flush()
         with self._lock:
             if not self._deaf:
-                host.times.mark(output.offset, output.time)
+                host.times.mark(output.offset + len(output.data), output.time)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagelet.domain.confined import check_confined
@@ -18,6 +18,7 @@ from sagelet.execution.backend import NoProgress
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
 
 
 class Engine:
@@ -31,6 +32,7 @@ class Engine:
         store: Store,
         backends: Backends,
         dispatcher: Dispatcher,
+        objects: ObjectStore,
         account: str,
         *,
         simulate: bool = False,
@@ -38,11 +40,18 @@ class Engine:
         self._store = store
         self._backends = backends
         self._dispatcher = dispatcher
+        self._objects = objects
         self._account = account
         self._simulate = simulate
 
-    def submit(self, request: Mapping[str, Any], *, confined: bool = False) -> TrainingJob:
-        """Take a CreateTrainingJob request in: it runs, or waits for room.
+    def submit(
+        self,
+        request: Mapping[str, Any],
+        tags: Mapping[str, str] | None = None,
+        *,
+        confined: bool = False,
+    ) -> TrainingJob:
+        """Take a CreateTrainingJob request in, with its tags by key: it runs, or waits for room.
 
         ``confined``: a job in a container asks, which may not reach beyond containers.
 
@@ -64,7 +73,7 @@ class Engine:
         check(job)
         if self._store.training_jobs.exists(job.name):
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
-        staging.check_sources(job, self._store)
+        staging.check_sources(job, self._store, self._objects)
         machine = self._dispatcher.machine
         demand = demand_of(job, machine)
         tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
@@ -78,7 +87,7 @@ class Engine:
             made = dataclasses.replace(
                 job, life=begin(now, waiting=got is None), devices=got.devices if got else None
             )
-            self._store.training_jobs.add(made)
+            self._store.training_jobs.add(made, tags)
             self._take_pool(made, now)
             return made
 
@@ -107,6 +116,14 @@ class Engine:
             ValidationException: there is no such job, or it has ended.
         """
         self._dispatcher.kill(self.stop(name))
+
+    def notes(self, name: str, since: int) -> Sequence[str]:
+        """What the job's user should know, from number ``since`` on.
+
+        Raises:
+            ValidationException: there is no such job.
+        """
+        return self._store.training_jobs.get(name).notes[since:]
 
     def delete(self, name: str) -> TrainingJob:
         """Forget a job that has ended: its record, its logs and metrics; not what it stored.

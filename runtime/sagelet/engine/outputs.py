@@ -4,27 +4,38 @@ import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagelet.domain.errors import HostFault
+from sagelet.domain.channels import Location, below, location_of
+from sagelet.domain.errors import DomainError, HostFault
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.lifecycle import Secondary
+from sagelet.domain.lifecycle import TERMINAL, Secondary
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import remains
 from sagelet.execution.backend import Progress
 from sagelet.store import Store, archive
+from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
+
+_WORDS = {"model": "model", "output": "output data", "data": "output data"}
 
 #: Archiving fewer bytes than this takes no time worth a word.
 BIG = 10_000_000
 
 #: Endings whose model becomes a version: a failed job's files are kept, but are no model.
-VERSIONED = frozenset({Secondary.COMPLETED, Secondary.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED})
+VERSIONED = TERMINAL - {Secondary.FAILED}
 
 
 def store_outputs(
-    job: TrainingJob, plan: JobPlan, store: Store, now: float, progress: Progress
+    job: TrainingJob,
+    plan: JobPlan,
+    store: Store,
+    objects: ObjectStore,
+    now: float,
+    progress: Progress,
 ) -> dict[str, str]:
     """Archive the model and the output data; give the model its version.
 
-    All hosts' files are merged, the primary host's first: its file wins where names clash.
+    All hosts' files are merged, the primary host's first: its file wins where names clash. What
+    goes to S3 is made in the job's folder first; doing all of it again changes nothing.
 
     Returns:
         Kind -> URI: ``model``, and ``output`` when there is any.
@@ -35,33 +46,67 @@ def store_outputs(
     models = [f for f in (remains.own_folder(host, "model") for host in plan.hosts) if f]
     data = [f for f in (remains.own_folder(host, "output", "data") for host in plan.hosts) if f]
     uri = f"{job.output_uri.rstrip('/')}/{job.name}/output"
-    folder = store.home.path_of(uri)
+    location = location_of(uri)
+    made = store.home.job(job.name) / "upload" if location else store.home.path_of(uri)
     artifacts = {}
     try:
-        if job.compressed:
-            _pack(models, folder / "model.tar.gz", "model", progress)
-            artifacts["model"] = f"{uri}/model.tar.gz"
-            place = folder / "model.tar.gz"
-        else:
-            archive.copy_tree(models, folder / "model")
-            artifacts["model"] = f"{uri}/model/"
-            place = folder / "model"
+        model = _make(models, made, "model", job, progress)
+        artifacts["model"] = f"{uri}/{model}"
+        kept = {model: made / model}
         if any(map(_holds_anything, data)):
-            if job.compressed:
-                _pack(data, folder / "output.tar.gz", "output data", progress)
-                artifacts["output"] = f"{uri}/output.tar.gz"
-            else:
-                archive.copy_tree(data, folder / "data")
-                artifacts["output"] = f"{uri}/data/"
+            output = _make(data, made, "output" if job.compressed else "data", job, progress)
+            artifacts["output"] = f"{uri}/{output}"
+            kept[output] = made / output
+        if location:
+            for name, place in kept.items():
+                _upload(place, below(location, name.rstrip("/")), objects, progress)
         if job.life.ending in VERSIONED and any(map(_holds_anything, models)):
-            _publish(job, place, store, now)
+            _publish(job, made / model, store, now)
+        if location:
+            remove_tree(made)
     except OSError as error:
         store.models.release(job.name)
         raise HostFault(
             f"ClientError: Artifact upload failed: {error.strerror or error}: "
-            f"{error.filename or folder}."
+            f"{error.filename or made}."
         ) from None
+    except DomainError as error:
+        store.models.release(job.name)
+        raise HostFault(f"ClientError: Artifact upload failed: {uri}: {error}") from None
     return artifacts
+
+
+def _make(
+    folders: Sequence[Path], place: Path, what: str, job: TrainingJob, progress: Progress
+) -> str:
+    """Make the archive or folder ``what`` in ``place``; returns its name, ``/`` after a folder."""
+    if job.compressed:
+        _pack(folders, place / f"{what}.tar.gz", _WORDS[what], progress)
+        return f"{what}.tar.gz"
+    archive.copy_tree(folders, place / what)
+    return f"{what}/"
+
+
+def _upload(place: Path, location: Location, objects: ObjectStore, progress: Progress) -> None:
+    """Put a file, or every file of a folder, under the location."""
+    if place.is_file():
+        progress(f"storing {location}")
+        objects.put(location.bucket, location.key, place)
+        return
+    inside = place.resolve()
+    for path in archive.walk(place):
+        target = path.resolve()
+        if target.is_file() and target.is_relative_to(inside):  # S3 has no links to follow
+            key = below(location, *path.relative_to(place).parts)
+            try:
+                key.key.encode()
+            except UnicodeEncodeError:
+                raise HostFault(
+                    f"ClientError: Artifact upload failed: {str(path.relative_to(place))!r} is not "
+                    "UTF-8, so it cannot be a key in S3."
+                ) from None
+            progress(f"storing {key}")
+            objects.put(key.bucket, key.key, target)
 
 
 def _pack(folders: Sequence[Path], target: Path, what: str, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sagelet.domain import failure
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.store.home import remove_tree
+from sagelet.store.logs import move_log
 
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
@@ -45,15 +46,17 @@ def failure_text(host: HostPlan) -> str | None:
 def keep_log(folder: Path, host: HostPlan, attempt: int) -> None:
     """Put the log of an attempt that is given up aside: ``attempts/<attempt>/<host>.log``."""
     log = Path(host.folder) / "log"
-    if log.exists() and log.stat().st_size:
-        place = folder / "attempts" / str(attempt) / f"{host.name}.log"
+    place = folder / "attempts" / str(attempt) / f"{host.name}.log"
+    if log.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        log.replace(place)
+        move_log(log, place)
 
 
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
-    doomed = [folder / "code", folder / "files", folder / "links"]
+    doomed = [folder / name for name in ("code", "files", "links", "inputs", "upload")]
+    if not keep_outputs:
+        doomed += [folder / "checkpoints", folder / "checkpoints.json"]
     for host in plan.hosts:
         place = Path(host.folder)
         doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]

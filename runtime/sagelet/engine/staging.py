@@ -1,20 +1,28 @@
-"""Inputs and code into the hosts' folders. Channels are not copied: they are mounted in place."""
+"""Inputs and code into the hosts' folders. Channels are not copied: they are mounted.
+
+A folder on this machine is mounted in place, objects from S3 as a folder of links (``channels``).
+"""
 
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from sagelet.domain import opt_ml
-from sagelet.domain.errors import HostFault, ValidationException
+from sagelet.domain.channels import Location, location_of
+from sagelet.domain.errors import DomainError, HostFault, ValidationException
 from sagelet.domain.hosts import JobPlan, plan
 from sagelet.domain.rules import FILE_SCHEME, submit_directory
 from sagelet.domain.training import TrainingJob
-from sagelet.engine.code import snapshot
+from sagelet.engine import channels
+from sagelet.engine.checkpoints import Checkpoints
+from sagelet.engine.code import snapshot, unpack_object
 from sagelet.engine.links import link_or_copy, resolve_links
 from sagelet.execution.backend import Progress
 from sagelet.store import Store
 from sagelet.store.home import Home
+from sagelet.store.object_store import ObjectStore
 
 
 def plan_job(job: TrainingJob, store: Store) -> JobPlan:
@@ -23,15 +31,17 @@ def plan_job(job: TrainingJob, store: Store) -> JobPlan:
     folder = home.job(job.name)
     sources = {}
     for channel in job.channels:
-        path = home.path_of(channel.uri)
-        sources[channel.name] = str(_single(folder, channel.name) if path.is_file() else path)
-    if _code_source(job, home) is not None:
+        path = _local(channel.uri, home)
+        if path is None:
+            sources[channel.name] = str(channels.folder_of(folder, channel.name))
+        else:
+            sources[channel.name] = str(_single(folder, channel.name) if path.is_file() else path)
+    if _code_source(job, home) is not None or _code_object(job) is not None:
         sources[""] = str(folder / "code")
-    checkpoints = str(home.path_of(job.checkpoints[0])) if job.checkpoints else None
-    return plan(job, str(folder), sources, checkpoints)
+    return plan(job, str(folder), sources, _checkpoints(job, home))
 
 
-def check_sources(job: TrainingJob, store: Store) -> None:
+def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     """Refuse a job whose data or code is not there, or whose output could not be written.
 
     Raises:
@@ -39,31 +49,56 @@ def check_sources(job: TrainingJob, store: Store) -> None:
     """
     home = store.home
     for channel in job.channels:
-        path = home.path_of(channel.uri)
-        if not path.exists():
-            raise ValidationException(
-                f"Channel '{channel.name}': {path} does not exist. Give an existing folder or file."
-            )
-        if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-            raise ValidationException(f"Channel '{channel.name}': {path} may not be read by you.")
-        if path.is_dir() and next(os.scandir(path), None) is None:
-            raise ValidationException(
-                f"Channel '{channel.name}': {path} is empty. SageMaker refuses a channel without "
-                "objects; put data there first."
-            )
+        path = _local(channel.uri, home)
+        if path is not None:
+            _check_local_channel(channel.name, path)
+    channels.check_channels(job, objects)
     source = _code_source(job, home)
     if source is not None and not source.exists():
         raise ValidationException(f"The code {source} does not exist.")
-    if job.checkpoints and home.path_of(job.checkpoints[0]).is_file():
-        raise ValidationException(
-            f"CheckpointConfig.S3Uri: {home.path_of(job.checkpoints[0])} is a file; give a folder."
-        )
-    output = home.path_of(job.output_uri)
-    if not _can_be_made(output):
+    if job.checkpoints:
+        place = _local(job.checkpoints[0], home)
+        if place is None:
+            _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
+        elif place.is_file():
+            raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
+    output = _local(job.output_uri, home)
+    if output is None:
+        _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
+    elif not _can_be_made(output):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
             "folder (--output)."
         )
+
+
+def _check_local_channel(name: str, path: Path) -> None:
+    if not path.exists():
+        raise ValidationException(
+            f"Channel '{name}': {path} does not exist. Give an existing folder or file."
+        )
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise ValidationException(f"Channel '{name}': {path} may not be read by you.")
+    if path.is_dir() and next(os.scandir(path), None) is None:
+        raise ValidationException(
+            f"Channel '{name}': {path} is empty. SageMaker refuses a channel without "
+            "objects; put data there first."
+        )
+
+
+def _check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> None:
+    location = location_of(uri)
+    if location is None:
+        return
+    try:
+        next(iter(objects.list(location.bucket, location.key)), None)
+    except DomainError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        raise ValidationException(
+            f"{where}: the bucket of {uri} does not exist in the region {region}. Make it first: "
+            f"aws s3 mb s3://{location.bucket}"
+        ) from None
 
 
 def _can_be_made(folder: Path) -> bool:
@@ -83,8 +118,12 @@ def _can_be_made(folder: Path) -> bool:
     return True
 
 
-def stage(job: TrainingJob, job_plan: JobPlan, store: Store, progress: Progress) -> None:
+def stage(
+    job: TrainingJob, job_plan: JobPlan, store: Store, objects: ObjectStore, progress: Progress
+) -> None:
     """Make the hosts' folders: the /opt/ml tree, its config files, the code.
+
+    What an earlier try left behind is replaced.
 
     Raises:
         HostFault: something cannot be read or written.
@@ -93,6 +132,7 @@ def stage(job: TrainingJob, job_plan: JobPlan, store: Store, progress: Progress)
     try:
         home.reserve(job.name)
         _stage_single_files(job, home)
+        manifests = channels.stage_channels(job, home.job(job.name), objects, progress)
         for host in job_plan.hosts:
             ml = Path(host.folder) / "ml"
             for name in opt_ml.FOLDERS:
@@ -102,19 +142,48 @@ def stage(job: TrainingJob, job_plan: JobPlan, store: Store, progress: Progress)
                 (ml / "input" / "data" / channel.name).mkdir(exist_ok=True)
             for file_name, content in host.files.items():
                 (ml / "input" / "config" / file_name).write_bytes(content)
+            _write_manifests(ml / "input" / "data", manifests)
         for channel in job.channels:
-            path = home.path_of(channel.uri)
-            if path.is_dir():
+            path = _local(channel.uri, home)
+            if path is not None and path.is_dir():
                 resolve_links(path, home.job(job.name) / "links" / channel.name)
-        if job.checkpoints:
-            home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
+        _stage_checkpoints(job, home, objects, progress)
         source = _code_source(job, home)
         if source is not None:
             if source.is_dir():
                 progress(f"staging code from {source}")
             snapshot(source, home.job(job.name) / "code", home.root, progress)
+        code = _code_object(job)
+        if code is not None:
+            progress(f"staging code from {code}")
+            unpack_object(code, home.job(job.name) / "code", objects)
     except (OSError, shutil.Error) as error:
         raise HostFault(f"ClientError: Data download failed: {error}") from None
+
+
+def _write_manifests(folder: Path, manifests: Mapping[str, str]) -> None:
+    """Beside each channel from S3, as SageMaker does; a channel of that name comes first."""
+    for channel, text in manifests.items():
+        path = folder / f"{channel}-manifest"
+        if not path.is_dir():
+            path.write_text(text)
+
+
+def _stage_checkpoints(
+    job: TrainingJob, home: Home, objects: ObjectStore, progress: Progress
+) -> None:
+    synced = Checkpoints.of(job, home.job(job.name), objects)
+    if synced is not None:
+        synced.restore(progress)
+    elif job.checkpoints:
+        home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
+
+
+def _checkpoints(job: TrainingJob, home: Home) -> str | None:
+    """Where the checkpoints lie on this machine while the job runs."""
+    if job.checkpoints is None:
+        return None
+    return str(_local(job.checkpoints[0], home) or Checkpoints.folder_in(home.job(job.name)))
 
 
 def _single(folder: Path, channel: str) -> Path:
@@ -125,13 +194,22 @@ def _single(folder: Path, channel: str) -> Path:
 def _stage_single_files(job: TrainingJob, home: Home) -> None:
     """A channel that is one file becomes a folder that holds it, linked where possible."""
     for channel in job.channels:
-        path = home.path_of(channel.uri)
-        if path.is_file():
+        path = _local(channel.uri, home)
+        if path is not None and path.is_file():
             folder = _single(home.job(job.name), channel.name)
             folder.mkdir(parents=True, exist_ok=True)
             link_or_copy(path, folder / path.name)
 
 
+def _local(uri: str, home: Home) -> Path | None:
+    """Where a URI lies on this machine; None when it lies in S3."""
+    return None if location_of(uri) else home.path_of(uri)
+
+
 def _code_source(job: TrainingJob, home: Home) -> Path | None:
     directory = submit_directory(job)
     return home.path_of(directory) if directory and directory.startswith(FILE_SCHEME) else None
+
+
+def _code_object(job: TrainingJob) -> Location | None:
+    return location_of(submit_directory(job) or "")

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sagelet.domain import failure
@@ -18,6 +19,7 @@ from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, remains, staging
+from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.collector import Collector
 from sagelet.engine.talkback import TalkBack
 from sagelet.execution.backend import (
@@ -33,6 +35,7 @@ from sagelet.execution.backend import (
 from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
+from sagelet.store.object_store import ObjectStore
 
 #: Between looks for a stop request, in seconds.
 TICK = 0.1
@@ -66,6 +69,7 @@ class Supervisor:
         store: Store,
         backends: Backends,
         name: str,
+        objects: ObjectStore,
         talkback: TalkBack,
         choice: Choice | None = None,
         observers: Sequence[Observer] = (),
@@ -73,6 +77,7 @@ class Supervisor:
     ) -> None:
         self._store = store
         self._backends = backends
+        self._objects = objects
         self._talkback = talkback
         self._choice = choice
         self._observers = observers
@@ -91,6 +96,7 @@ class Supervisor:
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
         self._deaf = False
+        self._checkpoints = Checkpoints.of(self._job, self._store.home.job(name), self._objects)
         if self._job.stop_requested is not None:
             self._stop.set()
 
@@ -132,6 +138,8 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
+                self._talkback.reopen(self._backend_of_job().address())
+                self._keep_checkpoints()
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
 
@@ -225,7 +233,7 @@ class Supervisor:
                 self._prepare()
                 return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
-                staging.stage(self._job, self._plan, self._store, self._step())
+                staging.stage(self._job, self._plan, self._store, self._objects, self._step())
                 return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
                 self._launch()
@@ -273,19 +281,27 @@ class Supervisor:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan
         backend.launch(plan, self._door())
+        self._keep_checkpoints()
         self._store.training_jobs.save_launch(self._job.name, self._clock())
 
+    def _keep_checkpoints(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.start(self._note)
+
     def _reset(self) -> None:
-        """Remove what an attempt left, so that the next one begins from nothing."""
+        """Remove what an attempt left; only its checkpoints are for the next one."""
         if self._job.backend is not None:
             self._backend_of_job().remove(self._plan)
             self._backend_of_job().reclaim(self._plan)
         self._collector.give_up()
+        if self._checkpoints is not None:
+            with suppress(HostFault):
+                self._checkpoints.finish()
         name = self._job.name
         for host in self._plan.hosts:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
             remove_tree(Path(host.folder))
-            self._store.metrics.forget(name, host.name)
+            self._collector.restart(host.name)
         self._store.training_jobs.save_launch(name, None)
         if self._job.life.secondary is Secondary.RESTARTING:
             self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
@@ -360,12 +376,18 @@ class Supervisor:
         return Event.HOSTS_SUCCEEDED, None
 
     def _store_outputs(self) -> None:
-        if self._job.artifacts:  # stored before, by a supervisor that died then
-            return
-        artifacts = outputs.store_outputs(
-            self._job, self._plan, self._store, self._clock(), self._step(stoppable=False)
-        )
-        self._store.training_jobs.save_artifacts(self._job.name, artifacts)
+        if not self._job.artifacts:  # else stored before, by a supervisor that died then
+            artifacts = outputs.store_outputs(
+                self._job,
+                self._plan,
+                self._store,
+                self._objects,
+                self._clock(),
+                self._step(stoppable=False),
+            )
+            self._store.training_jobs.save_artifacts(self._job.name, artifacts)
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""
@@ -373,6 +395,8 @@ class Supervisor:
             backend = self._backend_of_job()
             backend.remove(self._plan)
             backend.reclaim(self._plan)
+            if self._checkpoints is not None:
+                self._checkpoints.finish()
         except (HostFault, DomainError) as error:
             self._note(f"cleaning up: {error}")
         folder = self._store.home.job(self._job.name)

@@ -63,7 +63,7 @@ class TalkBack:
         if self.bundle.exists():
             # For clients that insist on https://sts.<region>.amazonaws.com: see docs.
             given |= {
-                "HTTPS_PROXY": endpoint,
+                "HTTPS_PROXY": endpoint.replace("://", f"://{access_key}:{secret}@"),
                 "NO_PROXY": _DIRECT,
                 "AWS_CA_BUNDLE": bundle,
                 "REQUESTS_CA_BUNDLE": bundle,
@@ -85,14 +85,19 @@ class TalkBack:
             ),
         )
 
-    def secret_of(self, access_key: str) -> str | None:
-        """The secret of a live job's access key."""
+    def reopen(self, address: str | None) -> None:
+        """Listen again for hosts that an earlier process told the address."""
+        if address is not None:
+            self.endpoint(address)
+
+    def key_of(self, access_key: str) -> tuple[str, bool] | None:
+        """The secret of a live job's access key, and whether the job is in a container."""
         if not access_key.startswith(PREFIX):
             return None
         for job in self.store.training_jobs.live():
             known, secret = self._credentials(job)
             if hmac.compare_digest(known, access_key):
-                return secret
+                return secret, job.backend == "docker"
         return None
 
     def _credentials(self, job: TrainingJob) -> tuple[str, str]:

@@ -177,6 +177,11 @@ class _Host:
             if place != entry["source"]:
                 if os.path.isdir(place):
                     os.rmdir(place)
+                if entry["access"] == "cow" and entry.get("shared"):
+                    _copy(entry["source"], entry["scratch"])
+                    os.symlink(entry["scratch"], place)
+                    _report(report, "note", f"{entry['target']} is a copy of its objects")
+                    continue
                 os.symlink(entry["source"], place)
                 if entry["access"] == "cow":
                     _report(report, "note", f"{entry['source']} is not protected against writes")
@@ -256,6 +261,15 @@ def _become(argv: list[str], environment: dict[str, str], cwd: str, log: int, re
     except OSError as error:
         _report(report, "error", f"cannot start {argv[0]}: {error.strerror}")
         os._exit(NOT_STARTED)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a folder's files, not their modes: the copies may be written to."""
+    import shutil  # rare, and takes milliseconds
+
+    if os.path.isdir(target):
+        shutil.rmtree(target)
+    shutil.copytree(source, target, copy_function=shutil.copyfile)
 
 
 def _report(pipe: int, key: str, value: object) -> None:

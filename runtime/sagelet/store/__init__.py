@@ -5,9 +5,14 @@ from pathlib import Path
 
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
+from sagelet.store.objects import Objects
+from sagelet.store.roles import Roles
+from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,11 @@ class Store:
     training_jobs: TrainingJobs
     metrics: Metrics
     models: ModelVersions
+    objects: Objects
+    uploads: Uploads
+    logs: LogStreams
+    tags: Tags
+    roles: Roles
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.
@@ -27,20 +37,31 @@ class Store:
         Raises:
             ValidationException: that is no region's name.
         """
-        return self if region == self.region else _view(self.home.root, self.database, region)
+        if region == self.region:
+            return self
+        return _view(self.home.root, self.database, self.objects, region)
 
 
 def open_store(root: Path, region: str = "us-east-1") -> Store:
     """Open (and create or migrate) the store under ``root``, as seen from ``region``."""
-    return _view(root, Database(Home(root, region).database), region)
+    home = Home(root, region)
+    database = Database(home.database)
+    objects = Objects(database, root / "objects", root / "s3")
+    return _view(root, database, objects, region)
 
 
-def _view(root: Path, database: Database, region: str) -> Store:
+def _view(root: Path, database: Database, objects: Objects, region: str) -> Store:
+    home = Home(root, region)
     return Store(
         region,
-        Home(root, region),
+        home,
         database,
         TrainingJobs(database, region),
         Metrics(database, region),
         ModelVersions(database, region),
+        objects,
+        Uploads(objects),
+        LogStreams(database, home, region),
+        Tags(database),
+        Roles(database),
     )

@@ -1,25 +1,31 @@
-"""tar.gz in and out; the only compression code.
+"""tar.gz in and out, gzip out; the only compression code.
 
 Archives are written beside their final name, flushed to disk and renamed: a reader sees a whole
 archive or none. Compression is Intel's ISA-L, which is many times faster than zlib at its size.
 """
 
+import errno
+import gzip
 import os
 import shutil
 import stat
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from isal import igzip_threaded
+from isal import igzip, igzip_threaded
 
 #: At this level weights come out as small as from zlib's level 9 and text a fifth larger, at a
 #: fifteenth of the time.
 LEVEL = 2
 
 Progress = Callable[[int], None]
+
+#: Between looks at how much of the disk is free, in bytes written.
+_CHECK_EVERY = 16 << 20
 
 
 def pack(folders: Sequence[Path], target: Path, progress: Progress | None = None) -> int:
@@ -117,6 +123,12 @@ def _merged(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
                 yield path, name
 
 
+def compress(data: bytes) -> bytes:
+    """A small file's bytes as gzip; the same bytes give the same gzip."""
+    packed: bytes = igzip.compress(data, LEVEL, mtime=0)
+    return packed
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, refusing members that would land outside ``folder``.
 
@@ -125,6 +137,35 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
+
+
+class NotGzip(ValueError):
+    """A file that should be gzip is not, or is cut short."""
+
+
+def gunzip(source: Path, target: Path, keep_free: int) -> None:
+    """Unpack the gzip file ``source`` into the new file ``target``.
+
+    ``keep_free``: bytes that stay free on the disk, however much is packed into how little.
+
+    Raises:
+        NotGzip: it cannot be unpacked.
+        OSError: it cannot be read or written, or the disk would get too full.
+    """
+    try:
+        if source.stat().st_size == 0:
+            raise EOFError("it is empty")  # noqa: TRY301 - said like the decoder's own
+        with target.open("xb") as out, igzip.open(source, "rb") as packed:
+            unchecked = _CHECK_EVERY
+            while piece := packed.read(1 << 20):
+                unchecked += len(piece)
+                if unchecked > _CHECK_EVERY:
+                    unchecked = 0
+                    if shutil.disk_usage(target.parent).free < keep_free + _CHECK_EVERY:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+                out.write(piece)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise NotGzip(str(error)) from None
 
 
 def copy_tree(folders: Sequence[Path], target: Path) -> int:

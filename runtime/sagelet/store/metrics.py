@@ -1,7 +1,7 @@
 """Metric series as rows: append in batches, read series and last values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sagelet.domain.metrics import Datum
 from sagelet.store.database import Database
@@ -65,14 +65,56 @@ class Metrics:
         rows = self._database.connection().execute(_FINAL, (self._region, job))
         return [Datum(name, _value(value), time) for name, value, time in rows]
 
-    def series(self, job: str, name: str) -> list[Datum]:
-        """All values of one metric, in order."""
+    def series(
+        self,
+        job: str,
+        name: str,
+        *,
+        host: str | None = None,
+        since: float = -math.inf,
+        until: float = math.inf,
+    ) -> list[Datum]:
+        """The values of one metric, in order; ``since`` and, excluded, ``until`` in epoch seconds.
+
+        With ``host``, only that host's.
+        """
         rows = self._database.connection().execute(
-            "SELECT value, time FROM metrics WHERE region = ? AND job = ? AND name = ?"
-            " ORDER BY ordinal",
-            (self._region, job, name),
+            "SELECT value, time FROM metrics WHERE region = ?1 AND job = ?2 AND name = ?3"
+            " AND time >= ?4 AND time < ?5 AND (?6 IS NULL OR host = ?6) ORDER BY ordinal",
+            (self._region, job, name, since, until, host),
         )
         return [Datum(name, _value(value), time) for value, time in rows]
+
+    def names(
+        self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Iterator[tuple[str, str, float]]:
+        """(job, metric, time of its last value), in that order, from the one behind ``after`` on.
+
+        With ``job`` or ``name``, only these. Each costs two steps into the index, however many
+        values it has.
+        """
+        if job is not None and (job, "") > after:
+            after = (job, "")
+        while True:
+            row = (
+                self._database.connection()
+                .execute(
+                    "SELECT job, name FROM metrics WHERE region = ? AND (job, name) > (?, ?)"
+                    " ORDER BY job, name LIMIT 1",
+                    (self._region, *after),
+                )
+                .fetchone()
+            )
+            if row is None or (job is not None and row["job"] != job):
+                return
+            after = row["job"], row["name"]
+            if name is None or after[1] == name:
+                last = self._database.connection().execute(
+                    "SELECT time FROM metrics WHERE region = ? AND job = ? AND name = ?"
+                    " ORDER BY ordinal DESC LIMIT 1",
+                    (self._region, *after),
+                )
+                yield *after, last.fetchone()[0]
 
 
 def _value(stored: float | None) -> float:

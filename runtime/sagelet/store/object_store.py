@@ -24,6 +24,10 @@ class StoredObject:
 class ObjectStore(Protocol):
     """Objects by bucket and key. Methods may be called from any thread."""
 
+    @property
+    def lanes(self) -> int:
+        """How many calls at once are worth while: 1 where they do not wait for a network."""
+
     def list(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:
         """All objects whose key begins with ``prefix``, in UTF-8 order of their keys.
 

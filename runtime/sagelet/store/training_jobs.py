@@ -10,6 +10,7 @@ from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import TrainingJob, training_job_arn
 from sagelet.store.database import Database
+from sagelet.store.tags import write_tags
 
 #: SortBy of ListTrainingJobs -> the column that is compared.
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -68,8 +69,8 @@ class TrainingJobs:
         self._database = database
         self._region = region
 
-    def add(self, job: TrainingJob) -> None:
-        """Remember a new job.
+    def add(self, job: TrainingJob, tags: Mapping[str, str] | None = None) -> None:
+        """Remember a new job and its tags.
 
         Raises:
             ResourceInUse: the name is taken.
@@ -97,6 +98,7 @@ class TrainingJobs:
                     f"INSERT INTO training_jobs ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),
                 )
+                write_tags(connection, job.arn, tags or {})
         except sqlite3.IntegrityError:
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn)) from None
 
@@ -114,6 +116,18 @@ class TrainingJobs:
     def exists(self, name: str) -> bool:
         """Whether there is a job of that name."""
         return self._row(name) is not None
+
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
+        row = (
+            self._database.connection()
+            .execute(
+                "SELECT 1 FROM training_jobs WHERE region = ? AND name = ? COLLATE NOCASE",
+                (self._region, name),
+            )
+            .fetchone()
+        )
+        return row is not None
 
     def _row(self, name: str) -> sqlite3.Row | None:
         row: sqlite3.Row | None = (
@@ -165,6 +179,14 @@ class TrainingJobs:
             (*values, limit),
         )
         return [JobRow(*row) for row in rows]
+
+    def newest(self, limit: int) -> list[TrainingJob]:
+        """The last jobs created, newest first."""
+        rows = self._database.connection().execute(
+            "SELECT * FROM training_jobs WHERE region = ? ORDER BY created DESC, name LIMIT ?",
+            (self._region, limit),
+        )
+        return [_job(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """TrainingJobStatus -> number of jobs, over all regions."""

@@ -1,3 +1,3 @@
 """The SageMaker API, a module a resource."""
 
-from sagelet.aws.services.sagemaker import training  # noqa: F401 - registers its operations
+from sagelet.aws.services.sagemaker import tags, training  # noqa: F401 - they register operations

@@ -5,8 +5,9 @@ from typing import Any
 
 from sagelet.aws.operation import Context, Document, operation
 from sagelet.aws.paging import page
+from sagelet.aws.services.sagemaker.tags import read_tags
 from sagelet.domain.errors import Unavailable, ValidationException
-from sagelet.domain.training import DEFAULT_MAX_RUNTIME, TrainingJob
+from sagelet.domain.training import DEFAULT_MAX_RUNTIME, TrainingJob, training_job_arn
 from sagelet.domain.warm_pool import WarmPool, pool_of, warm_pool
 from sagelet.store.training_jobs import Filter, JobRow
 
@@ -22,8 +23,9 @@ _DEFAULTS = {
 @operation("sagemaker", "CreateTrainingJob")
 def create_training_job(context: Context, request: Document) -> Document:
     """Take the job in; it runs as soon as there is room."""
+    tags = read_tags(request.get("Tags") or [])
     try:
-        job = context.engine.submit(request, confined=context.confined)
+        job = context.engine.submit(request, tags, confined=context.confined)
     except Unavailable as error:
         # AWS's clients repeat what failed with a 5xx; repeating does not help here.
         raise ValidationException(str(error)) from None
@@ -158,7 +160,9 @@ def update_training_job(context: Context, request: Document) -> Document:
 @operation("sagemaker", "DeleteTrainingJob")
 def delete_training_job(context: Context, request: Document) -> Document:
     """Forget a job that has ended; its name is free again. What it stored stays."""
-    context.engine.delete(request["TrainingJobName"])
+    name = request["TrainingJobName"]
+    context.engine.delete(name)
+    context.store.tags.forget(training_job_arn(context.account, context.region, name))
     return {}
 
 

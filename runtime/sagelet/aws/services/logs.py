@@ -1,0 +1,258 @@
+"""CloudWatch Logs: what the hosts of training jobs printed, as groups, streams and events.
+
+Nothing is written here. There is one group; it exists once a job of the region has a log. Tokens
+are places in log files (GetLogEvents) or in the order of all events (FilterLogEvents), so they
+hold while jobs go on printing.
+"""
+
+import re
+import time
+from typing import Any
+from zlib import crc32
+
+from sagelet.aws.filter_pattern import read_pattern
+from sagelet.aws.operation import Context, Document, operation
+from sagelet.domain.errors import Refusal
+from sagelet.store.log_streams import LogStream, LogStreams, Place, interleave
+from sagelet.store.logs import PAGE_LIMIT, Log, LogEvent
+
+TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
+
+_PAGE = 10_000
+_LIST = 50
+
+#: FilterLogEvents gives up a page after so many events, found or not.
+_SCAN = 100_000
+
+#: An event of this age, in milliseconds, is followed by none that is older: what hosts print side
+#: by side is noted by threads side by side.
+_SETTLED = 1000
+
+_BEHIND_ALL = 1 << 62
+
+
+@operation("logs", "DescribeLogGroups")
+def describe_log_groups(context: Context, request: Document) -> Document:
+    """The one group, if a job has a log and the filters let it through."""
+    prefix, part = request.get("logGroupNamePrefix"), request.get("logGroupNamePattern")
+    if prefix and part:
+        raise _invalid("logGroupNamePrefix and logGroupNamePattern cannot be specified together.")
+    asked = [_group_name(name) for name in request.get("logGroupIdentifiers") or [TRAINING_JOBS]]
+    begun = context.store.logs.first()
+    if (
+        begun is None
+        or TRAINING_JOBS not in asked
+        or not TRAINING_JOBS.startswith(prefix or "")
+        or (part or "") not in TRAINING_JOBS
+        or request.get("logGroupClass", "STANDARD") != "STANDARD"
+    ):
+        return {"logGroups": []}
+    arn = f"arn:aws:logs:{context.region}:{context.account}:log-group:{TRAINING_JOBS}"
+    group = {
+        "logGroupName": TRAINING_JOBS,
+        "creationTime": int(begun * 1000),
+        "metricFilterCount": 0,
+        "arn": f"{arn}:*",
+        "logGroupArn": arn,
+        "storedBytes": 0,
+        "logGroupClass": "STANDARD",
+    }
+    return {"logGroups": [group]}
+
+
+@operation("logs", "DescribeLogStreams")
+def describe_log_streams(context: Context, request: Document) -> Document:
+    """One page of the group's streams."""
+    streams = _group(context, request)
+    descending = bool(request.get("descending"))
+    limit, token = request.get("limit") or _LIST, request.get("nextToken")
+    if request.get("orderBy") == "LastEventTime":
+        return _by_last_event(context, streams, limit, token, descending=descending)
+    if token is not None and "/" not in token:
+        raise _invalid("The specified nextToken is invalid.")
+    prefix = request.get("logStreamNamePrefix") or ""
+    page: list[LogStream] = []
+    for stream in streams.named(prefix, after=token, descending=descending):
+        if len(page) == limit:
+            return {
+                "logStreams": [_stream(context, stream) for stream in page],
+                "nextToken": page[-1].name,
+            }
+        page.append(stream)
+    return {"logStreams": [_stream(context, stream) for stream in page]}
+
+
+def _by_last_event(
+    context: Context, streams: LogStreams, limit: int, token: str | None, *, descending: bool
+) -> Document:
+    found = [_stream(context, stream) for stream in streams.named()]
+    place = {id(s): (s.get("lastEventTimestamp", 0), s["logStreamName"]) for s in found}
+    found.sort(key=lambda stream: place[id(stream)], reverse=descending)
+    if token is not None:
+        match = re.fullmatch(r"(\d+)@(.+)", token)
+        if match is None:
+            raise _invalid("The specified nextToken is invalid.")
+        last = int(match[1]), match[2]
+        found = [s for s in found if (place[id(s)] < last if descending else place[id(s)] > last)]
+    document: Document = {"logStreams": found[:limit]}
+    if len(found) > limit:
+        time_, name = place[id(found[limit - 1])]
+        document["nextToken"] = f"{time_}@{name}"
+    return document
+
+
+def _stream(context: Context, stream: LogStream) -> dict[str, Any]:
+    arn = f"arn:aws:logs:{context.region}:{context.account}:log-group:{TRAINING_JOBS}"
+    document: dict[str, Any] = {
+        "logStreamName": stream.name,
+        "creationTime": int(stream.begun * 1000),
+        "arn": f"{arn}:log-stream:{stream.name}",
+        "storedBytes": 0,
+    }
+    try:
+        log = stream.open()
+    except FileNotFoundError:
+        return document
+    with log:
+        first, last = log.forward(0, count=1, size=0), log.backward(log.end, count=1, size=0)
+    if first.events:
+        document["firstEventTimestamp"] = first.events[0].time
+        document["lastEventTimestamp"] = last.events[0].time
+        document["lastIngestionTime"] = last.events[0].time
+    return document
+
+
+@operation("logs", "GetLogEvents")
+def get_log_events(context: Context, request: Document) -> Document:
+    """One page of a stream."""
+    count = request.get("limit") or _PAGE
+    since, until, token = request.get("startTime"), request.get("endTime"), request.get("nextToken")
+    with _opened(context, request) as file:
+        first = 0 if since is None else file.since(since)
+        stop = file.end if until is None else file.since(until)
+        forward, place = bool(request.get("startFromHead")), None
+        if token is not None:
+            match = re.fullmatch(r"([fb])/(\d{1,18})", token)
+            if match is None:
+                raise _invalid("The specified nextToken is invalid.")
+            forward, place = match[1] == "f", int(match[2])
+        if forward:
+            page = file.forward(max(place or 0, first), stop, count=count)
+        else:
+            page = file.backward(stop if place is None else min(place, stop), first, count=count)
+    return {
+        "events": [
+            {"timestamp": event.time, "message": event.message, "ingestionTime": event.time}
+            for event in page.events
+        ],
+        "nextForwardToken": f"f/{page.end:018d}",
+        "nextBackwardToken": f"b/{page.start:018d}",
+    }
+
+
+@operation("logs", "FilterLogEvents")
+def filter_log_events(context: Context, request: Document) -> Document:
+    """One page of the events of many streams, in the order of their times."""
+    if request.get("startFromHead") is False:
+        raise _invalid("startFromHead=false is not supported here; GetLogEvents reads backwards.")
+    matches = read_pattern(request.get("filterPattern") or "")
+    since = request.get("startTime") or 0
+    until = _BEHIND_ALL if request.get("endTime") is None else request["endTime"] + 1
+    streams = _searched(context, request, since)
+    if not all(stream.ended for stream in streams):
+        until = min(until, int(time.time() * 1000) - _SETTLED)
+    after = _after(request.get("nextToken"))
+    found: list[Document] = []
+    limit, room = request.get("limit") or _PAGE, PAGE_LIMIT
+    document: Document = {"events": found, "searchedLogStreams": []}
+    last = after
+    for scanned, (stream, event) in enumerate(interleave(streams, since, until, after)):
+        if len(found) == limit or scanned == _SCAN:
+            document["nextToken"] = _token(last)
+            break
+        if matches(event.message):
+            room -= len(event.message.encode()) + 26
+            if room < 0 and found:
+                document["nextToken"] = _token(last)
+                break
+            found.append(_found(stream, event))
+        last = event.time, stream, event.offset
+    return document
+
+
+def _found(stream: str, event: LogEvent) -> Document:
+    return {
+        "logStreamName": stream,
+        "timestamp": event.time,
+        "message": event.message,
+        "ingestionTime": event.time,
+        "eventId": f"{event.time:013d}{crc32(stream.encode()):010d}{event.offset:033d}",
+    }
+
+
+def _token(place: Place | None) -> str:
+    time_, stream, offset = place or (0, "", 0)
+    return f"{time_}@{offset}@{stream}"
+
+
+def _after(token: str | None) -> Place | None:
+    if token is None:
+        return None
+    match = re.fullmatch(r"(\d{1,18})@(\d{1,18})@(.+)", token)
+    if match is None:
+        raise _invalid("The specified nextToken is invalid.")
+    return int(match[1]), match[3], int(match[2])
+
+
+def _searched(context: Context, request: Document, since: int) -> list[LogStream]:
+    names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
+    if names and prefix:
+        raise _invalid("logStreamNames and logStreamNamePrefix cannot be specified together.")
+    if names:
+        return [_named(context, request, name) for name in dict.fromkeys(names)]
+    streams = _group(context, request)
+    return list(streams.named(prefix) if prefix else streams.since(since / 1000))
+
+
+def _opened(context: Context, request: Document) -> Log:
+    for _ in range(2):  # it may be put aside at this very moment
+        try:
+            return _named(context, request, request["logStreamName"]).open()
+        except FileNotFoundError:
+            continue
+    raise _no_stream()
+
+
+def _named(context: Context, request: Document, name: str) -> LogStream:
+    found = context.store.logs.get(name) if _asked_group(request) == TRAINING_JOBS else None
+    if found is None:
+        _group(context, request)
+        raise _no_stream()
+    return found
+
+
+def _group(context: Context, request: Document) -> LogStreams:
+    streams = context.store.logs
+    if _asked_group(request) != TRAINING_JOBS or streams.first() is None:
+        raise Refusal("ResourceNotFoundException", "The specified log group does not exist.")
+    return streams
+
+
+def _asked_group(request: Document) -> str:
+    given = [request[key] for key in ("logGroupName", "logGroupIdentifier") if request.get(key)]
+    if len(given) != 1:
+        raise _invalid("Exactly one of logGroupName and logGroupIdentifier must be specified.")
+    return _group_name(given[0])
+
+
+def _group_name(identifier: str) -> str:
+    """The name in a name or ARN of a group."""
+    return identifier.rpartition(":log-group:")[2].removesuffix(":*")
+
+
+def _no_stream() -> Refusal:
+    return Refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+def _invalid(reason: str) -> Refusal:
+    return Refusal("InvalidParameterException", reason)

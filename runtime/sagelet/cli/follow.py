@@ -1,0 +1,284 @@
+"""Following a job over the wire: its state changes, its notes, and all hosts' lines."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from sagelet.aws.client import Client
+from sagelet.cli.render import Screen
+from sagelet.domain.errors import DomainError, ValidationException
+from sagelet.domain.lifecycle import MESSAGE
+
+GROUP = "/aws/sagemaker/TrainingJobs"
+
+#: Between looks, in seconds: at first and while something happens; and at most, when nothing does.
+POLL, PATIENT_POLL = 0.02, 0.1
+
+_COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
+
+# Everything that could move the cursor or ring the bell; tabs and colours stay.
+_UNSAFE = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]")
+
+#: Text without any of these is shown as it is.
+_UNUSUAL = re.compile(r"[^\t\n\x20-\x7e]")
+
+#: How much of a line without an end yet is looked at, in bytes.
+_UNFINISHED = 4096
+
+Document = dict[str, Any]
+
+
+def describe(client: Client, job: str) -> Document:
+    """The DescribeTrainingJob document.
+
+    Raises:
+        ValidationException: there is no such job.
+    """
+    try:
+        return client.call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": job})
+    except DomainError as error:
+        raise _named(error, client, job) from None
+
+
+def ask_to_stop(client: Client, job: str) -> None:
+    """StopTrainingJob.
+
+    Raises:
+        ValidationException: there is no such job, or it has ended.
+    """
+    try:
+        client.call("sagemaker", "StopTrainingJob", {"TrainingJobName": job})
+    except DomainError as error:
+        raise _named(error, client, job) from None
+
+
+def _named(error: DomainError, client: Client, job: str) -> DomainError:
+    """AWS does not say which resource it did not find."""
+    if not str(error).startswith("Requested resource not found"):
+        return error
+    return ValidationException(
+        f"There is no training job named '{job}' in {client.region}. (sagelet jobs lists them.)"
+    )
+
+
+def is_over(document: Document) -> bool:
+    """Whether nothing more will happen to a job."""
+    return document["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+
+
+def host_count(document: Document) -> int:
+    """How many hosts a job has."""
+    resources = document.get("ResourceConfig") or {}
+    groups = resources.get("InstanceGroups") or [resources]
+    return sum(int(group.get("InstanceCount", 1)) for group in groups)
+
+
+def streams(client: Client, job: str) -> dict[str, str]:
+    """The log streams of a job that are there by now, by host, in the order of the hosts."""
+    found: dict[str, str] = {}
+    request: Document = {"logGroupName": GROUP, "logStreamNamePrefix": f"{job}/"}
+    while True:
+        try:
+            page = client.call("logs", "DescribeLogStreams", request)
+        except DomainError as error:
+            if error.code == "ResourceNotFoundException":  # no job has printed anything yet
+                return {}
+            raise
+        for stream in page.get("logStreams") or []:
+            name = str(stream["logStreamName"])
+            found[name.removeprefix(f"{job}/").rpartition("-")[0]] = name
+        if not page.get("nextToken"):
+            return dict(sorted(found.items(), key=lambda entry: _number(entry[0])))
+        request["nextToken"] = page["nextToken"]
+
+
+class Events:
+    """The events of one log stream, from its first on."""
+
+    def __init__(self, client: Client, stream: str) -> None:
+        self._client = client
+        self._request: Document = {
+            "logGroupName": GROUP,
+            "logStreamName": stream,
+            "startFromHead": True,
+        }
+
+    def read(self) -> list[Document]:
+        """What came since the last time; at most a page."""
+        page = self._client.call("logs", "GetLogEvents", self._request)
+        if page.get("nextForwardToken"):
+            self._request["nextToken"] = page["nextForwardToken"]
+        events: list[Document] = page.get("events") or []
+        return events
+
+
+class HostLines:
+    """Prints a host's log as it grows, each line behind the host's name."""
+
+    def __init__(self, screen: Screen, client: Client, job: str, host: str, stream: str) -> None:
+        self._screen = screen
+        self._client = client
+        self._job = job
+        self._host = host
+        self._events = Events(client, stream)
+        name = f"{host} | "
+        colour = _COLOURS[(_number(host) - 1) % len(_COLOURS)]
+        self._prefix = click.style(name, fg=colour) if screen.out.isatty() else name
+
+    def pump(self) -> bool:
+        """Print what is new; whether there was anything."""
+        events = self._events.read()
+        if not events:
+            if self._screen.live:
+                self._show_bar()
+            return False
+        texts = [event["message"] for event in events]
+        if _UNUSUAL.search("\n".join(texts)):
+            texts = [_visible(text) for text in texts]
+        prefix = self._prefix
+        self._screen.write("".join([f"{prefix}{text}\n" for text in texts]))
+        return True
+
+    def _show_bar(self) -> None:
+        """A bar that a script draws over and over is no event yet: show its last state."""
+        path = f"/_cli/jobs/{self._job}/log"
+        end = self._client.fetch(path, host=self._host, last=_UNFINISHED)
+        unfinished = end.rpartition(b"\n")[2]
+        if b"\r" in unfinished:
+            state = _visible(unfinished.decode("utf-8", "replace"))
+            if state:
+                self._screen.progress(f"{self._host}: {state}")
+
+
+def _visible(line: str) -> str:
+    """The line as a terminal would have left it: a bar drawn over and over shows its last state."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", line.rstrip("\r").rpartition("\r")[2])
+
+
+def _number(host: str) -> int:
+    digits = host.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+class JobView:
+    """Follows a job. ``states``: tell its state changes and notes; ``lines``: print its logs."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        client: Client,
+        job: str,
+        *,
+        states: bool = True,
+        lines: bool = True,
+        only: str | None = None,
+    ) -> None:
+        self._screen = screen
+        self._client = client
+        self._job = job
+        self._states = states
+        self._lines = lines
+        self._only = only
+        self._hosts: dict[str, HostLines] = {}
+        self._told = 0
+        self._notes = 0
+        self._entered = self._message = ""
+
+    def follow(self, tick: Callable[[], None] = lambda: None) -> Document:
+        """Print until the job is over; its last description.
+
+        ``tick`` is called now and then. A reader that goes away ends the printing, not the job.
+        """
+        pause = POLL
+        looked = 0.0
+        document: Document = {}
+        while True:
+            tick()
+            moved = False
+            now = time.monotonic()
+            if not document or now - looked >= pause:
+                looked = now
+                moved = self._guarded(self._tell_notes)  # before the state they may lead to
+                document = describe(self._client, self._job)
+                moved |= self._guarded(self._tell, document)
+            over = is_over(document)
+            if self._lines:
+                moved |= self._guarded(self._pump, document)
+            if over:
+                self._guarded(self.drain)
+                return document
+            pause = POLL if moved else min(pause * 1.2, PATIENT_POLL)
+            if not moved:
+                time.sleep(pause)
+
+    def drain(self) -> bool:
+        """Print all that is there."""
+        if not self._lines:
+            return False
+        self._meet_hosts()
+        for host in self._hosts.values():
+            while host.pump():
+                pass
+        self._screen.out.flush()
+        return True
+
+    def _guarded(self, show: Callable[..., bool], *document: Document) -> bool:
+        try:
+            return show(*document)
+        except OSError:  # nobody reads any more
+            self._screen.mute()
+            return False
+
+    def _pump(self, document: Document) -> bool:
+        if len(self._hosts) < (1 if self._only else host_count(document)):
+            self._meet_hosts()
+        moved = False
+        for name, host in list(self._hosts.items()):
+            try:
+                moved |= host.pump()
+            except DomainError as error:
+                if error.code != "ResourceNotFoundException":
+                    raise
+                del self._hosts[name]  # the job is tried again: its hosts have other streams then
+        if moved:
+            self._screen.out.flush()
+        return moved
+
+    def _meet_hosts(self) -> None:
+        for host, stream in streams(self._client, self._job).items():
+            if host not in self._hosts and self._only in (None, host):
+                self._hosts[host] = HostLines(self._screen, self._client, self._job, host, stream)
+
+    def _tell(self, document: Document) -> bool:
+        """State changes, and the progress of a long one; whether there were any."""
+        steps = document.get("SecondaryStatusTransitions") or []
+        if not self._states:
+            return False
+        new = steps[self._told :]
+        for step in new:
+            stamp = datetime.fromtimestamp(step["StartTime"]).strftime("%H:%M:%S")  # noqa: DTZ006
+            status, message = step["Status"], step["StatusMessage"]
+            # Its message may already be how far it has come: that is progress, told below.
+            entered = message if is_over(document) else str(MESSAGE.get(status, message))
+            self._screen.say(f"{stamp} {status} - {entered}", dim=True)
+            self._entered = self._message = entered
+        self._told = len(steps)
+        message = steps[-1]["StatusMessage"] if steps else ""
+        changed = message != self._message
+        if changed and message != self._entered:
+            self._screen.progress(message)
+        self._message = message
+        return changed or bool(new)
+
+    def _tell_notes(self) -> bool:
+        if not self._states or not self._told:
+            return False
+        found = self._client.get(f"/_cli/jobs/{self._job}/notes", since=self._notes)["Notes"]
+        for note in found:
+            self._screen.note(note)
+        self._notes += len(found)
+        return bool(found)
