@@ -123,7 +123,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         store,
         keep_secret(settings.home / "secret", lambda: os.urandom(32)),
         endpoints.at,
-        certificates.bundle,
+        certificates.ensure,
         settings.s3_endpoint,
     )
 
