@@ -270,8 +270,7 @@ class Gateway:
             if signed.form in _PRESIGNED:
                 check_time(signed, now)
             return
-        hashed = "x-amz-content-sha256" in request.headers or route.protocol == S3
-        digest = None if hashed else sha256(call.body).hexdigest()
+        digest = None if route.protocol == S3 else sha256(call.body).hexdigest()
         verify(request, signed, call.key.secret, now, digest)
 
     def _unpack(self, call: _Call, route: Route) -> None:
