@@ -62,8 +62,7 @@ def die_when(plane: Plane, true: Callable[[], bool], what: str) -> None:
 @pytest.mark.parametrize("state", ["Downloading", "Training", "Uploading", "Completed"])
 def test_killed_as_a_state_is_stored(plane: Plane, state: str) -> None:
     plane.start(die_at=state)
-    plane.submit(plane.request("job", env=SECOND))
-    plane.wait_for_death()
+    plane.ask_and_see_it_die("submit", plane.request("job", env=SECOND))
     plane.start()
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL

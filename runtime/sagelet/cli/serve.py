@@ -199,12 +199,12 @@ class _Serving:
     def _ready(self, url: str, starter: _Starter) -> None:
         """Requests are answered from now on."""
         self._lock.announce(url)
-        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
         if self._for_call:
             heard = starter.tell(state="ready")
             os.chdir("/")
             _end_when_idle(self._server, self._app, WELCOME if heard else LINGER)
             return
+        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
         exports = "\n".join(f"    {line}" for line in export_lines(self._app.about, self._settings))
         click.echo(
             f"sagelet {__version__} serves {click.style(url, bold=True)} "
@@ -220,7 +220,7 @@ class _Serving:
     def _make_bundle(self) -> None:
         """What clients need to trust us as AWS, before the first of them is started."""
         try:
-            self._app.certificates.prepare()
+            self._app.certificates.ensure()
         except OSError as error:
             logging.getLogger("sagelet").warning("no certificates: %s", error)
 

@@ -142,7 +142,7 @@ def unpack(archive: Path, folder: Path, keep_free: int = KEEP_FREE) -> None:
     """
     with tarfile.open(archive) as tar:
         folder.mkdir(parents=True, exist_ok=True)
-        tar.extractall(folder, filter=_Inside(folder, keep_free))  # noqa: S202  it is filtered
+        tar.extractall(folder, filter=_Inside(folder, keep_free))  # noqa: S202 - the filter decides
 
 
 class _Inside:
