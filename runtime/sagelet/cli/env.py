@@ -81,6 +81,16 @@ def env(*, unset: bool, no_proxy: bool, form: str) -> int:
     return 0
 
 
+def essentials(about: Mapping[str, Any], settings: Settings) -> str:
+    """The lines without which no client comes here; a secret that somebody chose is left out."""
+    groups = _essential(about, settings, {})
+    names = {"AWS_EC2_METADATA_DISABLED", "SAGELET_ROLE_ARN"}
+    if about["Credentials"]:
+        names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    values = {k: v for group in groups for k, v in group.values.items() if v and k not in names}
+    return "".join(f"export {name}={quote(value)}\n" for name, value in values.items())
+
+
 def _who_serves(settings: Settings) -> dict[str, Any]:
     """What the control plane says of itself.
 
@@ -110,6 +120,22 @@ def _groups(
     about: Mapping[str, Any], settings: Settings, before: Mapping[str, str], *, proxy: bool
 ) -> list[Group]:
     """All variables, for a shell whose environment was ``before``."""
+    groups = _essential(about, settings, before)
+    if proxy:
+        groups += _proxy(about["Url"], settings, before)
+    else:
+        groups.append(_spared(settings, about["Account"]))
+    named = {name for group in groups for name, value in group.values.items() if value is not None}
+    return [
+        Group(g.why, {k: v for k, v in g.values.items() if v is not None or k not in named})
+        for g in groups
+    ]
+
+
+def _essential(
+    about: Mapping[str, Any], settings: Settings, before: Mapping[str, str]
+) -> list[Group]:
+    """Those that lead to the control plane, but for what the SDK asks STS."""
     url, account = about["Url"], about["Account"]
     role = f"arn:aws:iam::{account}:role/sagelet"
     key, secret = about["Credentials"] or _THROW_AWAY
@@ -145,15 +171,7 @@ def _groups(
             groups[1] = Group("", {})
             rivals = {name: None for name in rivals if name not in _CREDENTIALS}
             groups[2] = Group("what would lead elsewhere", rivals)
-    if proxy:
-        groups += _proxy(url, settings, before)
-    else:
-        groups.append(_spared(settings, account))
-    named = {name for group in groups for name, value in group.values.items() if value is not None}
-    return [
-        Group(g.why, {k: v for k, v in g.values.items() if v is not None or k not in named})
-        for g in groups
-    ]
+    return groups
 
 
 def _proxy(url: str, settings: Settings, before: Mapping[str, str]) -> list[Group]:

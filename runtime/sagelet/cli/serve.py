@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sagelet import __version__
+from sagelet.cli.env import essentials
 from sagelet.cli.errors import words
 from sagelet.cli.plane import PATIENCE, answers, fingerprint, make_home
 from sagelet.domain.errors import ResourceInUse
@@ -132,22 +133,40 @@ class _Starter:
 
 @contextmanager
 def _locked(home: Path, *, patient: bool) -> Iterator[ControlLock]:
-    """The home's lock. A ``patient`` one waits while the holder is on its way out."""
+    """The home's lock. A ``patient`` one waits while the holder is on its way out.
+
+    Another one relieves a holder that serves for a call: its callers and jobs come over.
+    """
     make_home(home)
     deadline = time.monotonic() + PATIENCE
+    relieved: set[int] = set()
     while True:
         try:
             lock = take(home)
             break
         except ResourceInUse:
-            if not patient or time.monotonic() > deadline:
+            holder = answers(home)
+            if time.monotonic() > deadline:
                 raise
-            if answers(home):
-                raise _OtherServesError from None
+            if patient:
+                if holder:
+                    raise _OtherServesError from None
+            elif holder and holder["ForCall"]:
+                _relieve(holder["ProcessId"], relieved)
+            elif holder or not relieved:
+                raise
     try:
         yield lock
     finally:
         lock.release()
+
+
+def _relieve(holder: int, relieved: set[int]) -> None:
+    """Ask a control plane to leave in good order; once, for a second time would be at once."""
+    if holder not in relieved:
+        relieved.add(holder)
+        with suppress(ProcessLookupError):
+            os.kill(holder, signal.SIGTERM)
 
 
 class _Serving:
@@ -204,12 +223,14 @@ class _Serving:
             os.chdir("/")
             _end_when_idle(self._server, self._app, WELCOME if heard else LINGER)
             return
+        lines = essentials(self._app.about, self._settings).splitlines()
         click.echo(
             f"sagelet {__version__} serves {click.style(url, bold=True)} "
             f"(home {self._settings.home})\n"
             f"  health   {url}/_health\n"
-            '  clients  eval "$(sagelet env)"\n'
-            "  stop     Ctrl-C; jobs that run then go on"
+            '  clients  eval "$(sagelet env)", or by hand:\n'
+            + "".join(f"             {line}\n" for line in lines)
+            + "  stop     Ctrl-C; jobs that run then go on"
         )
         sys.stdout.flush()
 
