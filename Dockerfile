@@ -21,6 +21,7 @@ RUN cd /build && python3 -c "import tomllib; print(*tomllib.load(open('pyproject
     /opt/sagelet/bin/pip install -q -r requirements.txt
 COPY README.md LICENSE /build/
 COPY containers/ /build/containers/
+COPY examples/mnist/mnist_10k.npz /build/examples/mnist/
 COPY runtime/ /build/runtime/
 RUN /opt/sagelet/bin/pip install -q --no-deps /build
 

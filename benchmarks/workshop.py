@@ -6,29 +6,27 @@ import os
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sagelet.app import App, create_app
+from sagelet.app import App, create_app, docker_backend
 from sagelet.cli import options
 from sagelet.domain.hosts import Access, HostPlan
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import staging
+from sagelet.execution.backend import NoProgress
 from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.namespaces import overlay_options
 from sagelet.settings import Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-    from sagelet.execution.docker.backend import DockerBackend
 
 PYTHON = sys.executable
 
@@ -37,21 +35,6 @@ FIRST_LINE = "import time\nprint('first line', time.time_ns(), flush=True)\n"
 
 OFFLINE_BASE = "sagelet/base:bookworm"
 MINIMAL_IMAGE = "sagelet-benchmark/minimal"
-
-
-class Quiet:
-    """Hears how a job goes; shows what is not every job's course: a build, a read-only channel."""
-
-    def __call__(self, text: str) -> None:
-        """A step or a note."""
-        if not text.startswith(("staging ", "backend: ", "packing ", "storing ")):
-            print(f"... {text}", file=sys.stderr)
-
-    progress = note = __call__
-
-    def cancelled(self) -> bool:
-        """Never."""
-        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,28 +103,17 @@ class Workshop:
         }
 
     def job(self, request: dict[str, Any]) -> Ran:
-        """Submit a job and supervise it in a thread, as ``sagelet train`` does."""
-        engine, quiet = self.app.engine, Quiet()
+        """Submit a job and wait for it, in this process."""
+        store, engine = self.app.in_region(self.app.settings.region)
         started = time.time_ns()
-        submission = engine.submit(request, quiet)
-        name = submission.job.name
-        supervisor = engine.supervisor(name, quiet)
-
-        def supervise() -> None:
-            try:
-                supervisor.run()
-            finally:
-                self.app.store.database.close()
-
-        thread = threading.Thread(target=supervise)
-        thread.start()
-        thread.join()
+        name = engine.submit(request).name
+        while not self.app.dispatcher.idle():
+            time.sleep(0.002)
         wall = time.time_ns() - started
-        submission.lock.release()
-        job = self.app.store.training_jobs.get(name)
+        job = store.training_jobs.get(name)
         if job.life.primary != "Completed":
             raise SystemExit(f"{name} {job.life.primary}: {job.life.failure_reason}")
-        log = self.app.store.home.log(name, "algo-1")
+        log = store.home.log(name, "algo-1")
         return Ran((first_line(log.read_bytes()) - started) / 1e9, wall / 1e9, log)
 
     @cached_property
@@ -154,10 +126,10 @@ class Workshop:
     def prepared(self, request: dict[str, Any]) -> HostPlan:
         """The one host of a job, its files staged, for a peer to start by hand."""
         now = time.time()
-        settings, home = self.app.settings, self.app.store.home
+        settings, store = self.app.settings, self.app.store
         job = TrainingJob(request, settings.account, settings.region, now, begin(now))
-        plan = staging.plan_job(job, home)
-        staging.stage(job, plan, home, Quiet())
+        plan = staging.plan_job(job, store)
+        staging.stage(job, plan, store, store.objects, NoProgress())
         return plan.hosts[0]
 
     def resolve(self, request: dict[str, Any]) -> str:
@@ -165,8 +137,8 @@ class Workshop:
         now = time.time()
         settings = self.app.settings
         job = TrainingJob(request, settings.account, settings.region, now, begin(now))
-        backend = cast("DockerBackend", self.app.backends.get("docker"))
-        return backend.images.prepare(staging.plan_job(job, self.app.store.home), Quiet())
+        images = docker_backend(settings).images
+        return images.prepare(staging.plan_job(job, self.app.store), NoProgress())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -121,9 +121,9 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     certificates = Certificates(settings.home, trusted=_trusted(settings))
     talkback = TalkBack(
         store,
-        keep_secret(settings.home / "secret", lambda: secrets.token_bytes(32)),
+        keep_secret(settings.home / "secret", lambda: os.urandom(32)),
         endpoints.at,
-        certificates.bundle,
+        certificates.ensure,
         settings.s3_endpoint,
     )
 
@@ -224,6 +224,7 @@ def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
             region=settings.region,
             training_jobs=store.training_jobs.counts,
             models=models,
+            newest=functools.partial(store.training_jobs.everywhere, 100),
             reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
         )
     )

@@ -1,12 +1,16 @@
 """The gateway before real clients: doors, signatures, limits, errors, threads."""
 
 import gzip
+import hashlib
 import http.client
 import json
 import threading
 import xml.etree.ElementTree as ET
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from sagelet import __version__
@@ -359,6 +363,25 @@ def test_containers_need_the_key_of_a_job(served):
     with served.client("sts", url=url) as client, pytest.raises(ClientError) as caught:
         client.get_caller_identity()
     assert caught.value.response["Error"]["Code"] == "InvalidClientTokenId"
+
+
+def test_a_signed_call_cannot_be_sent_again_with_another_body(strict):
+    """The hash of the body may be said in a header that no signature covers."""
+    body = json.dumps({"TrainingJobName": "a"}).encode()
+    call = AWSRequest(
+        "POST",
+        strict.url + "/",
+        data=body,
+        headers={
+            "X-Amz-Target": "SageMaker.DescribeTrainingJob",
+            "Content-Type": "application/x-amz-json-1.1",
+        },
+    )
+    SigV4Auth(Credentials("AKIDMINE", "secret"), "sagemaker", "eu-west-1").add_auth(call)
+    said = {**call.headers, "X-Amz-Content-Sha256": hashlib.sha256(body).hexdigest()}
+    assert strict.ask("POST", "/", body, said)[0] == 200
+    status, _, answer = strict.ask("POST", "/", body.replace(b'"a"', b'"b"'), said)
+    assert (status, json.loads(answer)["__type"]) == (403, "SignatureDoesNotMatch")
 
 
 def test_a_presigned_call(served):

@@ -44,4 +44,4 @@ def test_pytorch_with_the_original_files(plane: Plane, digits: Path, tmp_path: P
         timeout=900,
     )
     right, total = re.search(r"accuracy ([0-9]+)/([0-9]+)", said).groups()
-    assert int(right) / int(total) > 0.85
+    assert int(right) / int(total) > 0.75

@@ -1,13 +1,15 @@
 """Bad input gets one clear message and exit code 2, and leaves nothing behind."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.cli import sagelet
+from support.cli import sagelet, serving
 
 REQUEST: dict[str, Any] = {
     "TrainingJobName": "job",
@@ -23,6 +25,21 @@ def script(tmp_path: Path) -> str:
     path = tmp_path / "train.py"
     path.write_text("print('ran')")
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def _plane(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("refusing") / "home"
+    environ = {**os.environ, "SAGELET_HOME": str(place), "SAGELET_CACHE": str(cache)}
+    with serving(env=environ):
+        yield place
+
+
+@pytest.fixture
+def served(home: Path, _plane: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home with a control plane for all that is refused: none of it leaves anything there."""
+    monkeypatch.setenv("SAGELET_HOME", str(_plane))
+    return _plane
 
 
 def refused(home: Path, *arguments: str, says: str) -> str:
@@ -72,27 +89,29 @@ HERE = ("--backend", "process", "--python", sys.executable)
         (["--model", "../../etc"], "'../../etc' is not a model name"),
     ],
 )
-def test_a_wrong_option_is_named(home: Path, script: str, arguments: list[str], says: str) -> None:
-    refused(home, script, *HERE, *arguments, says=says)
+def test_a_wrong_option_is_named(
+    served: Path, script: str, arguments: list[str], says: str
+) -> None:
+    refused(served, script, *HERE, *arguments, says=says)
 
 
-def test_a_missing_script_is_named_with_the_nearest_file(home: Path, script: str) -> None:
-    refused(home, script.replace("train", "tran"), *HERE, says="Did you mean " + script)
+def test_a_missing_script_is_named_with_the_nearest_file(served: Path, script: str) -> None:
+    refused(served, script.replace("train", "tran"), *HERE, says="Did you mean " + script)
 
 
-def test_nothing_to_train_says_what_to_give(home: Path) -> None:
-    refused(home, says="give a SCRIPT, an --image, or a --request")
+def test_nothing_to_train_says_what_to_give(served: Path) -> None:
+    refused(served, says="give a SCRIPT, an --image, or a --request")
 
 
-def test_a_script_without_an_environment_says_what_to_give(home: Path, script: str) -> None:
-    refused(home, script, says="--framework pytorch")
+def test_a_script_without_an_environment_says_what_to_give(served: Path, script: str) -> None:
+    refused(served, script, says="--framework pytorch")
 
 
 def test_an_empty_channel_is_refused_as_sagemaker_does(
-    home: Path, script: str, tmp_path: Path
+    served: Path, script: str, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    refused(home, script, *HERE, "--channel", f"training={tmp_path}/empty", says="is empty")
+    refused(served, script, *HERE, "--channel", f"training={tmp_path}/empty", says="is empty")
 
 
 def test_a_duplicate_name_is_refused_and_the_first_job_kept(home: Path, script: str) -> None:
@@ -142,11 +161,11 @@ def test_a_duplicate_name_is_refused_and_the_first_job_kept(home: Path, script: 
     ],
 )
 def test_a_wrong_member_of_a_request_is_named_by_its_path(
-    home: Path, tmp_path: Path, change: dict[str, Any], says: str
+    served: Path, tmp_path: Path, change: dict[str, Any], says: str
 ) -> None:
     document = {k: v for k, v in {**REQUEST, **change}.items() if v is not None}
     (tmp_path / "job.json").write_text(json.dumps(document))
-    refused(home, "--request", str(tmp_path / "job.json"), says=says)
+    refused(served, "--request", str(tmp_path / "job.json"), says=says)
 
 
 @pytest.mark.parametrize(
@@ -154,15 +173,15 @@ def test_a_wrong_member_of_a_request_is_named_by_its_path(
     [(b"{not json", "is not JSON"), (b"[]", "is an object"), (b"\xff\xfe", "it is not UTF-8 text")],
 )
 def test_a_request_that_is_no_document_is_refused(
-    home: Path, tmp_path: Path, content: bytes, says: str
+    served: Path, tmp_path: Path, content: bytes, says: str
 ) -> None:
     (tmp_path / "job.json").write_bytes(content)
-    refused(home, "--request", str(tmp_path / "job.json"), says=says)
+    refused(served, "--request", str(tmp_path / "job.json"), says=says)
 
 
-def test_options_that_belong_in_the_document_are_refused(home: Path, tmp_path: Path) -> None:
+def test_options_that_belong_in_the_document_are_refused(served: Path, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps(REQUEST))
-    refused(home, "--request", str(tmp_path / "job.json"), "--hp", "a=1", says="in the document")
+    refused(served, "--request", str(tmp_path / "job.json"), "--hp", "a=1", says="in the document")
 
 
 def test_docker_asked_for_and_not_there_says_how_to_go_on(
@@ -182,8 +201,8 @@ def test_docker_asked_for_and_not_there_says_how_to_go_on(
 
 
 @pytest.mark.docker
-def test_an_image_that_is_nowhere_is_refused(home: Path) -> None:
-    refused(home, "--image", "sagelet-test/no-such-image:1", says="cannot be pulled")
+def test_an_image_that_is_nowhere_is_refused(served: Path) -> None:
+    refused(served, "--image", "sagelet-test/no-such-image:1", says="cannot be pulled")
 
 
 @pytest.mark.parametrize("command", [["describe", "no"], ["logs", "no"], ["stop", "no"]])

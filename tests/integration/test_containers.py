@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from support.cli import COMMAND, Trainer, describe, log_of, sagelet, wait_until
+from support.cli import COMMAND, Trainer, describe, log_of, planes_of, sagelet, wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -125,14 +125,14 @@ def test_entrypoint_and_arguments_of_the_request(
                     "TrainingInputMode": "File",
                     **algorithm,
                 },
-                "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+                "OutputDataConfig": {"S3OutputPath": str(tmp_path / "out")},
             }
         )
     )
     done = sagelet("train", "--request", str(tmp_path / "job.json"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [printed]
-    assert (home / "s3/bucket/out/entry/output/model.tar.gz").exists()
+    assert (tmp_path / "out/entry/output/model.tar.gz").exists()
 
 
 def test_an_image_without_train_says_so(home: Path, tmp_path: Path, image: str) -> None:
@@ -148,7 +148,7 @@ def test_an_image_without_train_says_so(home: Path, tmp_path: Path, image: str) 
                     "TrainingInputMode": "File",
                     "ContainerEntrypoint": ["/nope"],
                 },
-                "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+                "OutputDataConfig": {"S3OutputPath": str(tmp_path / "out")},
             }
         )
     )
@@ -236,6 +236,7 @@ def test_a_channel_on_a_file_system_without_overlay_is_read_only(
         assert "is read-only here" in done.stderr
         assert [p.name for p in folders["data"].iterdir()] == ["x"]
     finally:
+        wait_until(lambda: not planes_of(folders["merged"] / "home"), "the control plane's end")
         subprocess.run(["umount", str(folders["merged"])], check=True)
 
 

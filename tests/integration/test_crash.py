@@ -62,8 +62,7 @@ def die_when(plane: Plane, true: Callable[[], bool], what: str) -> None:
 @pytest.mark.parametrize("state", ["Downloading", "Training", "Uploading", "Completed"])
 def test_killed_as_a_state_is_stored(plane: Plane, state: str) -> None:
     plane.start(die_at=state)
-    plane.submit(plane.request("job", env=SECOND))
-    plane.wait_for_death()
+    plane.ask_and_see_it_die("submit", plane.request("job", env=SECOND))
     plane.start()
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
@@ -193,7 +192,7 @@ def test_a_job_that_fails_while_nobody_watches_is_failed(plane: Plane) -> None:
 
 def test_killed_while_it_packs_the_model(plane: Plane) -> None:
     plane.start()
-    plane.submit(plane.request("job", env={"SIZE": str(300_000_000)}))
+    plane.submit(plane.request("job", env={"BLOCKS": "3000"}))
     part = plane.home.parent / "out" / "job" / "output" / ".model.tar.gz.part"
     for size in (1, 50_000_000):
         die_when(
@@ -315,6 +314,7 @@ def test_killed_as_an_attempt_is_given_up(plane: Plane) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_over_and_over_every_job_comes_to_its_right_end(plane: Plane) -> None:
     """Some twenty kills at random moments, over jobs at all their stages at once."""
     rng = random.Random(int.from_bytes(os.urandom(4)))
@@ -352,7 +352,7 @@ def wants_its_stop(plane: Plane, name: str) -> bool:
 
 
 def of_kind(plane: Plane, kind: str, name: str) -> dict[str, object]:
-    env = {"LINES": "100000" if kind == "stop" else "60", "PAUSE": "0.01", "SIZE": "20000000"}
+    env = {"LINES": "100000" if kind == "stop" else "60", "PAUSE": "0.01", "BLOCKS": "200"}
     if kind == "bad":
         env["FAIL"] = "no good"
     return plane.request(name, env=env, hosts=2 if kind == "wide" else 1)

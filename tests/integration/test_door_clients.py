@@ -33,7 +33,7 @@ BODY = b"twelve bytes"
 
 async def strict(scope, receive, send):
     """Lets in who has signed with the secret; says in each service's way why not."""
-    request = read_request(scope, None)
+    request = read_request(scope)
     body, more = b"", True
     while more:
         message = await receive()

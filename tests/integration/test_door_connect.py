@@ -144,6 +144,17 @@ def test_an_encrypted_connection_is_like_any_other(make, trust):
         client.close()
 
 
+def test_a_client_that_keeps_its_connection_does_not_hold_the_server_up(make, trust):
+    server = make()
+    port = server.open("127.0.0.1", 0)
+    with serving(server):
+        client = through(port, STS, trust)
+        client.request("GET", "/")
+        client.getresponse().read()
+        server.stop()  # and its goodbye is not heard: ``serving`` waits for the end
+    client.close()
+
+
 def test_a_request_may_follow_the_handshake_at_once(make, trust):
     """Its bytes come with the last ones of the handshake."""
     server = make()

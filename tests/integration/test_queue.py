@@ -23,6 +23,14 @@ def plane(home: Path, tmp_path: Path) -> Iterator[Plane]:
     plane.close()
 
 
+def close(plane: Plane) -> None:
+    """Let nobody in until the job "gate" is killed: all that comes is admitted by the queue.
+
+    One that finds room at once is Starting from the moment it was asked for, a little before.
+    """
+    plane.submit(plane.request("gate", SLEEPER, options={"cpus": "999"}))
+
+
 def began(job: TrainingJob) -> float:
     return next(step.start for step in job.life.steps if step.status == "Starting")
 
@@ -39,7 +47,7 @@ def at_once(jobs: list[TrainingJob]) -> int:
 
 def test_fifty_jobs_at_once_all_complete_in_order_and_never_too_many_run(plane: Plane) -> None:
     plane.start()
-    plane.submit(plane.request("gate", SLEEPER, options={"cpus": "999"}))
+    close(plane)
     third = str(len(os.sched_getaffinity(0)) / 3)
     names = [f"job-{number}" for number in range(50)]
     for name in names:
@@ -89,16 +97,20 @@ def test_an_admission_that_cannot_be_stored_is_tried_again(plane: Plane) -> None
 
 def test_a_bound_on_jobs_at_once(plane: Plane) -> None:
     plane.start(most=2)
+    close(plane)
     names = [f"job-{number}" for number in range(6)]
     for name in names:
         plane.submit(plane.request(name, BLINK))
+    plane.kill("gate")
     assert at_once(plane.wait_over(*names)) <= 2
 
 
 def test_one_that_asks_for_more_than_there_is_runs_alone(plane: Plane) -> None:
     plane.start()
+    close(plane)
     for name, cpus in (("a", "0.1"), ("huge", "999"), ("b", "0.1")):
         plane.submit(plane.request(name, BLINK, options={"cpus": cpus, "memory": "9t"}))
+    plane.kill("gate")
     jobs = plane.wait_over("a", "huge", "b")
     assert {job.life.secondary for job in jobs} == {"Completed"}
     assert at_once(jobs) == 1
@@ -174,7 +186,7 @@ def test_a_spot_job_that_runs_is_stopped_when_its_wait_is_over(plane: Plane) -> 
     plane.start()
     spot = {
         "EnableManagedSpotTraining": True,
-        "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 2},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 2, "MaxWaitTimeInSeconds": 2},
     }
     plane.submit(plane.request("spot", env={"LINES": "100000", "PAUSE": "0.01"}, **spot))
     (job,) = plane.wait_over("spot")
@@ -349,6 +361,7 @@ def test_no_gpu_is_given_to_two_jobs(
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     plane.start()
+    close(plane)
     names = [f"gpu-{number}" for number in range(4)]
     for name in names:
         plane.submit(plane.request(name, SHOW_GPUS, options={"gpus": "1"}))
@@ -356,6 +369,7 @@ def test_no_gpu_is_given_to_two_jobs(
     plane.submit(plane.request("none", SHOW_GPUS))
     with pytest.raises(Refused, match=r"ResourceLimitExceeded.*asks for 3 GPU"):
         plane.submit(plane.request("three", SHOW_GPUS, options={"gpus": "3"}))
+    plane.kill("gate")
     jobs = plane.wait_over(*names, "both", "none")
     assert {job.life.secondary for job in jobs} == {"Completed"}
     for job in jobs:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sagelet.store.traits import Traits
 from support.s3 import running
 
 UNSIGNED = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
@@ -105,6 +106,13 @@ def test_errors_are_xml_with_all_that_clients_read(ask):
          "MalformedXML"),
         ("POST", "/bucket/k?uploads", b"", {"x-amz-checksum-algorithm": "X"}, 400,
          "InvalidRequest"),
+        ("PUT", "/bucket/k?Signature=x&x-amz-meta-a=%0d%0a", b"x", {}, 400, "InvalidArgument"),
+        ("PUT", "/bucket/k?Signature=x&x-amz-meta-a%0d%0ab=c", b"x", {}, 400, "InvalidArgument"),
+        ("PUT", "/bucket/k?Signature=x&x-amz-meta-%E6%97%A5=c", b"x", {}, 400, "InvalidArgument"),
+        ("PUT", "/bucket/k", b"x", UNSIGNED | {"x-amz-decoded-content-length": "9" * 5000}, 400,
+         "InvalidArgument"),
+        ("PUT", "/bucket/k", b"x", UNSIGNED | {"x-amz-decoded-content-length": "\xb2"}, 400,
+         "InvalidArgument"),
         ("POST", "/bucket/k?uploadId=none", b"<CompleteMultipartUpload/>", {}, 404,
          "NoSuchUpload"),
     ],
@@ -138,6 +146,31 @@ def test_keys_are_taken_as_they_are(ask, server):
         assert ask("GET", path)[2] == key.encode()
         assert ask("DELETE", path)[0] == 204
     assert list(server.store.objects.list("bucket")) == []
+
+
+def test_metadata_with_a_tab_can_be_read_again(ask):
+    ask("PUT", "/bucket/tab", b"x", {"x-amz-meta-a": "b\tc"})
+    status, headers, _ = ask("GET", "/bucket/tab")
+    assert (status, headers["x-amz-meta-a"]) == (200, "b\tc")
+    ask("DELETE", "/bucket/tab")
+
+
+def test_ranges_beyond_all_numbers(ask, server):
+    ask("PUT", "/bucket/k", b"hello")
+    for asked in ("bytes=0-" + "9" * 5000, "bytes=-" + "9" * 5000):
+        assert ask("GET", "/bucket/k", headers={"Range": asked})[::2] == (200, b"hello")
+    upload = server.store.uploads.create("bucket", "k", Traits())
+    status, _, body = ask(
+        "PUT",
+        f"/bucket/k?partNumber=1&uploadId={upload.id}",
+        headers={
+            "x-amz-copy-source": "/bucket/k",
+            "x-amz-copy-source-range": "bytes=0-" + "9" * 5000,
+        },
+    )
+    assert (status, code(body)) == (400, "InvalidArgument")
+    server.store.uploads.abort(upload)
+    ask("DELETE", "/bucket/k")
 
 
 def test_metadata_of_more_than_ascii(ask):

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from sagelet.app import App, create_app
@@ -28,7 +29,8 @@ def main() -> None:
         if job.life.secondary == options.get("die_at"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    app = create_app(Settings.from_environ(), most=options.get("most"), observers=[watch])
+    settings = replace(Settings.from_environ(), max_jobs=options.get("most"))
+    app = create_app(settings, [watch])
     app.dispatcher.start()
     print(json.dumps([]), flush=True)
     for line in sys.stdin:

@@ -32,10 +32,14 @@ def leave(*_):
     sys.exit(0)
 
 def store():
-    content = os.urandom(int(os.environ.get("SIZE", "1000")))
     model = pathlib.Path(os.environ["SM_MODEL_DIR"])
-    (model / "weights").write_bytes(content)
-    (model / "sum").write_text(hashlib.sha256(content).hexdigest())
+    total = hashlib.sha256()
+    with (model / "weights").open("wb") as file:
+        for _ in range(int(os.environ.get("BLOCKS", "1"))):
+            block = os.urandom(100_000)
+            total.update(block)
+            file.write(block)
+    (model / "sum").write_text(total.hexdigest())
 
 signal.signal(signal.SIGTERM, leave)
 for number in range(int(os.environ["LINES"])):

@@ -24,7 +24,7 @@ ACCOUNT = "123456789012"
 
 def application(store):
     async def asgi(scope, receive, send):
-        request = read_request(scope, None)
+        request = read_request(scope)
         scoped = re.search(r"/\d{8}/([a-z0-9-]+)/s3/", request.headers.get("authorization", ""))
         region = scoped[1] if scoped else "us-east-1"
         context = Context(ACCOUNT, region, "AK", uuid.uuid4().hex, store, None)

@@ -322,6 +322,65 @@ def test_unpacking_writes_nothing_outside(tmp_path, member):
     assert look(tmp_path / "back") in ({}, {"a": ("folder",)})
 
 
+def test_links_nested_too_deeply_for_the_disk_to_follow_lead_nowhere(tmp_path):
+    """Of such a path tarfile's own filter sees the beginning only."""
+    long, steps, path = "d" * 247, "abcdefghijklmnop", ""
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for step in steps:
+            tar.addfile(evil(path + long, type=tarfile.DIRTYPE))
+            tar.addfile(evil(path + step, type=tarfile.SYMTYPE, linkname=long))
+            path += long + "/"
+        deep = "/".join(steps) + "/" + "l" * 254
+        tar.addfile(evil(deep, type=tarfile.SYMTYPE, linkname="../" * len(steps)))
+        tar.addfile(evil("way", type=tarfile.SYMTYPE, linkname=deep + "/../../outside"))
+        tar.addfile(evil("way/file"))
+    with pytest.raises(tarfile.FilterError):
+        unpack(tmp_path / "a.tar", tmp_path / "back")
+    assert names(tmp_path) == ["a.tar", "back"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [evil("l", type=tarfile.SYMTYPE, linkname="a"), evil("l/file")],
+        [
+            evil("l", type=tarfile.SYMTYPE, linkname="a"),
+            evil("h", type=tarfile.LNKTYPE, linkname="l/file"),
+        ],
+        [evil("l", type=tarfile.SYMTYPE, linkname="a/../b")],
+    ],
+    ids=["file by a link", "hard link by a link", "link out of a link"],
+)
+def test_nothing_is_unpacked_by_way_of_a_link(tmp_path, members):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.addfile(evil("a", type=tarfile.DIRTYPE, mode=0o755))
+        for member in members:
+            tar.addfile(member)
+    with pytest.raises(tarfile.FilterError):
+        unpack(tmp_path / "a.tar", tmp_path / "back")
+
+
+def test_links_inside_are_unpacked(tmp_path):
+    fill(tmp_path / "tree", file="x")
+    (tmp_path / "tree" / "a").mkdir()
+    (tmp_path / "tree" / "a" / "up").symlink_to("../file")
+    (tmp_path / "tree" / "down").symlink_to("a")
+    os.link(tmp_path / "tree" / "file", tmp_path / "tree" / "same")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(tmp_path / "tree", ".")
+    unpack(tmp_path / "a.tar", tmp_path / "back")
+    assert look(tmp_path / "back") == look(tmp_path / "tree")
+
+
+def test_unpacking_leaves_room_on_the_disk(tmp_path):
+    fill(tmp_path / "tree")
+    (tmp_path / "tree" / "zeros").write_bytes(bytes(20 << 20))
+    pack([tmp_path / "tree"], tmp_path / "a.tar.gz")
+    with pytest.raises(OSError, match="No space left"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "back", keep_free=1 << 60)
+    assert look(tmp_path / "back") == {}
+
+
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"hello")
     with pytest.raises(tarfile.TarError):

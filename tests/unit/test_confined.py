@@ -29,6 +29,7 @@ def test_objects_are_fine(job_of, channel_of):
         ({"CheckpointConfig": {"S3Uri": "file:///c"}}, "CheckpointConfig.S3Uri"),
         ({"HyperParameters": {"sagemaker_submit_directory": "file:///c"}}, "HyperParameters."),
         ({"HyperParameters": {"sagemaker_submit_directory": '"file:///c"'}}, "HyperParameters."),
+        ({"HyperParameters": {"sagemaker_submit_directory": r'"\u0066ile:///c"'}}, "HyperParam"),
     ],
 )
 def test_files_of_the_machine_are_not(job_of, members, where):

@@ -106,9 +106,11 @@ def test_our_own_pages_may_call_us():
     check(request("GET", "/_ui", sec_fetch_site="none"), ())
 
 
-def test_fetches_across_sites_are_refused():
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_fetches_of_others_are_refused(site):
+    """Another port of localhost is another server, though of the same site."""
     for mode, dest in (("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")):
-        fetch = {"sec_fetch_site": "cross-site", "sec_fetch_mode": mode, "sec_fetch_dest": dest}
+        fetch = {"sec_fetch_site": site, "sec_fetch_mode": mode, "sec_fetch_dest": dest}
         refused(request("GET", "/_ui", **fetch))
         refused(request("GET", "/bucket/key", **fetch))
 

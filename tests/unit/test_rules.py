@@ -32,6 +32,13 @@ def test_an_image_is_needed(job_of, members, names):
     assert refusal(job_of(**members)).startswith(f"AlgorithmSpecification.{names}")
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc", "ü" * 128])
+def test_names_that_become_folders_lead_nowhere_else(job_of, channel_of, name):
+    """Patterns say so too, but SAGELET_VALIDATION=relaxed leaves those out."""
+    assert "cannot be a folder name" in refusal(job_of(TrainingJobName=name))
+    assert "cannot be a folder name" in refusal(job_of(InputDataConfig=[channel_of(name)]))
+
+
 @pytest.mark.parametrize(
     ("source", "members", "says"),
     [

@@ -125,6 +125,7 @@ class _Call:
     signed: Signed | None = None
     route: Route | None = None
     body: bytes = b""
+    heard: bool = False
     key: Key | None = None
     bound: _Bound | None = None
 
@@ -217,6 +218,7 @@ class Gateway:
         """Whether the whole body has come."""
         if int(call.request.headers.get("content-length") or 0) > MAX_BODY:
             raise _too_large()
+        call.heard = True
         parts, size = [], 0
         more = True
         while more:
@@ -268,8 +270,7 @@ class Gateway:
             if signed.form in _PRESIGNED:
                 check_time(signed, now)
             return
-        hashed = "x-amz-content-sha256" in request.headers or route.protocol == S3
-        digest = None if hashed else sha256(call.body).hexdigest()
+        digest = None if route.protocol == S3 else sha256(call.body).hexdigest()
         verify(request, signed, call.key.secret, now, digest)
 
     def _unpack(self, call: _Call, route: Route) -> None:
@@ -355,10 +356,12 @@ class Gateway:
             return _json(error.status, {"code": error.code, "message": str(error)})
         route = call.route or self._route(call)  # refused at the door: what it would have been
         if route.protocol == S3:
-            return refuse_s3(error, request.path, call.id)
-        operation = call.bound.operation if call.bound else None
-        response = CODECS[route.protocol].refuse(route.service, operation, error, call.id)
-        if error.status == _TOO_LARGE:
+            response = refuse_s3(error, request.path, call.id)
+        else:
+            operation = call.bound.operation if call.bound else None
+            response = CODECS[route.protocol].refuse(route.service, operation, error, call.id)
+        if error.status == _TOO_LARGE or ("expect" in request.headers and not call.heard):
+            # A body that was held back, or not read to its end: what comes next is not a request.
             response.headers.append((b"connection", b"close"))
         return response
 

@@ -90,7 +90,7 @@ def _check_page(request: Request, host: str) -> None:
             f"SAGELET_ALLOWED_HOSTS.",
             403,
         )
-    if headers.get("sec-fetch-site") == "cross-site" and not _opens_a_page(request):
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_a_page(request):
         raise Refusal(
             "AccessDenied",
             f"The web page of another site may not call this control plane ('{host}'): only its "

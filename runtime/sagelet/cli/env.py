@@ -81,14 +81,16 @@ def env(*, unset: bool, no_proxy: bool, form: str) -> int:
     return 0
 
 
-def essentials(about: Mapping[str, Any], settings: Settings) -> str:
-    """The lines without which no client comes here; a secret that somebody chose is left out."""
-    groups = _essential(about, settings, {})
-    names = {"AWS_EC2_METADATA_DISABLED", "SAGELET_ROLE_ARN"}
-    if about["Credentials"]:
-        names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    values = {k: v for group in groups for k, v in group.values.items() if v and k not in names}
-    return "".join(f"export {name}={quote(value)}\n" for name, value in values.items())
+def export_lines(about: Mapping[str, Any], settings: Settings) -> list[str]:
+    """What a shell sets, line by line; a secret that was configured is not shown."""
+    shown = {**about, "Credentials": None}
+    hidden = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} if about["Credentials"] else set()
+    return [
+        f"export {name}={quote(value)}"
+        for group in _groups(shown, settings, {}, proxy=True)
+        for name, value in group.values.items()
+        if value is not None and name not in hidden
+    ]
 
 
 def _who_serves(settings: Settings) -> dict[str, Any]:
@@ -120,22 +122,6 @@ def _groups(
     about: Mapping[str, Any], settings: Settings, before: Mapping[str, str], *, proxy: bool
 ) -> list[Group]:
     """All variables, for a shell whose environment was ``before``."""
-    groups = _essential(about, settings, before)
-    if proxy:
-        groups += _proxy(about["Url"], settings, before)
-    else:
-        groups.append(_spared(settings, about["Account"]))
-    named = {name for group in groups for name, value in group.values.items() if value is not None}
-    return [
-        Group(g.why, {k: v for k, v in g.values.items() if v is not None or k not in named})
-        for g in groups
-    ]
-
-
-def _essential(
-    about: Mapping[str, Any], settings: Settings, before: Mapping[str, str]
-) -> list[Group]:
-    """Those that lead to the control plane, but for what the SDK asks STS."""
     url, account = about["Url"], about["Account"]
     role = f"arn:aws:iam::{account}:role/sagelet"
     key, secret = about["Credentials"] or _THROW_AWAY
@@ -171,7 +157,15 @@ def _essential(
             groups[1] = Group("", {})
             rivals = {name: None for name in rivals if name not in _CREDENTIALS}
             groups[2] = Group("what would lead elsewhere", rivals)
-    return groups
+    if proxy:
+        groups += _proxy(url, settings, before)
+    else:
+        groups.append(_spared(settings, account))
+    named = {name for group in groups for name, value in group.values.items() if value is not None}
+    return [
+        Group(g.why, {k: v for k, v in g.values.items() if v is not None or k not in named})
+        for g in groups
+    ]
 
 
 def _proxy(url: str, settings: Settings, before: Mapping[str, str]) -> list[Group]:

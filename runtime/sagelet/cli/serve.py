@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sagelet import __version__
-from sagelet.cli.env import essentials
+from sagelet.cli.env import export_lines
 from sagelet.cli.errors import words
 from sagelet.cli.plane import PATIENCE, answers, fingerprint, make_home
 from sagelet.domain.errors import ResourceInUse
@@ -217,27 +217,28 @@ class _Serving:
     def _ready(self, url: str, starter: _Starter) -> None:
         """Requests are answered from now on."""
         self._lock.announce(url)
-        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
         if self._for_call:
             heard = starter.tell(state="ready")
             os.chdir("/")
             _end_when_idle(self._server, self._app, WELCOME if heard else LINGER)
             return
-        lines = essentials(self._app.about, self._settings).splitlines()
+        threading.Thread(target=self._make_bundle, name="certificates", daemon=True).start()
+        exports = "\n".join(f"    {line}" for line in export_lines(self._app.about, self._settings))
         click.echo(
             f"sagelet {__version__} serves {click.style(url, bold=True)} "
             f"(home {self._settings.home})\n"
+            f"  page     {url}/_ui\n"
             f"  health   {url}/_health\n"
-            '  clients  eval "$(sagelet env)", or by hand:\n'
-            + "".join(f"             {line}\n" for line in lines)
-            + "  stop     Ctrl-C; jobs that run then go on"
+            '  clients  eval "$(sagelet env)", which sets\n'
+            f"{exports}\n"
+            "  stop     Ctrl-C; jobs that run then go on"
         )
         sys.stdout.flush()
 
     def _make_bundle(self) -> None:
         """What clients need to trust us as AWS, before the first of them is started."""
         try:
-            self._app.certificates.prepare()
+            self._app.certificates.ensure()
         except OSError as error:
             logging.getLogger("sagelet").warning("no certificates: %s", error)
 

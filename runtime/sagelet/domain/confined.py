@@ -1,9 +1,8 @@
 """What a job in a container may ask for: nothing that reaches beyond containers and objects."""
 
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.rules import FILE_SCHEME, submit_directory
 from sagelet.domain.training import TrainingJob
-
-FILE_SCHEME = "file://"
 
 
 def check_confined(job: TrainingJob) -> None:
@@ -15,9 +14,7 @@ def check_confined(job: TrainingJob) -> None:
     uris = {f"channel '{channel.name}'": channel.uri for channel in job.channels}
     uris["OutputDataConfig.S3OutputPath"] = job.output_uri
     uris["CheckpointConfig.S3Uri"] = job.checkpoints[0] if job.checkpoints else ""
-    uris["HyperParameters.sagemaker_submit_directory"] = job.hyperparameters.get(
-        "sagemaker_submit_directory", ""
-    ).strip('"')
+    uris["HyperParameters.sagemaker_submit_directory"] = submit_directory(job) or ""
     for where, uri in uris.items():
         if uri.startswith(FILE_SCHEME):
             raise ValidationException(

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 
-from sagelet.domain.channels import S3_SCHEME, Source, location_of, sources_of
+from sagelet.domain.channels import NAME_LIMIT, S3_SCHEME, Source, location_of, sources_of
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
 from sagelet.domain.instances import ACCELERATED, instance_size
 from sagelet.domain.training import TrainingJob
@@ -27,6 +27,16 @@ def check(job: TrainingJob) -> None:
     """
     for rule in _RULES:
         rule(job)
+
+
+def _name(job: TrainingJob) -> None:
+    _check_folder_name("TrainingJobName", job.name)
+
+
+def _check_folder_name(where: str, name: str) -> None:
+    """The model's pattern sees to it too, but is not always asked."""
+    if "/" in name or name in ("", ".", "..") or len(name.encode()) > NAME_LIMIT:
+        raise ValidationException(f"{where}: '{name}' cannot be a folder name.")
 
 
 def _image(job: TrainingJob) -> None:
@@ -49,8 +59,7 @@ def _channels(job: TrainingJob) -> None:
         where = f"InputDataConfig[{index}] (channel '{channel.name}')"
         if channel.name in seen:
             raise ValidationException(f"{where}: the channel name is used twice.")
-        if channel.name in (".", ".."):
-            raise ValidationException(f"{where}: '{channel.name}' cannot be a folder name.")
+        _check_folder_name(where, channel.name)
         seen.add(channel.name)
         document = job.request["InputDataConfig"][index]
         if document["DataSource"].get("FileSystemDataSource"):
@@ -214,6 +223,7 @@ def submit_directory(job: TrainingJob) -> str | None:
 
 
 _RULES: tuple[Callable[[TrainingJob], None], ...] = (
+    _name,
     _image,
     _channels,
     _resources,

@@ -30,9 +30,6 @@ from sagelet.store import archive
 from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore, StoredObject
 
-#: Disk space that unpacking gzip leaves alone, in bytes.
-KEEP_FREE = 256 << 20
-
 #: Between words about how far staging is, in objects.
 _TELL_EVERY = 1000
 
@@ -190,7 +187,7 @@ class _Channel:
         packed.unlink()
         try:
             self._fetch(packed, found)
-            archive.gunzip(packed, target, KEEP_FREE)
+            archive.gunzip(packed, target, archive.KEEP_FREE)
         except archive.NotGzip as error:
             where = Location(found.bucket, found.key)
             raise _failed(

@@ -88,10 +88,11 @@ class Engine:
                 job, life=begin(now, waiting=got is None), devices=got.devices if got else None
             )
             self._store.training_jobs.add(made, tags)
-            self._take_pool(made, now)
             return made
 
-        return self._dispatcher.enter(self._store, choice, demand, remember)
+        made = self._dispatcher.enter(self._store, choice, demand, remember)
+        self._take_pool(made, now)
+        return made
 
     def stop(self, name: str) -> TrainingJob:
         """Ask for a stop.

@@ -6,6 +6,7 @@ not be stored, and they end with the job.
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from sagelet.domain.hosts import Access, JobPlan, Mount
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store
+from sagelet.store.training_jobs import PlacedJob
+
+_log = logging.getLogger("sagelet.engine")
 
 #: How the access keys of jobs begin.
 PREFIX = "SAGELETJOB"
@@ -37,7 +41,8 @@ class TalkBack:
     store: Store
     secret: bytes
     endpoint: Callable[[str], str | None]
-    bundle: Path
+    #: The certificates to trust; made if need be.
+    bundle: Callable[[], Path]
     s3_endpoint: str | None = None
 
     def join(self, job: TrainingJob, plan: JobPlan, address: str | None) -> JobPlan | None:
@@ -51,7 +56,7 @@ class TalkBack:
             return None
         contained = address != LOOPBACK
         access_key, secret = self._credentials(job)
-        bundle = BUNDLE_TARGET if contained else str(self.bundle)
+        bundle = self._bundle()
         given = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": access_key,
@@ -60,17 +65,18 @@ class TalkBack:
         }
         if self.s3_endpoint is not None:
             given["AWS_ENDPOINT_URL_S3"] = self.s3_endpoint
-        if self.bundle.exists():
-            # For clients that insist on https://sts.<region>.amazonaws.com: see docs.
+        if bundle is not None:
+            # For clients that insist on https://sts.<region>.amazonaws.com.
+            seen = BUNDLE_TARGET if contained else str(bundle)
             given |= {
                 "HTTPS_PROXY": endpoint.replace("://", f"://{access_key}:{secret}@"),
                 "NO_PROXY": _DIRECT,
-                "AWS_CA_BUNDLE": bundle,
-                "REQUESTS_CA_BUNDLE": bundle,
+                "AWS_CA_BUNDLE": seen,
+                "REQUESTS_CA_BUNDLE": seen,
             }
         mounts = (
-            (Mount(str(self.bundle), BUNDLE_TARGET, Access.READ_ONLY),)
-            if contained and self.bundle.exists()
+            (Mount(str(bundle), BUNDLE_TARGET, Access.READ_ONLY),)
+            if contained and bundle is not None
             else ()
         )
         return replace(
@@ -85,6 +91,13 @@ class TalkBack:
             ),
         )
 
+    def _bundle(self) -> Path | None:
+        try:
+            return self.bundle()
+        except OSError as error:
+            _log.warning("no certificates for jobs: %s", error)
+            return None
+
     def reopen(self, address: str | None) -> None:
         """Listen again for hosts that an earlier process told the address."""
         if address is not None:
@@ -94,13 +107,13 @@ class TalkBack:
         """The secret of a live job's access key, and whether the job is in a container."""
         if not access_key.startswith(PREFIX):
             return None
-        for job in self.store.training_jobs.live():
+        for job in self.store.training_jobs.placed():
             known, secret = self._credentials(job)
-            if hmac.compare_digest(known, access_key):
+            if hmac.compare_digest(known.encode(), access_key.encode()):
                 return secret, job.backend == "docker"
         return None
 
-    def _credentials(self, job: TrainingJob) -> tuple[str, str]:
+    def _credentials(self, job: TrainingJob | PlacedJob) -> tuple[str, str]:
         text = f"{job.region}/{job.name}/{job.created}".encode()
         key = hmac.new(self.secret, b"key " + text, hashlib.sha256).hexdigest()
         secret = hmac.new(self.secret, b"secret " + text, hashlib.sha256).hexdigest()

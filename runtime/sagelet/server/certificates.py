@@ -61,6 +61,21 @@ class Certificates:
         """What clients must trust (AWS_CA_BUNDLE); ``prepare`` makes it."""
         return self._folder / "ca-bundle.pem"
 
+    def ensure(self) -> Path:
+        """The bundle; ``prepare`` is left out where it was done within a day.
+
+        Raises:
+            OSError: the files cannot be written.
+        """
+        try:
+            fresh = self._clock() - self.bundle.stat().st_mtime < _DAY
+        except FileNotFoundError:
+            fresh = False
+        if not fresh:
+            self.prepare()
+            os.utime(self.bundle)
+        return self.bundle
+
     def context(self) -> ssl.SSLContext:
         """TLS as AWS, for as long as its certificate lasts; from any thread.
 

@@ -11,6 +11,9 @@ from sagelet.server.tunnel import PATIENCE, Refused, Target, Tunnels
 
 #: The longest head of a CONNECT, in bytes.
 LONGEST = 16_384
+#: How long a client may take to say goodbye in TLS, in seconds; one that keeps its connection for
+#: later does not look at it until then.
+FAREWELL = 1.0
 
 _REASONS = {
     400: "Bad Request",
@@ -89,7 +92,12 @@ class Connect(End):
         first = _First()
         try:
             encrypted = await loop.start_tls(
-                self.transport, first, context, server_side=True, ssl_handshake_timeout=PATIENCE
+                self.transport,
+                first,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=PATIENCE,
+                ssl_shutdown_timeout=FAREWELL,
             )
         except OSError:  # it does not trust us, or went away
             self.close(at_once=True)
@@ -123,10 +131,12 @@ class Connect(End):
             self._task.cancel()
 
     def shutdown(self) -> None:
-        """The server stops: so does the tunnel."""
+        """The server stops, and the tunnel at once: a peer that takes nothing would keep it."""
         if self._task is not None:
             self._task.cancel()
-        self.close()
+        for end in (self, self.other):
+            if end is not None:
+                end.close(at_once=True)
 
 
 class _First(asyncio.Protocol):

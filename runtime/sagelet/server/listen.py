@@ -5,6 +5,7 @@ Which socket a request came through is its door: ``scope["state"]["door"]``.
 
 import asyncio
 import functools
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -145,11 +146,18 @@ class Server:
             path.unlink(missing_ok=True)
 
 
+def _matters(record: logging.LogRecord) -> bool:
+    """Not that a request was cut off when the server stopped: that is as it should be."""
+    cut = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not (cut or record.getMessage().startswith("Cancel "))
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server on sockets of ours, without its signals and its ten wake-ups a second."""
 
     def __init__(self, config: uvicorn.Config, tunnels: Tunnels) -> None:
         super().__init__(config)
+        logging.getLogger("uvicorn.error").addFilter(_matters)
         self.servers: list[asyncio.base_events.Server] = []
         self._tunnels = tunnels
         self._waiting: list[tuple[socket.socket, Door]] = []
@@ -214,6 +222,13 @@ class _Uvicorn(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await self._stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in flight; after the grace, cut off whoever does not end."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # for the transports to be closed
 
     def stop(self) -> None:
         """End the main loop; from any thread."""

@@ -13,7 +13,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from isal import igzip, igzip_threaded
@@ -23,6 +23,9 @@ from isal import igzip, igzip_threaded
 LEVEL = 2
 
 Progress = Callable[[int], None]
+
+#: Disk space that unpacking what others packed leaves alone, in bytes.
+KEEP_FREE = 256 << 20
 
 #: Between looks at how much of the disk is free, in bytes written.
 _CHECK_EVERY = 16 << 20
@@ -129,14 +132,61 @@ def compress(data: bytes) -> bytes:
     return packed
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, keep_free: int = KEEP_FREE) -> None:
     """Unpack a tar archive, refusing members that would land outside ``folder``.
+
+    ``keep_free``: bytes that stay free on the disk, however much is packed into how little.
 
     Raises:
         tarfile.TarError, OSError: it is no archive, holds such a member, or cannot be written.
     """
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        folder.mkdir(parents=True, exist_ok=True)
+        tar.extractall(folder, filter=_Inside(folder, keep_free))  # noqa: S202 - the filter decides
+
+
+class _Inside:
+    """A filter of tar members that does not trust the disk.
+
+    tarfile's own asks where a path leads, and links nested deeply enough hide that from it on many
+    versions of Python. Here nothing is unpacked by way of a link, and links are judged as text.
+    """
+
+    def __init__(self, folder: Path, keep_free: int) -> None:
+        self._folder = folder
+        self._keep_free = keep_free
+        self._links: set[tuple[str, ...]] = set()
+        self._unchecked = _CHECK_EVERY
+
+    def __call__(self, member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        safe = tarfile.data_filter(member, path)
+        if safe is None:
+            return None
+        name = PurePosixPath(safe.name).parts
+        if ".." in name or self._by_link(name[:-1]):
+            raise tarfile.OutsideDestinationError(member, safe.name)
+        if safe.islnk():
+            target = PurePosixPath(safe.linkname).parts
+            if ".." in target or self._by_link(target):
+                raise tarfile.LinkOutsideDestinationError(member, safe.linkname)
+        elif safe.issym():
+            target = PurePosixPath(safe.linkname).parts
+            up = next((i for i, part in enumerate(target) if part != ".."), len(target))
+            if up >= len(name) or ".." in target[up:]:
+                raise tarfile.LinkOutsideDestinationError(member, safe.linkname)
+            self._links.add(name)
+        self._make_room(safe.size)
+        return safe
+
+    def _by_link(self, parts: tuple[str, ...]) -> bool:
+        return any(parts[:end] in self._links for end in range(1, len(parts) + 1))
+
+    def _make_room(self, size: int) -> None:
+        self._unchecked += size
+        if self._unchecked > _CHECK_EVERY:
+            self._unchecked = 0
+            if shutil.disk_usage(self._folder).free - size < self._keep_free + _CHECK_EVERY:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
 
 
 class NotGzip(ValueError):

@@ -21,7 +21,6 @@ class Blobs:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
-        self._made: set[str] = set()
 
     def draft(self) -> "Draft":
         """A new, empty file to write to.
@@ -30,7 +29,7 @@ class Blobs:
             OSError: it cannot be made.
         """
         name = uuid.uuid4().hex
-        self._make(self._incoming)
+        self._incoming.mkdir(parents=True, exist_ok=True)
         path = self._incoming / name
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         return Draft(self, name, os.open(path, flags, 0o600))
@@ -43,7 +42,7 @@ class Blobs:
         """
         real = source.resolve(strict=True)
         name = uuid.uuid4().hex
-        self._make(self._incoming)
+        self._incoming.mkdir(parents=True, exist_ok=True)
         path = self._incoming / name
         try:
             os.link(real, path)
@@ -118,13 +117,8 @@ class Blobs:
     def place(self, name: str) -> None:
         """Give a draft its place, as a second name."""
         target = self.path(name)
-        self._make(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
         os.link(self._incoming / name, target)
-
-    def _make(self, folder: Path) -> None:
-        if folder.name not in self._made:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._made.add(folder.name)
 
 
 class Draft:

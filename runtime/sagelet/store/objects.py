@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -72,9 +72,6 @@ class Objects:
         Raises:
             Refusal: InvalidBucketName, BucketAlreadyOwnedByYou.
         """
-        return self._create(name, region, ())
-
-    def _create(self, name: str, region: str, contents: Sequence[ObjectVersion]) -> Bucket:
         check_bucket_name(name)
         bucket = Bucket(name, region, self.clock(), [])
         try:
@@ -83,7 +80,6 @@ class Objects:
                     "INSERT INTO buckets (name, region, created) VALUES (?, ?, ?)",
                     (name, region, bucket.created),
                 )
-                chores = [self._write(connection, made, None) for made in contents]
         except sqlite3.IntegrityError:
             raise Refusal(
                 "BucketAlreadyOwnedByYou",
@@ -92,34 +88,7 @@ class Objects:
                 409,
                 BucketName=name,
             ) from None
-        self.chores.do(chores)
         return bucket
-
-    def create_filled(self, name: str, region: str, files: Mapping[str, Path]) -> None:
-        """Make a bucket with these objects in it: nobody sees it without them.
-
-        Raises:
-            Refusal: BucketAlreadyOwnedByYou, InvalidBucketName, KeyTooLongError.
-            OSError: a file cannot be read or kept.
-        """
-        drafts: builtins.list[tuple[str, Draft, str]] = []
-        try:
-            for key, source in files.items():
-                check_key(key)
-                drafts.append((key, *self._adopt(source)))
-            made = [
-                ObjectVersion(name, key, draft.size, etag, self.clock(), draft.name, _PUT.dump())
-                for key, draft, etag in drafts
-            ]
-            for _, draft, _ in drafts:
-                draft.keep()
-            self._create(name, region, made)
-        except BaseException:
-            for _, draft, _ in drafts:
-                draft.discard()
-            raise
-        for _, draft, _ in drafts:
-            draft.settle()
 
     def find_bucket(self, name: str) -> Bucket | None:
         """The bucket, or None; never asks the provider."""
@@ -228,10 +197,7 @@ class Objects:
 
     def find(self, bucket: str, key: str) -> ObjectVersion | None:
         """The object, or None when there is none (or no such bucket)."""
-        found = self._current(self.database.connection(), bucket, key)
-        if found is None and self.find_bucket(bucket) is None and self.provide(bucket):
-            found = self._current(self.database.connection(), bucket, key)
-        return found
+        return self._current(self.database.connection(), bucket, key)
 
     def get(self, bucket: str, key: str) -> ObjectVersion:
         """The object.
@@ -242,6 +208,8 @@ class Objects:
         found = self.find(bucket, key)
         if found is None:
             self.bucket(bucket)
+            found = self.find(bucket, key)  # the provider may just have put it there
+        if found is None:
             raise no_such_key(key)
         return found
 
@@ -288,21 +256,17 @@ class Objects:
         """
         check_key(key)
         self.bucket(bucket)
-        draft, etag = self._adopt(source)
-        self.commit(bucket, key, draft, etag, _PUT)
-
-    def _adopt(self, source: Path) -> tuple[Draft, str]:
-        """A file as a draft, and its MD5."""
         draft = self.blobs.adopt(source)
-        digest = hashlib.md5(usedforsecurity=False)
         try:
+            digest = hashlib.md5(usedforsecurity=False)
             with source.open("rb") as file:
                 while piece := file.read(PIECE):
                     digest.update(piece)
         except BaseException:
             draft.discard()
             raise
-        return draft, digest.hexdigest()
+        traits = Traits({"ContentType": "binary/octet-stream"})
+        self.commit(bucket, key, draft, digest.hexdigest(), traits)
 
     def commit(
         self,
@@ -440,10 +404,6 @@ class Objects:
         Its cost depends on what was in flight then, not on how many objects there are.
         """
         self.chores.recover()
-
-
-#: What is kept of a file that was not uploaded.
-_PUT = Traits({"ContentType": "binary/octet-stream", "ServerSideEncryption": "AES256"})
 
 
 def _bucket(row: sqlite3.Row) -> Bucket:

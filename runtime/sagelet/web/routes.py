@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Response
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from sagelet import __version__
+from sagelet.web.page import overview
 
 
 class Health(BaseModel):
@@ -39,14 +41,15 @@ class ModelVersion(BaseModel):
 class Sources:
     """Where the answers come from.
 
-    ``models`` gives the versions of one name or of all, with ModelVersion's members; ``reset``
-    forgets everything and is there in test mode only.
+    ``models`` gives the versions of one name or of all, with ModelVersion's members; ``newest`` the
+    jobs that the page shows; ``reset`` forgets everything and is there in test mode only.
     """
 
     account: str
     region: str
     training_jobs: Callable[[], Mapping[str, int]]
     models: Callable[[str | None], Iterable[Mapping[str, object]]]
+    newest: Callable[[], Iterable[Mapping[str, object]]]
     reset: Callable[[], None] | None = None
 
 
@@ -79,6 +82,11 @@ def create_web(sources: Sources) -> FastAPI:
         if name is not None and not found:
             raise HTTPException(404, f"There is no model named '{name}'.")
         return found
+
+    @web.get("/_ui", response_class=HTMLResponse, include_in_schema=False)
+    def page() -> str:
+        """What runs here, for a browser."""
+        return overview(sources.account, sources.region, sources.newest())
 
     if sources.reset is not None:
         web.add_api_route(

@@ -3,6 +3,7 @@
 import json
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import boto3
@@ -29,7 +30,9 @@ sagemaker.create_training_job(
         },
     )
 )
-# What a job reads is what the keys held when it was created.
+# A job that trains keeps what it was given.
+while sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
+    time.sleep(0.1)
 s3.put_object(Bucket=bucket, Key="mnist/train_labels.npy", Body=b"not an array")
 job = wait_for(sagemaker, name)
 assert job["TrainingJobStatus"] == "Completed", job

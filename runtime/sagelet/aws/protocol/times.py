@@ -3,7 +3,6 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +30,8 @@ def _read_text(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         try:
+            from email.utils import parsedate_to_datetime
+
             found = parsedate_to_datetime(text)
         except (ValueError, TypeError, IndexError):
             raise ValueError(f"{text!r} is not a timestamp") from None
@@ -44,6 +45,8 @@ def write_time(seconds: float, form: str) -> str | float:
     # From the epoch on, in whole microseconds: fromtimestamp() rounds differently by platform.
     when = _EPOCH + timedelta(microseconds=round(seconds * 1e6))
     if form == "rfc822":
+        from email.utils import format_datetime
+
         return format_datetime(when.replace(microsecond=0), usegmt=True)
     text = when.replace(tzinfo=None).isoformat(timespec="auto")
     return f"{text}Z"

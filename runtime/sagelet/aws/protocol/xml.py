@@ -3,8 +3,8 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 from sagelet.aws.model import Operation, Shape
 from sagelet.aws.protocol.response import Response
@@ -19,7 +19,7 @@ _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def text(value: str) -> str:
     """Character data; what XML cannot hold becomes U+FFFD."""
-    return _IMPOSSIBLE.sub("\ufffd", escape(value, {"\r": "&#13;", '"': "&quot;"}))
+    return _IMPOSSIBLE.sub("\ufffd", escape(value).replace("\r", "&#13;"))
 
 
 def element(tag: str, content: str, attributes: str = "") -> str:

@@ -4,6 +4,7 @@ Reading is on the event loop; writing and hashing are done by threads, a batch b
 """
 
 import hashlib
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -17,6 +18,7 @@ from sagelet.store.blobs import Blobs, Draft
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_LENGTH = re.compile(r"\d{1,19}", re.ASCII)
 _SHA256 = "x-amz-content-sha256"
 _DIGITS = frozenset("0123456789abcdefABCDEF")
 _STREAMING = "STREAMING-"
@@ -42,7 +44,7 @@ class Body:
             length = headers.get("x-amz-decoded-content-length")
         if length is None and "transfer-encoding" in headers:
             raise _missing_length()
-        if length is not None and not length.isdigit():
+        if length is not None and not _LENGTH.fullmatch(length):
             raise Refusal("InvalidArgument", f"'{length}' is not the length of a body.")
         self.size = None if length is None else int(length)
 

@@ -10,7 +10,7 @@ from sagelet.domain.objects import no_such_key
 from sagelet.store.objects import Guard
 from sagelet.store.traits import ObjectVersion, PartTraits
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
 def check_read(document: Document, found: ObjectVersion, prefix: str = "") -> None:

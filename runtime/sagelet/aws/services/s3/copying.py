@@ -27,7 +27,7 @@ from sagelet.domain.objects import MAX_PUT, check_key
 from sagelet.store.blobs import Draft, read_pieces
 from sagelet.store.traits import Checksum, ObjectVersion, Traits
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII)
 
 
 @contextmanager

@@ -42,7 +42,8 @@ _ROOTS = {
     "ListParts": "ListPartsResult",
 }
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN = re.compile("[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def read_head(
         document["Key"] = address.key
     metadata: dict[str, str] = {}
     for name, raw in headers.items():
+        _check_header(name, raw)
         if (known := plan.headers.get(name)) is not None:
             document[known[0]] = _scalar(known[0], known[1], name, _unicode(raw))
         elif plan.prefix is not None and name.startswith(plan.prefix[0]):
@@ -326,12 +328,19 @@ def write(operation: Operation, document: Document) -> tuple[int, Headers, bytes
 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    _check_header(name, value)
+    if not value.isascii():
+        value = Header(value, "utf-8", maxlinelen=1 << 20).encode()
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
+def _check_header(name: str, value: str) -> None:
+    """Refuse what no header can be: parameters of a presigned URL, which stand for some, may be."""
+    if not _TOKEN.fullmatch(name):
+        raise Refusal("InvalidArgument", f"{name!r} cannot be the name of a header.")
     if _CONTROL.search(value):
         raise Refusal(
             "InvalidArgument",
             f"The header '{name}' cannot hold control characters.",
             ArgumentName=name,
         )
-    if not value.isascii():
-        value = Header(value, "utf-8", maxlinelen=1 << 20).encode()
-    return name.encode("latin-1"), value.encode("latin-1")

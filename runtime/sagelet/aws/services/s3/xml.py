@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 from sagelet.aws.operation import Document
 from sagelet.aws.protocol.times import write_time
@@ -24,7 +24,7 @@ def text(value: str) -> str:
     """Character data; what XML cannot hold becomes U+FFFD."""
     if _SPECIAL.search(value) is None:
         return value
-    return _IMPOSSIBLE.sub("\ufffd", escape(value, {"\r": "&#13;", '"': "&quot;"}))
+    return _IMPOSSIBLE.sub("\ufffd", escape(value).replace("\r", "&#13;"))
 
 
 def element(tag: str, content: str, attributes: str = "") -> str:
