@@ -37,6 +37,9 @@ _FOREVER = 10**8
 #: How long removing may take, in seconds.
 PATIENCE = 30.0
 
+#: In a host's folder once it was told to end: when its grace is over, in epoch seconds.
+_STOP = "stop"
+
 #: Kept whole by the engine, so that a log can be replayed after a restart of sagelet.
 _LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
 
@@ -152,7 +155,7 @@ class DockerBackend:
             pump.adopt()
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
-        """The engine does SIGTERM, grace, SIGKILL; threads wait for it."""
+        """Threads do it. Hosts that an earlier call told to end are not told twice."""
         threading.Thread(
             target=self._stop_all, args=(plan, grace), name="stop", daemon=True
         ).start()
@@ -167,19 +170,25 @@ class DockerBackend:
                 if time.monotonic() > deadline:
                     return
                 time.sleep(0.5)
+        folders = {host.name: Path(host.folder) for host in plan.hosts}
         for container in containers:
+            folder = folders.get(container["Labels"].get(HOST_LABEL))
             threading.Thread(
-                target=self._stop, args=(container["Id"], grace), name="stop", daemon=True
+                target=self._stop, args=(container["Id"], folder, grace), name="stop", daemon=True
             ).start()
 
-    def _stop(self, container: str, grace: float) -> None:
+    def _stop(self, container: str, folder: Path | None, grace: float) -> None:
         api = self._connect()
         with suppress(DockerException, RequestException):
-            if grace > 0:
-                _wait_until_it_listens(api, container)
-                api.stop(container, timeout=max(1, round(grace)))
-            else:
-                api.kill(container)
+            if folder and grace > 0:
+                left = _grace_left(folder, grace)
+                if left is None:
+                    _wait_until_it_listens(api, container)
+                    api.kill(container, "SIGTERM")
+                    _begin_grace(folder, grace)
+                    left = grace
+                time.sleep(left)
+            api.kill(container)
 
     def reclaim(self, plan: JobPlan) -> None:
         """Make the caller the owner of what the containers wrote."""
@@ -305,6 +314,21 @@ def _wait_until_it_listens(api: APIClient, container: str) -> None:
     pid = api.inspect_container(container)["State"]["Pid"]
     while time.monotonic() < deadline and not catches_sigterm(pid):
         time.sleep(0.01)
+
+
+def _begin_grace(folder: Path, grace: float) -> None:
+    """Remember in the host's folder when its grace ends: whoever adopts it goes on from there."""
+    with suppress(OSError):
+        (folder / _STOP).write_text(str(time.time() + grace))
+
+
+def _grace_left(folder: Path, grace: float) -> float | None:
+    """Seconds that a host has left since it was told to end; None: it was not told."""
+    try:
+        ends = float((folder / _STOP).read_text())
+    except (OSError, ValueError):
+        return None
+    return min(max(0.0, ends - time.time()), grace)
 
 
 def _label_filter(labels: dict[str, str]) -> list[str]:
