@@ -24,6 +24,11 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
     "toolkit.py": ((), (), False),
     "channel_size.py": ((), ("--rounds", "2"), True),
     "archive.py": ((), ("--rounds", "1", "--megabytes", "40"), False),
+    "plane.py": (
+        (),
+        ("--rounds", "1", "--jobs", "300", "--seconds", "1", "--megabytes", "16"),
+        False,
+    ),
     "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
 }
 

@@ -343,6 +343,29 @@ def test_the_message_is_aws_s_own(operation):
     assert (caught.value.code, caught.value.status) == ("ValidationException", 400)
 
 
+def test_what_is_wrong_in_a_map_is_said_of_the_map_on_the_wire(operation):
+    values = {"lr": "0.1", "text": "x" * 2501}
+    request = changed(("HyperParameters",), values)
+    with pytest.raises(InvalidRequest) as caught:
+        validate(operation, request, wire=True)
+    assert str(caught.value) == (
+        f"1 validation error detected: Value '{{lr=0.1, text={'x' * 186}...' at 'hyperParameters' "
+        "failed to satisfy constraint: Map value must satisfy constraint: [Member must have length "
+        "less than or equal to 2500, Member must have length greater than or equal to 0, Member "
+        "must satisfy regular expression pattern: .*]"
+    )
+    with pytest.raises(InvalidRequest) as caught:
+        validate(operation, changed(("Environment",), {"1X": "", "A": "b"}), wire=True)
+    assert (
+        "Value '{1X=, A=b}' at 'environment' failed to satisfy constraint: Map keys must satisfy "
+        "constraint: [Member must have length less than or equal to 512, "
+    ) in str(caught.value)
+    with pytest.raises(InvalidRequest) as caught:
+        validate(operation, request)
+    (violation,) = caught.value.violations
+    assert violation.place == "HyperParameters.text"
+
+
 def test_all_mistakes_are_told_at_once(operation):
     request = changed(CHANNEL, "a b")
     del request["RoleArn"]

@@ -39,6 +39,7 @@ def test_it_announces_what_to_do_and_answers(home: Path) -> None:
         assert plane.wait(timeout=60) == 0
     assert f"{url}/_health" in rest
     assert 'eval "$(sagelet env)"' in rest
+    assert f"export AWS_ENDPOINT_URL={url}\n" in rest
     assert not (home / "control.sock").exists()
 
 
@@ -116,6 +117,27 @@ def test_jobs_go_on_when_it_stops_and_the_next_one_takes_them_up(
             f"algo-1 | line {i}" for i in range(20)
         ]
         assert describe("lasting")["TrainingJobStatus"] == "Completed"
+
+
+def test_one_for_a_call_is_relieved_and_its_callers_come_over(home: Path, tmp_path: Path) -> None:
+    trainer = Trainer("process", str, tmp_path / "code")
+    gate = tmp_path / "gate"
+    script = f"""
+import pathlib, time
+print("ready", flush=True)
+while not pathlib.Path({str(gate)!r}).exists():
+    time.sleep(0.02)
+print("done")
+"""
+    following = trainer.start(script, "--name", "followed")
+    wait_until(lambda: b"ready" in log_of(home, "followed"), "the script")
+    with serving() as (_, url):
+        gate.touch()
+        said, _ = following.communicate(timeout=120)
+        assert following.returncode == 0, said
+        lines = [line for line in said.splitlines() if "toolkit" not in line and "| " in line]
+        assert lines == ["algo-1 | ready", "algo-1 | done"]
+        assert json.loads((home / "control.lock").read_text())["url"] == url
 
 
 def test_a_killed_one_leaves_nothing_in_the_way(home: Path) -> None:

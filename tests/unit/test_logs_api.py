@@ -150,6 +150,8 @@ def test_streams_come_in_order_and_in_pages(logs, job):
     assert sorted(by_time) == names
     assert by_time[:4] == [f"a/algo-{n}-{BEGUN}" for n in (1, 2, 10)] + [f"a-1/algo-1-{BEGUN}"]
     assert all_streams(logs, orderBy="LastEventTime", limit=7, descending=True) == by_time[::-1]
+    with pytest.raises(Refusal, match="Cannot order by LastEventTime with a logStreamNamePrefix"):
+        logs("DescribeLogStreams", orderBy="LastEventTime", logStreamNamePrefix="a/")
     with pytest.raises(Refusal) as caught:
         logs("DescribeLogStreams", nextToken="nonsense")
     assert caught.value.code == "InvalidParameterException"

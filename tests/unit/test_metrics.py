@@ -178,3 +178,13 @@ def test_a_regex_that_could_run_over_line_ends_does_not_stall_the_job(regex):
     started = time.process_time()
     assert scan(regex, chunk) == []
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("pattern", ["((a|aa)+)$", "(?=a)((a|aa)+)$"])  # by chunk, by line
+def test_a_regex_that_takes_for_ever_is_given_up_and_named(pattern):
+    definitions = [MetricDefinition("stuck", pattern), MetricDefinition("m", r"v=(\d+)")]
+    scanner = Scanner(definitions)
+    line = "a" * 80 + "!\n"
+    assert [d.value for d in scanner.scan(line + "v=1\n", 1.0)] == [1.0]
+    assert scanner.given_up == ["stuck"]
+    assert [d.value for d in scanner.scan(line + "v=2\n", 1.0)] == [2.0]

@@ -194,7 +194,6 @@ def test_the_sdk_quotes_the_submit_directory(job_of, text, directory):
         ("(?:a)", "needs a group"),
         ("(", "does not compile"),
         ("(a){99999999999}", "does not compile"),
-        ("(?P<n>a)(?P<n>b)", "does not compile"),
     ],
 )
 def test_a_metric_s_regex_finds_a_value(job_of, regex, says):

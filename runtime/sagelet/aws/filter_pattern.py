@@ -7,6 +7,8 @@ Patterns for JSON (``{...}``) and for columns (``[...]``) are refused.
 import re
 from collections.abc import Callable
 
+import regex
+
 from sagelet.domain.errors import Refusal
 
 Test = Callable[[str], bool]
@@ -16,6 +18,9 @@ _TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)+)"|%([^%]+)%|(\S+))(?=\s|$)')
 #: What CloudWatch takes in a regular expression: no groups.
 _REGEX = re.compile(r"(?:[\w :#=@/;,\-\^$?\[\]{}|*+.]|\\.)+", re.ASCII)
 _REGEX_LIMIT = 2
+
+#: How long one may take for one event, in seconds.
+_PATIENCE = 1.0
 
 
 def read_pattern(pattern: str) -> Test:
@@ -38,10 +43,10 @@ def read_pattern(pattern: str) -> Test:
         match = _TERM.match(text, place)
         if match is None:
             raise _invalid(f"Invalid character(s) in term '{text[place:].split()[0]}'")
-        sign, phrase, regex, word = match.groups()
-        regexes += regex is not None
+        sign, phrase, term, word = match.groups()
+        regexes += term is not None
         group = {"": required, "-": excluded, "?": optional}[sign]
-        group.append(_test(phrase, regex, word))
+        group.append(_test(phrase, term, word))
         place = match.end()
         place += len(text[place:]) - len(text[place:].lstrip())
     if regexes > _REGEX_LIMIT:
@@ -61,9 +66,9 @@ def read_pattern(pattern: str) -> Test:
     return matches
 
 
-def _test(phrase: str | None, regex: str | None, word: str | None) -> Test:
-    if regex is not None:
-        return _search(regex)
+def _test(phrase: str | None, term: str | None, word: str | None) -> Test:
+    if term is not None:
+        return _search(term)
     if phrase is not None:
         word = re.sub(r"\\(.)", r"\1", phrase)
     elif word is None or not re.fullmatch(r"\w+", word):
@@ -71,14 +76,21 @@ def _test(phrase: str | None, regex: str | None, word: str | None) -> Test:
     return lambda message: word in message
 
 
-def _search(regex: str) -> Test:
-    if not _REGEX.fullmatch(regex):
-        raise _invalid(f"Invalid character(s) in term '%{regex}%'")
+def _search(term: str) -> Test:
+    if not _REGEX.fullmatch(term):
+        raise _invalid(f"Invalid character(s) in term '%{term}%'")
     try:
-        found = re.compile(regex, re.ASCII).search
-    except re.error as error:
-        raise _invalid(f"'%{regex}%' is not a regular expression: {error}") from None
-    return lambda message: found(message) is not None
+        compiled = regex.compile(term, regex.ASCII)
+    except regex.error as error:
+        raise _invalid(f"'%{term}%' is not a regular expression: {error}") from None
+
+    def test(message: str) -> bool:
+        try:
+            return compiled.search(message, timeout=_PATIENCE, concurrent=True) is not None
+        except TimeoutError:
+            raise _invalid(f"'%{term}%' takes too long") from None
+
+    return test
 
 
 def _invalid(reason: str) -> Refusal:

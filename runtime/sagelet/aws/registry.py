@@ -22,6 +22,8 @@ class Registry:
 
     def of(self, service: str) -> dict[str, Registered]:
         """The operations of one service, by name."""
+        if service not in self.services:
+            return {}
         name = f"{service_modules.__name__}.{service.replace('-', '_')}"
         for below in pkgutil.iter_modules(getattr(importlib.import_module(name), "__path__", ())):
             importlib.import_module(f"{name}.{below.name}")

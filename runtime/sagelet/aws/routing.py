@@ -19,6 +19,10 @@ from sagelet.aws.request import Request
 #: What S3's clients sign for.
 _S3_SCOPES = frozenset({"s3", "s3express", "s3-object-lambda"})
 
+#: REST services are known whether they are served or not: nothing on their wire says the operation,
+#: and a refusal has to name it.
+_REST = ("sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime")
+
 _RPC = re.compile(r"/service/([^/]+)/operation/([^/]+)/?")
 
 
@@ -42,7 +46,7 @@ class Router:
         self._by_scope: dict[str, list[Service]] = {}
         self._by_version: dict[str, Service] = {}
         self._rest: dict[str, list[tuple[str, re.Pattern[str], Service, str]]] = {}
-        for name in registry.services:
+        for name in dict.fromkeys((*registry.services, *_REST)):
             self._add(load_service(name, cache, partial(registry.of, name)))
 
     def _add(self, service: Service) -> None:

@@ -6,7 +6,7 @@ into functions once and kept with the operation.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,6 +37,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "blob": (str, bytes),
 }
+
+_LONGEST = "Member must have length less than or equal to {}"
+_SHORTEST = "Member must have length greater than or equal to {}"
+_ENUM = "Member must satisfy enum value set: [{}]"
+_PATTERN = "Member must satisfy regular expression pattern: {}"
 
 _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
@@ -211,15 +216,27 @@ class _Compiler:
         length = _length(shape)
         key_check = self.check(shape["key"]["shape"])
         item_check = self.check(shape["value"]["shape"])
+        of_keys, of_items = self._rules(shape["key"]), self._rules(shape["value"])
 
         def check(value: Any, path: Path, found: list[Violation]) -> None:
             if length is not None:
                 length(value, path, found)
+            keys: list[Violation] = []
+            items: list[Violation] = []
             for key, item in value.items():
-                key_check(key, (*path, key), found)
-                item_check(item, (*path, key), found)
+                key_check(key, (*path, key), keys)
+                item_check(item, (*path, key), items)
+            found += _together(Violation(path, value, "Map keys"), keys, of_keys)
+            found += _together(Violation(path, value, "Map value"), items, of_items)
 
         return check
+
+    def _rules(self, member: Shape) -> tuple[str, ...]:
+        """All a map's keys or values are held to, as AWS lists it; people get the broken one."""
+        shape = self.operation.shapes[member["shape"]]
+        if not self.wire or shape["type"] != "string":
+            return ()
+        return _string_rules(shape if not self.relaxed else {**shape, "pattern": None})
 
     def _string(self, shape: Shape, name: str) -> Check:
         length = _length(shape)
@@ -234,15 +251,35 @@ class _Compiler:
                 text = "Member must be Unicode text without NUL characters"
                 found.append(Violation(path, value, text))
             if enum and value not in enum:
-                text = f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]"
-                found.append(Violation(path, value, text))
+                found.append(Violation(path, value, _ENUM.format(", ".join(shape["enum"]))))
             if pattern is not None and not (local and value.startswith("file://")):
                 compiled = compile_pattern(pattern)
                 if compiled is not None and not compiled.fullmatch(value):
-                    text = f"Member must satisfy regular expression pattern: {pattern}"
-                    found.append(Violation(path, value, text))
+                    found.append(Violation(path, value, _PATTERN.format(pattern)))
 
         return check
+
+
+def _string_rules(shape: Shape) -> tuple[str, ...]:
+    """The constraints of a string, as AWS words and orders them."""
+    enum = shape.get("enum")
+    said = (
+        (_LONGEST, shape.get("max")),
+        (_SHORTEST, shape.get("min")),
+        (_ENUM, ", ".join(enum) if enum else None),
+        (_PATTERN, shape.get("pattern")),
+    )
+    return tuple(text.format(value) for text, value in said if value is not None)
+
+
+def _together(
+    whole: Violation, broken: list[Violation], rules: tuple[str, ...]
+) -> Iterator[Violation]:
+    """What is wrong in a map: AWS names the map and every rule, not the entry."""
+    if any(violation.constraint in rules for violation in broken):
+        text = f"{whole.constraint} must satisfy constraint: [{', '.join(rules)}]"
+        yield Violation(whole.path, whole.value, text)
+    yield from (violation for violation in broken if violation.constraint not in rules)
 
 
 def _anything(_value: Any, _path: Path, _found: list[Violation]) -> None:
@@ -267,11 +304,9 @@ def _length(shape: Shape) -> Check | None:
 
     def check(value: Any, path: Path, found: list[Violation]) -> None:
         if most is not None and len(value) > most:
-            text = f"Member must have length less than or equal to {most}"
-            found.append(Violation(path, value, text))
+            found.append(Violation(path, value, _LONGEST.format(most)))
         if least is not None and len(value) < least:
-            text = f"Member must have length greater than or equal to {least}"
-            found.append(Violation(path, value, text))
+            found.append(Violation(path, value, _SHORTEST.format(least)))
 
     return check
 
@@ -325,5 +360,14 @@ def _mismatch(value: Any, kind: str) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "null"
-    text = value if isinstance(value, str) else repr(value)
+    text = _plain(value)
     return f"'{text if len(text) <= 200 else text[:200] + '...'}'"
+
+
+def _plain(value: Any) -> str:
+    """A value as AWS writes it: ``{key=value}``, ``[item]``."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}={_plain(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_plain, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -223,18 +223,17 @@ def make_home(home: Path) -> None:
         home.chmod(0o700)
 
 
-def answers(home: Path) -> bool:
-    """Whether a control plane answers on the control socket."""
+def answers(home: Path) -> dict[str, Any] | None:
+    """What the control plane behind the control socket says of itself; None when none answers."""
     found = _dial(home)
     if found is None:
-        return False
+        return None
     try:
-        _greet(found)
+        return _greet(found)
     except ConnectionError:
-        return False
+        return None
     finally:
         found.close()
-    return True
 
 
 def fingerprint(settings: Settings) -> dict[str, str]:

@@ -133,22 +133,40 @@ class _Starter:
 
 @contextmanager
 def _locked(home: Path, *, patient: bool) -> Iterator[ControlLock]:
-    """The home's lock. A ``patient`` one waits while the holder is on its way out."""
+    """The home's lock. A ``patient`` one waits while the holder is on its way out.
+
+    Another one relieves a holder that serves for a call: its callers and jobs come over.
+    """
     make_home(home)
     deadline = time.monotonic() + PATIENCE
+    relieved: set[int] = set()
     while True:
         try:
             lock = take(home)
             break
         except ResourceInUse:
-            if not patient or time.monotonic() > deadline:
+            holder = answers(home)
+            if time.monotonic() > deadline:
                 raise
-            if answers(home):
-                raise _OtherServesError from None
+            if patient:
+                if holder:
+                    raise _OtherServesError from None
+            elif holder and holder["ForCall"]:
+                _relieve(holder["ProcessId"], relieved)
+            elif holder or not relieved:
+                raise
     try:
         yield lock
     finally:
         lock.release()
+
+
+def _relieve(holder: int, relieved: set[int]) -> None:
+    """Ask a control plane to leave in good order; once, for a second time would be at once."""
+    if holder not in relieved:
+        relieved.add(holder)
+        with suppress(ProcessLookupError):
+            os.kill(holder, signal.SIGTERM)
 
 
 class _Serving:

@@ -5,8 +5,9 @@ name, and never ignored.
 """
 
 import json
-import re
 from collections.abc import Callable
+
+import regex
 
 from sagelet.domain.channels import NAME_LIMIT, S3_SCHEME, Source, location_of, sources_of
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
@@ -196,8 +197,8 @@ def _metrics(job: TrainingJob) -> None:
     for index, definition in enumerate(job.metric_definitions):
         where = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
         try:
-            groups = re.compile(definition.regex).groups
-        except (re.error, OverflowError, RecursionError) as error:
+            groups = regex.compile(definition.regex).groups
+        except (regex.error, OverflowError, RecursionError) as error:
             raise ValidationException(
                 f"{where}: '{definition.regex}' does not compile: {error}."
             ) from None

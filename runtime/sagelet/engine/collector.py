@@ -53,6 +53,10 @@ class Collector:
         if self._job.metric_definitions:
             for piece, when in host.times.arrivals(output.offset, output.data, output.time):
                 self._keep(host, host.scan(piece, when))
+            while host.given_up:
+                name = host.given_up.pop()
+                text = f"{output.host}: the regular expression of metric '{name}' takes too long; "
+                self._store.training_jobs.note(self._job.name, text + "it is not read any more")
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
         with self._lock:
@@ -91,6 +95,7 @@ class _HostOutput:
     def __init__(self, times: TimesWriter, scanner: Scanner) -> None:
         self.times = times
         self.found: list[Datum] = []
+        self.given_up = scanner.given_up
         self._scanner = scanner
         self._rest = b""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from sagelet.domain.hosts import Access, JobPlan, Mount
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store
+from sagelet.store.training_jobs import PlacedJob
 
 _log = logging.getLogger("sagelet.engine")
 
@@ -106,13 +107,13 @@ class TalkBack:
         """The secret of a live job's access key, and whether the job is in a container."""
         if not access_key.startswith(PREFIX):
             return None
-        for job in self.store.training_jobs.live():
+        for job in self.store.training_jobs.placed():
             known, secret = self._credentials(job)
-            if hmac.compare_digest(known, access_key):
+            if hmac.compare_digest(known.encode(), access_key.encode()):
                 return secret, job.backend == "docker"
         return None
 
-    def _credentials(self, job: TrainingJob) -> tuple[str, str]:
+    def _credentials(self, job: TrainingJob | PlacedJob) -> tuple[str, str]:
         text = f"{job.region}/{job.name}/{job.created}".encode()
         key = hmac.new(self.secret, b"key " + text, hashlib.sha256).hexdigest()
         secret = hmac.new(self.secret, b"secret " + text, hashlib.sha256).hexdigest()

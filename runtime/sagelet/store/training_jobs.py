@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
@@ -60,6 +60,15 @@ class JobRow:
     def arn(self, region: str) -> str:
         """TrainingJobArn."""
         return training_job_arn(self.account, region, self.name)
+
+
+class PlacedJob(NamedTuple):
+    """A live job and the backend that runs it; ``created`` in epoch seconds."""
+
+    region: str
+    name: str
+    created: float
+    backend: str
 
 
 class TrainingJobs:
@@ -172,10 +181,13 @@ class TrainingJobs:
         if after is not None:
             clauses.append(f"({column}, name) {'<' if descending else '>'} (?, ?)")
             values += after
+        # What is shown is read of the rows that are shown: requests can be large, and are many.
         rows = self._database.connection().execute(
             f"SELECT name, account, created, modified, status, secondary, ended, keep_alive,"  # noqa: S608
-            f" reused_by, reused_at, {_PLAN}, {column} FROM training_jobs"
-            f" WHERE {' AND '.join(clauses)} ORDER BY {column} {order}, name {order} LIMIT ?",
+            f" reused_by, reused_at, {_PLAN}, {column} FROM training_jobs WHERE rowid IN ("
+            f"SELECT rowid FROM training_jobs WHERE {' AND '.join(clauses)}"
+            f" ORDER BY {column} {order}, name {order} LIMIT ?)"
+            f" ORDER BY {column} {order}, name {order}",
             (*values, limit),
         )
         return [JobRow(*row) for row in rows]
@@ -210,6 +222,14 @@ class TrainingJobs:
             "SELECT * FROM training_jobs WHERE over = 0 ORDER BY created, rowid"
         )
         return [_job(row) for row in rows]
+
+    def placed(self) -> list[PlacedJob]:
+        """Jobs of all regions that have a backend and have not ended; cheap, however many wait."""
+        rows = self._database.connection().execute(
+            "SELECT region, name, created, backend FROM training_jobs"
+            " WHERE over = 0 AND backend IS NOT NULL"
+        )
+        return [PlacedJob(*row) for row in rows]
 
     def save_life(self, name: str, life: Life, now: float) -> None:
         """Store a job's new life."""

@@ -67,6 +67,8 @@ def describe_log_streams(context: Context, request: Document) -> Document:
     descending = bool(request.get("descending"))
     limit, token = request.get("limit") or _LIST, request.get("nextToken")
     if request.get("orderBy") == "LastEventTime":
+        if request.get("logStreamNamePrefix"):
+            raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
         return _by_last_event(context, streams, limit, token, descending=descending)
     if token is not None and "/" not in token:
         raise _invalid("The specified nextToken is invalid.")
