@@ -37,9 +37,6 @@ _FOREVER = 10**8
 #: How long removing may take, in seconds.
 PATIENCE = 30.0
 
-#: In a host's folder once it was told to end: when its grace is over, in epoch seconds.
-_STOP = "stop"
-
 #: Kept whole by the engine, so that a log can be replayed after a restart of sagelet.
 _LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
 
@@ -170,24 +167,21 @@ class DockerBackend:
                 if time.monotonic() > deadline:
                     return
                 time.sleep(0.5)
-        folders = {host.name: Path(host.folder) for host in plan.hosts}
         for container in containers:
-            folder = folders.get(container["Labels"].get(HOST_LABEL))
             threading.Thread(
-                target=self._stop, args=(container["Id"], folder, grace), name="stop", daemon=True
+                target=self._stop, args=(container["Id"], grace), name="stop", daemon=True
             ).start()
 
-    def _stop(self, container: str, folder: Path | None, grace: float) -> None:
+    def _stop(self, container: str, grace: float) -> None:
         api = self._connect()
         with suppress(DockerException, RequestException):
-            if folder and grace > 0:
-                left = _grace_left(folder, grace)
-                if left is None:
+            if grace > 0:
+                told = _told_at(api, container)
+                if told is None:
                     _wait_until_it_listens(api, container)
+                    told = time.time()
                     api.kill(container, "SIGTERM")
-                    _begin_grace(folder, grace)
-                    left = grace
-                time.sleep(left)
+                time.sleep(min(max(0.0, told + grace - time.time()), grace))
             api.kill(container)
 
     def reclaim(self, plan: JobPlan) -> None:
@@ -316,19 +310,17 @@ def _wait_until_it_listens(api: APIClient, container: str) -> None:
         time.sleep(0.01)
 
 
-def _begin_grace(folder: Path, grace: float) -> None:
-    """Remember in the host's folder when its grace ends: whoever adopts it goes on from there."""
-    with suppress(OSError):
-        (folder / _STOP).write_text(str(time.time() + grace))
+def _told_at(api: APIClient, container: str) -> float | None:
+    """When the engine last passed SIGTERM on to a container, in epoch seconds; None: it did not.
 
-
-def _grace_left(folder: Path, grace: float) -> float | None:
-    """Seconds that a host has left since it was told to end; None: it was not told."""
-    try:
-        ends = float((folder / _STOP).read_text())
-    except (OSError, ValueError):
-        return None
-    return min(max(0.0, ends - time.time()), grace)
+    The engine knows what a sagelet that was killed could no longer note.
+    """
+    now: Any = f"{time.time():.9f}"  # with a fraction: whole seconds would wait or miss some
+    past = api.events(
+        since=1, until=now, filters={"container": container, "event": "kill"}, decode=True
+    )
+    told = [e["timeNano"] / 1e9 for e in past if e["Actor"]["Attributes"].get("signal") == "15"]
+    return max(told, default=None)
 
 
 def _label_filter(labels: dict[str, str]) -> list[str]:
