@@ -1,7 +1,7 @@
 """The SQLite file: connections, transactions, migrations.
 
-Several processes share one file (two ``sagelet train`` at once), so every writer takes the write
-lock first and waits its turn. What is in the tables belongs to the aggregate modules beside this.
+Many threads share one file (and now and then a process that only looks), so every writer takes
+the write lock first and waits its turn. What is in the tables belongs to the aggregate modules beside this.
 """
 
 import os
