@@ -1,7 +1,8 @@
 """The SQLite file: connections, transactions, migrations.
 
 Many threads share one file (and now and then a process that only looks), so every writer takes
-the write lock first and waits its turn. What is in the tables belongs to the aggregate modules beside this.
+the write lock first and waits its turn. What is in the tables belongs to the aggregate modules
+beside this.
 """
 
 import os
