@@ -273,6 +273,7 @@ def runnable(documents):
     return {**documents, "hyperparameters": kept}
 
 
+@pytest.mark.slow
 @oracle_installed
 @settings(
     max_examples=24,

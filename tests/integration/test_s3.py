@@ -6,6 +6,7 @@ import io
 import os
 import urllib.request
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import botocore.exceptions
@@ -496,6 +497,20 @@ def test_listings_that_are_refused(s3, listed):
 
 
 # -- uploads in parts
+
+
+def test_a_completion_repeated_while_it_goes_on_is_one(s3, bucket):
+    where = {"Bucket": bucket, "Key": "k"}
+    where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
+    etags = [s3.upload_part(**where, PartNumber=n, Body=b"x" * 5 * MB)["ETag"] for n in (1, 2)]
+    parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, start=1)]
+
+    def complete(_):
+        return s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})["ETag"]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(complete, range(6)))) == 1
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == 10 * MB
 
 
 def test_an_upload_in_parts(s3, bucket):

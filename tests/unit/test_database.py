@@ -108,6 +108,12 @@ def test_threads_have_connections_of_their_own(database):
     assert found[0] is not database.connection()
 
 
+def test_a_connection_keeps_little_for_itself(database):
+    """There are a hundred of them in a busy control plane."""
+    (size,) = database.connection().execute("PRAGMA cache_size").fetchone()
+    assert -1024 <= size < 0
+
+
 def test_a_closed_connection_is_opened_again(database):
     database.close()
     assert count(database) == 0

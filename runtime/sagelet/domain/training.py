@@ -104,10 +104,6 @@ class TrainingJob:
     reused_by: str | None = None
     reused_at: float | None = None
 
-    def __post_init__(self) -> None:
-        """A member that is null counts as one that is not there."""
-        object.__setattr__(self, "request", _without_nulls(self.request))
-
     @property
     def name(self) -> str:
         """TrainingJobName."""
@@ -273,11 +269,12 @@ class TrainingJob:
         return self.options.model or base_name(self.name)
 
 
-def _without_nulls(document: Any) -> Any:
-    if isinstance(document, Mapping):
-        return {k: _without_nulls(v) for k, v in document.items() if v is not None}
-    if isinstance(document, list | tuple):
-        return [_without_nulls(item) for item in document]
+def without_nulls(document: Any) -> Any:
+    """A document without its null members, which count as not there."""
+    if isinstance(document, dict):
+        return {k: without_nulls(v) for k, v in document.items() if v is not None}
+    if isinstance(document, list):
+        return [without_nulls(item) for item in document]
     return document
 
 

@@ -10,7 +10,7 @@ from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.machine import Grant, deal, demand_of
 from sagelet.domain.rules import check
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import TrainingJob, without_nulls
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
@@ -59,7 +59,7 @@ class Engine:
         """
         now = time.time()
         job = TrainingJob(
-            dict(request),
+            without_nulls(dict(request)),
             self._account,
             self._store.region,
             now,

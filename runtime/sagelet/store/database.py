@@ -15,6 +15,10 @@ from sagelet.domain.errors import Unavailable
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 30.0
 
+#: What a connection may keep of the file, in KiB: there is one a thread, and the system's own
+#: cache is behind all of them.
+CACHE = 512
+
 
 class Database:
     """One SQLite file; a connection a thread."""
@@ -33,6 +37,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self._local.connection = connection
         return connection
 

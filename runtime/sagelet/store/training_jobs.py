@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import orjson
+
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import TrainingJob, training_job_arn
@@ -22,6 +24,8 @@ _WARM_STATUS = (
     " WHEN ended + keep_alive > ?1 THEN 'Available' ELSE 'Terminated' END"
 )
 
+
+_SECONDARY = {str(state): state for state in Secondary}
 
 _PLAN = "json_extract(request, '$.ResourceConfig.TrainingPlanArn')"
 
@@ -322,11 +326,11 @@ def _steps(life: Life) -> str:
 
 def _job(row: sqlite3.Row) -> TrainingJob:
     steps = tuple(
-        Step(Secondary(status), start, end, message)
-        for status, start, end, message in json.loads(row["steps"])
+        Step(_SECONDARY[status], start, end, message)
+        for status, start, end, message in orjson.loads(row["steps"])
     )
     return TrainingJob(
-        request=json.loads(row["request"]),
+        request=orjson.loads(row["request"]),
         account=row["account"],
         region=row["region"],
         created=row["created"],
@@ -337,12 +341,12 @@ def _job(row: sqlite3.Row) -> TrainingJob:
         backend=row["backend"],
         simulate=bool(row["simulate"]),
         confined=bool(row["confined"]),
-        devices=tuple(map(tuple, json.loads(row["devices"]))) if row["devices"] else None,
+        devices=tuple(map(tuple, orjson.loads(row["devices"]))) if row["devices"] else None,
         launched=row["launched"],
         attempt=row["attempt"],
         stop_requested=row["stop_requested"],
-        artifacts=json.loads(row["artifacts"]),
-        notes=tuple(json.loads(row["notes"])),
+        artifacts=orjson.loads(row["artifacts"]),
+        notes=tuple(orjson.loads(row["notes"])),
         reused_by=row["reused_by"],
         reused_at=row["reused_at"],
     )

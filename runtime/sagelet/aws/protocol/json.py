@@ -6,6 +6,8 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import Any, NoReturn
 
+import orjson
+
 from sagelet.aws.model import Operation, Service, Shape
 from sagelet.aws.protocol.errors import Fault, fault_of
 from sagelet.aws.protocol.response import Headers, Response
@@ -90,12 +92,10 @@ def load(body: bytes) -> Any:
 def dump(document: Any) -> bytes:
     """JSON without nulls; numbers that JSON has no words for become AWS's strings."""
     try:
-        text = _encode(document)
-    except ValueError:
-        text = _encode(_tidy(document))
-    if "null" in text:
-        text = _encode(_tidy(document))
-    return text.encode()
+        text = orjson.dumps(document)
+        return text if b"null" not in text else orjson.dumps(_tidy(document))
+    except orjson.JSONEncodeError:  # integers beyond 64 bits, say
+        return _encode(_tidy(document)).encode()
 
 
 def _tidy(value: Any) -> Any:

@@ -141,16 +141,21 @@ class _Named:
 def complete_multipart_upload(context: Context, request: Document) -> Document:
     """Put the parts together."""
     refuse_unsupported(request)
-    uploads = context.store.uploads
-    bucket, key, name = request["Bucket"], request["Key"], request["UploadId"]
     try:
-        upload = uploads.get(bucket, key, name)
-    except Refusal as refusal:
-        made = uploads.made(bucket, key, name)
-        if refusal.code != "NoSuchUpload" or made is None:
+        return _completed(_complete(context, request))
+    except Refusal:
+        # Clients repeat a completion whose answer they did not get, also while it goes on.
+        bucket, key = request["Bucket"], request["Key"]
+        made = context.store.uploads.made(bucket, key, request["UploadId"])
+        if made is None:
             raise
         return _completed(made)
-    chosen = _chosen(request, upload, uploads.parts(name))
+
+
+def _complete(context: Context, request: Document) -> ObjectVersion:
+    uploads = context.store.uploads
+    upload = uploads.get(request["Bucket"], request["Key"], request["UploadId"])
+    chosen = _chosen(request, upload, uploads.parts(upload.id))
     _check_sizes(request, chosen)
     checksum = _whole(request, upload, chosen)
 
@@ -158,7 +163,7 @@ def complete_multipart_upload(context: Context, request: Document) -> Document:
         return replace(traits, checksum=checksum)
 
     etag = multipart_etag(part.etag for part in chosen)
-    return _completed(uploads.complete(upload, chosen, etag, finish, write_guard(request)))
+    return uploads.complete(upload, chosen, etag, finish, write_guard(request))
 
 
 def _completed(made: ObjectVersion) -> Document:

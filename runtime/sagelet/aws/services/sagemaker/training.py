@@ -67,7 +67,7 @@ def describe_training_job(context: Context, request: Document) -> Document:
         ],
         "FinalMetricDataList": [
             {"MetricName": d.name, "Value": d.value, "Timestamp": d.time}
-            for d in context.store.metrics.final(job.name)
+            for d in (context.store.metrics.final(job.name) if job.metric_definitions else ())
         ],
         **_training_times(job),
     }
