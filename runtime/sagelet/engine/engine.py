@@ -14,7 +14,6 @@ from sagelet.domain.training import TrainingJob, without_nulls
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
-from sagelet.execution.backend import NoProgress
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
@@ -80,7 +79,6 @@ class Engine:
         choice = self._backends.choose(
             staging.plan_job(tried, self._store),
             "docker" if confined else job.options.backend,
-            NoProgress(),
         )
 
         def remember(got: Grant | None) -> TrainingJob:

@@ -256,7 +256,7 @@ class Supervisor:
     def _prepare(self) -> None:
         if self._choice is None:
             wanted = "docker" if self._job.confined else self._job.options.backend
-            self._choice = self._backends.choose(self._plan, wanted, self._step())
+            self._choice = self._backends.choose(self._plan, wanted)
         choice = self._choice
         self._note(f"backend: {choice.backend.name} ({choice.reason})")
         backend = choice.backend
@@ -267,7 +267,7 @@ class Supervisor:
                 raise
             backend = self._backends.get(choice.otherwise)
             self._note(f"backend: {backend.name} instead ({error})")
-            backend.check(self._plan, self._step())
+            backend.check(self._plan)
             backend.prepare(self._plan, self._step())
         self._store.training_jobs.save_backend(self._job.name, backend.name)
         self._backend = backend

@@ -62,17 +62,6 @@ class Progress(Protocol):
         """Whether the step should give up."""
 
 
-class NoProgress:
-    """A step that nobody watches."""
-
-    def __call__(self, text: str) -> None:
-        """Say it to nobody."""
-
-    def cancelled(self) -> bool:
-        """Never."""
-        return False
-
-
 class Cancelled(Exception):
     """A long step gave up because it was told to."""
 
@@ -82,7 +71,7 @@ class ExecutionBackend(Protocol):
 
     name: str
 
-    def check(self, plan: JobPlan, progress: Progress) -> None:
+    def check(self, plan: JobPlan) -> None:
         """Refuse, before anything starts, what cannot run here.
 
         Raises:

@@ -58,7 +58,7 @@ class ProcessBackend:
         self._inherited = inherited
         self._namespaces = namespaces
 
-    def check(self, plan: JobPlan, _progress: Progress) -> None:
+    def check(self, plan: JobPlan) -> None:
         """Refuse what has no environment here."""
         if plan.framework is None and plan.python is None:
             raise Unavailable(

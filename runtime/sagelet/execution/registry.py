@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sagelet.domain.errors import DomainError
 from sagelet.domain.hosts import JobPlan
-from sagelet.execution.backend import ExecutionBackend, Progress
+from sagelet.execution.backend import ExecutionBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Backends:
                 self._made[name] = self._makers[name]()
             return self._made[name]
 
-    def choose(self, plan: JobPlan, wanted: str, progress: Progress) -> Choice:
+    def choose(self, plan: JobPlan, wanted: str) -> Choice:
         """The backend for a job, checked.
 
         Raises:
@@ -50,24 +50,24 @@ class Backends:
         """
         if wanted != "auto":
             backend = self.get(wanted)
-            backend.check(plan, progress)
+            backend.check(plan)
             return Choice(backend, "as asked")
         if plan.python is not None:
-            return self._process(plan, progress, f"it runs in {plan.python}")
+            return self._process(plan, f"it runs in {plan.python}")
         silent = self._why_no_docker()
         if silent is None:
             docker = self.get("docker")
             if plan.framework is None:
-                docker.check(plan, progress)
+                docker.check(plan)
                 return Choice(docker, "an engine answers; the image is somebody's own")
             try:
-                docker.check(plan, progress)
+                docker.check(plan)
             except DomainError as error:
-                return self._process(plan, progress, f"Docker cannot run it: {error}")
+                return self._process(plan, f"Docker cannot run it: {error}")
             return Choice(docker, "an engine answers", otherwise="process")
-        return self._process(plan, progress, silent)
+        return self._process(plan, silent)
 
-    def _process(self, plan: JobPlan, progress: Progress, reason: str) -> Choice:
+    def _process(self, plan: JobPlan, reason: str) -> Choice:
         backend = self.get("process")
-        backend.check(plan, progress)
+        backend.check(plan)
         return Choice(backend, reason)

@@ -78,14 +78,14 @@ class DockerBackend:
             f"{info['MemTotal'] / 1e9:.1f} GB"
         )
 
-    def check(self, plan: JobPlan, progress: Progress) -> None:
-        """The image must be there."""
+    def check(self, plan: JobPlan) -> None:
+        """The image must be there, or to be had."""
         if plan.python is not None:
             raise ValidationException("--python chooses an interpreter for --backend process only.")
-        self.images.check(plan, progress)
+        self.images.check(plan)
 
     def prepare(self, plan: JobPlan, progress: Progress) -> None:
-        """Build the image, once."""
+        """Pull or build the image, once."""
         self._references[plan.region, plan.job] = self.images.prepare(plan, progress)
 
     def address(self) -> str | None:

@@ -53,25 +53,28 @@ class Images:
         self._wheels = wheels
         self._build_args = build_args
 
-    def check(self, plan: JobPlan, progress: Progress) -> None:
-        """Make sure the image is here, is ours to build, or can be pulled.
+    def check(self, plan: JobPlan) -> None:
+        """Make sure the image is here, is ours to build, or is in its registry.
+
+        It is not pulled yet: that may take longer than a client waits for an answer.
 
         Raises:
             Unavailable: it is none of these.
         """
         if plan.framework is None and self._inspect(plan.image) is None:
-            self._pull(plan.image, progress)
+            self._look_up(plan.image)
 
     def prepare(self, plan: JobPlan, progress: Progress) -> str:
-        """The reference to run; a framework's image is built unless the engine has a current one.
+        """The reference to run: an image that is not here is pulled, a framework's built.
 
         Raises:
-            Unavailable: it is not here and cannot be built.
+            Unavailable: it is not here and cannot be pulled or built.
         """
         if not _ours(plan.image) and self._inspect(plan.image) is not None:
             return plan.image
         if plan.framework is None:
-            raise Unavailable(f"The image '{plan.image}' is not on this engine any more.")
+            self._pull(plan.image, progress)
+            return plan.image
         image = self.local(plan.framework.name, gpu=plan.gpu)
         if not image.current:
             self.build(image, progress)
@@ -149,6 +152,17 @@ class Images:
                 return None
             raise
         return document
+
+    def _look_up(self, name: str) -> None:
+        try:
+            self._api.inspect_distribution(name)
+        except APIError as error:
+            why = _text(error)
+            # An engine that cannot ask (Podman) finds no such page: the pull will tell.
+            if error.status_code != 404 or "unknown" in why:
+                raise Unavailable(_cannot_pull(name, why)) from None
+        except DockerException as error:
+            raise Unavailable(_cannot_pull(name, _text(error))) from None
 
     def _pull(self, name: str, progress: Progress) -> None:
         progress(f"pulling {name}")
