@@ -429,6 +429,9 @@ def test_people_s_pages(cache, tmp_path):
             if name in (None, "m")
             else []
         ),
+        newest=lambda: [
+            {"name": "j", "region": "r", "status": "Completed", "secondary": "", "created": 1.0}
+        ],
         reset=lambda: cleared.append(1),
     )
     with plane(cache, tmp_path, OPERATIONS, web=lambda: create_web(sources)) as served:
@@ -444,6 +447,9 @@ def test_people_s_pages(cache, tmp_path):
         assert json.loads(served.ask("GET", "/_api/models?name=m")[2])[0]["size"] == 3
         assert served.ask("GET", "/_api/models?name=x")[0] == 404
         assert served.ask("GET", "/_api/nothing")[0] == 404
+        status, headers, body = served.ask("GET", "/_ui")
+        assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert b"<td>j<td>r<td>Completed" in body
         assert served.ask("POST", "/_api/reset")[0] == 204
         assert cleared == [1]
 

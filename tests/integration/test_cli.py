@@ -17,6 +17,7 @@ from support.cli import (
     kill_plane,
     log_of,
     planes_of,
+    read_until,
     sagelet,
     serving,
     start,
@@ -92,10 +93,7 @@ def test_a_job_is_followed_beyond_the_death_of_its_control_plane(
     trainer: Trainer, home: Path, gate: Path
 ) -> None:
     running = trainer.start(SLOW.format(gate=str(gate)), "--name", "followed")
-    assert running.stdout is not None
-    said = ""
-    while "| ready" not in said:
-        said += running.stdout.readline()
+    said = read_until(running, "| ready")
     kill_plane(home)
     gate.touch()
     rest, _ = running.communicate(timeout=120)
@@ -230,13 +228,9 @@ def test_a_third_ctrl_c_leaves_the_job_to_itself(trainer: Trainer, home: Path, g
         "print('ready', flush=True)\ntime.sleep(3)\n",
         "--name", "third", "--grace", "30",
     )  # fmt: skip
-    assert running.stdout is not None
-    said = ""
-    while "| ready" not in said:
-        said += running.stdout.readline()
+    said = read_until(running, "| ready")
     running.send_signal(signal.SIGINT)
-    while "stopping third" not in said:
-        said += running.stdout.readline()
+    said += read_until(running, "stopping third")
     assert "gets 30 s to end" in said
     os.kill(running.pid, signal.SIGINT)
     os.kill(running.pid, signal.SIGTERM)  # another signal: equal ones may be heard as one

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import COMMAND, sagelet, serving, start
+from support.cli import COMMAND, read_until, sagelet, serving, start
 
 ENV = " ".join(COMMAND) + " env"
 
@@ -53,9 +53,7 @@ def test_the_control_plane_of_a_call_is_none_to_stay_with(home: Path, tmp_path: 
     running = start(
         "train", str(tmp_path / "train.py"), "--backend", "process", "--python", sys.executable
     )
-    assert running.stdout is not None
-    while "| ready" not in running.stdout.readline():
-        pass
+    read_until(running, "| ready")
     done = sagelet("env")
     running.terminate()
     running.communicate(timeout=60)

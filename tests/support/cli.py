@@ -40,6 +40,17 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def read_until(running: subprocess.Popen[str], words: str) -> str:
+    """What a started command prints, up to the line that holds ``words``."""
+    assert running.stdout is not None
+    said = ""
+    while words not in said:
+        line = running.stdout.readline()
+        assert line, f"ended without '{words}': {said}"
+        said += line
+    return said
+
+
 def describe(job: str) -> dict[str, Any]:
     done = sagelet("describe", job, "--json")
     assert done.returncode == 0, done.stderr
