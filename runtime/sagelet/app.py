@@ -199,7 +199,10 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
     if access_key.startswith(SESSION_PREFIX):
         session = store.roles.session(access_key)
         if session is not None and session.expires > time.time():
-            return Key(session.secret, session.confined)
+            # What a job was given ends with the job.
+            opener = _key_of(settings, store, talkback, session.opened_by)
+            if opener is not None or not session.confined:
+                return Key(session.secret, session.confined)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None

@@ -108,6 +108,14 @@ def test_threads_have_connections_of_their_own(database):
     assert found[0] is not database.connection()
 
 
+def test_only_its_owner_reads_it(database):
+    with database.transaction() as connection:
+        connection.execute("CREATE TABLE more (x)")
+    files = list(database.path.parent.glob(database.path.name + "*"))
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_a_connection_keeps_little_for_itself(database):
     """There are a hundred of them in a busy control plane."""
     (size,) = database.connection().execute("PRAGMA cache_size").fetchone()

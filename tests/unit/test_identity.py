@@ -218,3 +218,23 @@ def test_a_registry_login_gets_a_token(ask):
     assert ask("ecr", "DescribeRepositories") == {"repositories": []}
     with refused("RepositoryNotFoundException"):
         ask("ecr", "DescribeRepositories", repositoryNames=["mine"])
+
+
+def test_what_a_job_was_given_ends_with_the_job(tmp_path, monkeypatch):
+    """A session that a job opened is good as long as the job lives; a person's until it expires."""
+    from sagelet.app import create_app
+    from sagelet.settings import Settings
+    from sagelet.store.roles import Session
+
+    monkeypatch.setenv("SAGELET_HOME", str(tmp_path / "home"))
+    app = create_app(Settings.from_environ())
+    key_of = app.gateway._about.key_of
+    for access_key, confined, opener in (
+        ("ASIAOFAJOBTHATISOVER", True, "SAGELETJOB0000000000"),
+        ("ASIAOFAPERSON0000000", False, "AKIASOMEBODY"),
+    ):
+        session = Session(access_key, "s", "t", "arn", 4e9, confined, opener)
+        app.store.roles.open_session(session, 1.0)
+    assert key_of("ASIAOFAJOBTHATISOVER") is None
+    assert key_of("ASIAOFAPERSON0000000").secret == "s"
+    app.close()

@@ -13,9 +13,7 @@ from sagelet.store import open_store
 @pytest.fixture
 def talkback(tmp_path):
     store = open_store(tmp_path / "home", "eu-west-1")
-    yield TalkBack(
-        store, b"secret", lambda a: f"http://{a}:4580", lambda: tmp_path / "ca-bundle.pem"
-    )
+    yield TalkBack(store, b"secret", lambda a: f"http://{a}:4580", lambda: tmp_path / "no bundle")
     store.database.close()
 
 

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sagelet.domain.errors import DomainError
 from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant
 from sagelet.domain.training import TrainingJob
+from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
@@ -30,12 +32,11 @@ _log = logging.getLogger("sagelet.engine")
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A job in the queue; ``timers`` end its wait."""
+    """A job in the queue."""
 
     store: Store
     demand: Demand
     choice: Choice | None
-    timers: tuple[threading.Timer, ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,6 +59,8 @@ class Dispatcher:
         self._lock = threading.RLock()
         self._waiting: dict[Key, _Waiting] = {}
         self._running: dict[Key, _Running] = {}
+        self._left: set[Key] = set()
+        self._alarm = Alarm(after=store.database.close)
 
     def start(self) -> None:
         """Go on with every job that an earlier process left alive."""
@@ -120,7 +123,7 @@ class Dispatcher:
     def idle(self) -> bool:
         """Whether no job waits or runs."""
         with self._lock:
-            return not self._waiting and not self._running
+            return not self._waiting and not self._running and not self._left
 
     def drain(self, seconds: float) -> bool:
         """Wait until every job has ended; whether that came to pass."""
@@ -132,36 +135,26 @@ class Dispatcher:
         return True
 
     def _queue(self, job: TrainingJob, store: Store, demand: Demand, choice: Choice | None) -> None:
-        timers = []
+        waiting = self._waiting[_key(job)] = _Waiting(store, demand, choice)
         for limit, event in (
             (job.max_wait, Event.WAIT_EXCEEDED),
             (job.max_pending, Event.STOP_REQUESTED),
         ):
             if limit is not None:
-                left = max(0.0, job.created + limit - time.time())
-                timer = threading.Timer(left, self._time_out, (_key(job), event))
-                timer.daemon = True
-                timer.start()
-                timers.append(timer)
-        self._waiting[_key(job)] = _Waiting(store, demand, choice, tuple(timers))
+                self._alarm.set(
+                    job.created + limit, partial(self._time_out, _key(job), waiting, event)
+                )
 
-    def _time_out(self, key: Key, event: Event) -> None:
+    def _time_out(self, key: Key, waiting: _Waiting, event: Event) -> None:
         with self._lock:
-            if key in self._waiting:
+            if self._waiting.get(key) is waiting:
                 self._give_up(key, event)
-        self._store.database.close()
 
     def _give_up(self, key: Key, event: Event) -> None:
         """End a job that waits; this needs no room."""
-        waiting = self._leave(key)
+        waiting = self._waiting.pop(key)
         self._run(key, waiting.store, None, None, lambda s: s.give_up(event))
         self._admit()
-
-    def _leave(self, key: Key) -> _Waiting:
-        waiting = self._waiting.pop(key)
-        for timer in waiting.timers:
-            timer.cancel()
-        return waiting
 
     def _admit(self) -> None:
         """Start the jobs at the head of the queue that fit now."""
@@ -176,7 +169,7 @@ class Dispatcher:
                 _log.warning("%s in %s cannot be admitted: %s", key[1], key[0], error)
                 self._admit_later()
                 return
-            self._leave(key)
+            del self._waiting[key]
             self._run(key, waiting.store, got, waiting.choice, Supervisor.run)
 
     def _admit_later(self) -> None:
@@ -185,11 +178,22 @@ class Dispatcher:
         def again() -> None:
             with self._lock:
                 self._admit()
-            self._store.database.close()
 
-        timer = threading.Timer(RETRY, again)
-        timer.daemon = True
-        timer.start()
+        self._alarm.set(time.time() + RETRY, again)
+
+    def _resume_later(self, key: Key, store: Store) -> None:
+        """A job that lost its supervisor to a fault of ours goes on from what is stored."""
+        self._left.add(key)
+
+        def again() -> None:
+            with self._lock:
+                self._left.discard(key)
+                if key not in self._running and key not in self._waiting:
+                    job = store.training_jobs.get(key[1])
+                    if not job.life.over:
+                        self._resume(job)
+
+        self._alarm.set(time.time() + RETRY, again)
 
     def _fits(self, demand: Demand) -> Grant | None:
         held = [r.grant for r in self._running.values() if r.grant is not None]
@@ -203,23 +207,34 @@ class Dispatcher:
         choice: Choice | None,
         how: Callable[[Supervisor], object],
     ) -> None:
-        running = _Running(self._make(store, key[1], choice), got)
+        try:
+            running = _Running(self._make(store, key[1], choice), got)
+        except Exception as error:  # noqa: BLE001 - the store, say: it may pass
+            _log.warning("%s in %s cannot be supervised: %s", key[1], key[0], error)
+            self._resume_later(key, store)
+            return
         running.thread = threading.Thread(
             target=self._supervise,
-            args=(key, running, how),
+            args=(key, store, running, how),
             name=f"job-{key[1]}",
             daemon=True,
         )
         self._running[key] = running
         running.thread.start()
 
-    def _supervise(self, key: Key, running: _Running, how: Callable[[Supervisor], object]) -> None:
+    def _supervise(
+        self, key: Key, store: Store, running: _Running, how: Callable[[Supervisor], object]
+    ) -> None:
+        left = False
         try:
             how(running.supervisor)
-        except Exception:  # noqa: BLE001 - its state cannot be stored: left to the next one
+        except Exception:  # noqa: BLE001 - its state cannot be stored: that may pass
             _log.exception("%s in %s was left", key[1], key[0])
+            left = True
         finally:
             with self._lock:
+                if left:
+                    self._resume_later(key, store)
                 # One that ended may have been deleted, and its name taken, by now.
                 if self._running.get(key) is running:
                     del self._running[key]

@@ -1,9 +1,11 @@
 """The SQLite file: connections, transactions, migrations.
 
-Several processes share one file (two ``sagelet train`` at once), so every writer takes the write
-lock first and waits its turn. What is in the tables belongs to the aggregate modules beside this.
+Many threads share one file (and now and then a process that only looks), so every writer takes
+the write lock first and waits its turn. What is in the tables belongs to the aggregate modules
+beside this.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -26,6 +28,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        # Its owner's alone, whoever made the folder: requests and sessions hold secrets. SQLite
+        # gives its other files the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._migrate()
 
     def connection(self) -> sqlite3.Connection:

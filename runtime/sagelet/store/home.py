@@ -7,7 +7,9 @@ Layout::
     jobs/<region>/<job>/                         code/  <host>/{log,log.times,ml/,scratch/}
     models/<name>/<version>/model.tar.gz   models/<name>/latest -> <version>
     output/<job>/output/...                the default S3OutputPath
-    s3/<bucket>/<key>                      where s3:// outputs lie for now
+    objects/<xx>/<name>                    the bytes of S3 objects; incoming/ while they come
+    s3/<bucket>/<key>                      the same files by their keys, for people to look at
+    samples/  tls/  secret                 sample data in the making; certificates; keys of jobs
 """
 
 import os

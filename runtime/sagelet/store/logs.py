@@ -92,56 +92,6 @@ class TimesWriter:
         self._file.close()
 
 
-class LogReader:
-    """Reads a host's log as lines; keeps its place, so that it can follow a growing file."""
-
-    def __init__(self, log: Path) -> None:
-        self.path = log
-        self.offset = 0
-        self._pending = b""
-
-    def read(self, *, end: bool = False) -> list[tuple[int, bytes]]:
-        """Whole lines that are there now, as (offset, bytes without newline).
-
-        With ``end`` the unfinished last line counts as a line too.
-        """
-        lines: list[tuple[int, bytes]] = []
-        for block in self._blocks():
-            data = self._pending + block
-            start = self.offset - len(self._pending)
-            self.offset += len(block)
-            *whole, self._pending = data.split(b"\n")
-            for line in whole:
-                lines += _pieces(start, line)
-                start += len(line) + 1
-            while len(self._pending) > EVENT_LIMIT:
-                lines.append((start, self._pending[:EVENT_LIMIT]))
-                self._pending = self._pending[EVENT_LIMIT:]
-                start += EVENT_LIMIT
-        if end and self._pending:
-            lines.append((self.offset - len(self._pending), self._pending))
-            self._pending = b""
-        return lines
-
-    @property
-    def unfinished(self) -> bytes:
-        """What stands behind the last newline so far."""
-        return self._pending
-
-    def _blocks(self) -> Iterator[bytes]:
-        """At most a few blocks, so that the caller gets its turn."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                for _ in range(4):
-                    block = file.read(_BLOCK)
-                    if not block:
-                        return
-                    yield block
-        except FileNotFoundError:
-            return
-
-
 class Log:
     """A host's log, open for reading from any place. A context manager.
 

@@ -23,6 +23,7 @@ class Session:
     arn: str
     expires: float
     confined: bool
+    opened_by: str
 
 
 class Roles:
@@ -115,8 +116,8 @@ class Roles:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE expires < ?", (now - 86400,))
             connection.execute(
-                "INSERT INTO sessions (access_key, secret, token, arn, expires, confined)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sessions (access_key, secret, token, arn, expires, confined,"
+                " opened_by) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     session.access_key,
                     session.secret,
@@ -124,6 +125,7 @@ class Roles:
                     session.arn,
                     session.expires,
                     int(session.confined),
+                    session.opened_by,
                 ),
             )
 
@@ -132,7 +134,7 @@ class Roles:
         row = (
             self._database.connection()
             .execute(
-                "SELECT access_key, secret, token, arn, expires, confined FROM sessions"
+                "SELECT access_key, secret, token, arn, expires, confined, opened_by FROM sessions"
                 " WHERE access_key = ?",
                 (access_key,),
             )

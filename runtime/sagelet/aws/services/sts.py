@@ -78,6 +78,7 @@ def _open(context: Context, arn: str, duration: int) -> Document:
         arn=arn,
         expires=now + duration,
         confined=context.confined,
+        opened_by=context.access_key,
     )
     context.store.roles.open_session(session, now)
     return {

@@ -30,5 +30,6 @@ CREATE TABLE sessions (
     token TEXT NOT NULL,
     arn TEXT NOT NULL,                  -- the assumed role
     expires REAL NOT NULL,
-    confined INTEGER NOT NULL           -- 1: given to a job, and good for no more than a job's own
+    confined INTEGER NOT NULL,          -- 1: given to a job, and good for no more than a job's own
+    opened_by TEXT NOT NULL             -- the access key that asked for it
 ) STRICT, WITHOUT ROWID;
