@@ -20,7 +20,6 @@ from sagelet.domain.hosts import Access, HostPlan
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import staging
-from sagelet.execution.backend import NoProgress
 from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.namespaces import overlay_options
 from sagelet.settings import Settings
@@ -35,6 +34,17 @@ FIRST_LINE = "import time\nprint('first line', time.time_ns(), flush=True)\n"
 
 OFFLINE_BASE = "sagelet/base:bookworm"
 MINIMAL_IMAGE = "sagelet-benchmark/minimal"
+
+
+class NoProgress:
+    """A step that nobody watches."""
+
+    def __call__(self, text: str) -> None:
+        """Say it to nobody."""
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
