@@ -104,6 +104,7 @@ class App:
     def start(self) -> None:
         """Go on with what an earlier process left; only the holder of the home's lock may."""
         self.store.objects.recover()
+        self.store.uploads.recover()
         self.dispatcher.start()
 
     def close(self) -> None:

@@ -187,3 +187,19 @@ def test_what_a_crash_left_is_finished(store, put):
     count = again.database.connection().execute("SELECT count(*) FROM object_chores")
     assert count.fetchone()[0] == 0
     again.database.close()
+
+
+def test_parts_stay_within_a_boot_of_the_machine_and_go_with_it(store):
+    """They are not flushed one by one, so a loss of power may have emptied them."""
+    upload = store.uploads.create("bucket", "k", Traits())
+    store.uploads.recover()  # as at every start
+    draft = store.objects.blobs.draft()
+    draft.write(b"part")
+    store.uploads.add_part(upload, 1, draft, hashlib.md5(b"part").hexdigest(), None)
+    store.uploads.recover()
+    assert [part.size for part in store.uploads.parts(upload.id)] == [4]
+    store.objects.blobs.note_boot("an earlier one")
+    store.uploads.recover()
+    assert store.uploads.parts(upload.id) == []
+    assert store.uploads.get("bucket", "k", upload.id) == upload
+    assert [path.name for path in files(store)] == ["boot"]

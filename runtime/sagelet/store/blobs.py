@@ -104,6 +104,20 @@ class Blobs:
         """Delete the file, if it is there. Other links and open descriptors keep their bytes."""
         self.path(name).unlink(missing_ok=True)
 
+    def boot(self) -> str | None:
+        """What was noted last by ``note_boot``."""
+        try:
+            return (self._root / "boot").read_text()
+        except FileNotFoundError:
+            return None
+
+    def note_boot(self, name: str) -> None:
+        """Remember during which boot of the machine files were written that are not flushed."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        part = self._root / ".boot.part"
+        part.write_text(name)
+        part.replace(self._root / "boot")
+
     def drafts(self) -> list[str]:
         """Names of drafts neither settled nor discarded."""
         with suppress(FileNotFoundError):
@@ -163,8 +177,10 @@ class Draft:
         for piece in read_pieces(source, offset, size - offset):
             self.write(piece)
 
-    def keep(self) -> None:
+    def keep(self, *, durable: bool = True) -> None:
         """Put the bytes on the disk, for good, in their place.
+
+        What is not ``durable`` may be lost with the machine's power, but not with this process.
 
         The place is named before the one fsync: the journals of Linux's file systems write that
         name no later than the file they are told to keep.
@@ -176,7 +192,8 @@ class Draft:
             os.fchmod(self._descriptor, 0o444)
         try:
             self._blobs.place(self.name)
-            os.fsync(self._descriptor)
+            if durable:
+                os.fsync(self._descriptor)
         except BaseException:
             self.discard()
             raise

@@ -36,10 +36,13 @@ class Chores:
         self._done: list[int] = []
 
     @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """One change of the index. It is on the disk when this ends: files are deleted after it."""
+    def change(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One change of the index.
+
+        A ``durable`` one is on the disk when this ends: files are deleted after it.
+        """
         # Threads wait for each other here: SQLite would let them sleep and try again.
-        with self._turn, self._database.transaction(durable=True) as connection:
+        with self._turn, self._database.transaction(durable=durable) as connection:
             done, self._done = self._done, []
             connection.executemany(
                 "DELETE FROM object_chores WHERE id = ?", [(number,) for number in done]

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sagelet.domain.objects import check_key, invalid_part, no_such_bucket, no_such_upload
 from sagelet.store.blobs import Draft
@@ -122,10 +123,10 @@ class Uploads:
             OSError: the bytes cannot be kept.
         """
         part = Part(number, draft.name, draft.size, etag, self._objects.clock(), checksum)
-        draft.keep()
+        draft.keep(durable=False)
         chores: list[Chore] = []
         try:
-            with self._objects.chores.change() as connection:
+            with self._objects.chores.change(durable=False) as connection:
                 self._get(connection, upload.bucket, upload.key, upload.id)
                 replaced = connection.execute(
                     "SELECT blob FROM upload_parts WHERE upload = ? AND number = ?",
@@ -152,6 +153,23 @@ class Uploads:
         draft.settle()
         self._objects.chores.do(chores)
         return part
+
+    def recover(self) -> None:
+        """Drop parts that a loss of power may have emptied: they are not flushed one by one.
+
+        Only for the one process that serves this home; parts of this boot of the machine stay.
+        """
+        boot, noted = _boot(), self._objects.blobs.boot()
+        if noted is None:  # a new home, or one that was emptied
+            self._objects.blobs.note_boot(boot)
+        if noted in (None, boot):
+            return
+        with self._objects.chores.change() as connection:
+            rows = connection.execute("SELECT blob FROM upload_parts").fetchall()
+            chores = [Chores.add(connection, blob=row["blob"]) for row in rows]
+            connection.execute("DELETE FROM upload_parts")
+        self._objects.chores.do(chores)
+        self._objects.blobs.note_boot(boot)
 
     def complete(
         self,
@@ -212,6 +230,14 @@ class Uploads:
         chores = [Chores.add(connection, blob=part.blob) for part in self._parts(connection, name)]
         connection.execute("DELETE FROM uploads WHERE id = ?", (name,))
         return chores
+
+
+def _boot() -> str:
+    """What tells this start of the machine from the others; the same for all where unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def _upload(row: sqlite3.Row) -> Upload:
