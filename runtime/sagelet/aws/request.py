@@ -11,6 +11,9 @@ LOOPBACK = "loopback"
 #: Who does not say where it comes from.
 ELSEWHERE = "network"
 
+#: ASGI's extension, and the type of its message: part of a file as part of a response's body.
+ZERO_COPY = "http.response.zerocopysend"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -26,6 +29,7 @@ class Request:
     headers: Mapping[str, str]
     scheme: str  # http or https
     door: str  # "local" (control.sock), "loopback", "containers", "network"
+    zero_copy: bool = False  # whether the server can send parts of files
 
 
 def read_request(scope: Mapping[str, Any]) -> Request:
@@ -38,6 +42,7 @@ def read_request(scope: Mapping[str, Any]) -> Request:
         _headers(scope["headers"]),
         scope["scheme"],
         scope.get("state", {}).get("door", ELSEWHERE),
+        ZERO_COPY in scope.get("extensions", {}),
     )
 
 

@@ -1,16 +1,22 @@
 """One client connection: HTTP by uvicorn, with bounds of its own, and a way out for CONNECT."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Iterable
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from sagelet.server.connect import Connect
+from sagelet.server.sendfile import EXTENSION, THREADS, send_file
 from sagelet.server.tunnel import Tunnels
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 #: The longest head of a request, or trailer of a body, in bytes.
 LONGEST = 65_536
@@ -40,6 +46,7 @@ class Connection(HttpToolsProtocol):
         self._tunnels = tunnels
         self._begun: bytes | None = b""  # what may become a CONNECT; None: it is none
         self._unread = 0  # bytes since something whole was made of them
+        self._gone = threading.Event()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come, by the door of its listener; from this machine it is a near one."""
@@ -64,6 +71,47 @@ class Connection(HttpToolsProtocol):
         if self._unread > LONGEST and not self.transport.is_closing():
             self.transport.write(_TOO_LONG)
             self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._gone.set()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins; files can be sent on what is not encrypted."""
+        super().on_message_begin()
+        if self.scheme == "http":
+            self.scope["extensions"] = {EXTENSION: {}}
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+        async def with_files(scope: Any, receive: Any, send: Any) -> None:
+            async def send_any(message: Any) -> None:
+                if message["type"] == EXTENSION:
+                    await self._send_file(cycle, message)
+                else:
+                    await send(message)
+
+            await app(scope, receive, send_any)
+
+        super()._start_asgi_task(cycle, with_files)
+
+    async def _send_file(self, cycle: RequestResponseCycle, message: dict[str, Any]) -> None:
+        """A part of a response's body, which has a length: ``count`` bytes of a file."""
+        while self.transport.get_write_buffer_size() and not self._gone.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)  # what was written before goes first
+        if self._gone.is_set():
+            return
+        count = message["count"]
+        out = os.dup(self.transport.get_extra_info("socket").fileno())
+        try:
+            sent = await self.loop.run_in_executor(
+                THREADS, send_file, out, message["file"], message["offset"], count, self._gone
+            )
+        finally:
+            os.close(out)
+        cycle.expected_content_length -= sent
+        if sent < count:
+            self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from sagelet.aws.chunked import Verifier
 from sagelet.aws.operation import OPERATIONS, Context, Document
-from sagelet.aws.request import Request
+from sagelet.aws.request import ZERO_COPY, Request
 from sagelet.aws.services.s3 import documents, xml
 from sagelet.aws.services.s3.address import Address, find_address
 from sagelet.aws.services.s3.body import Body, ClientGone, Digests, Intake, Receive
@@ -184,6 +184,9 @@ class _Exchange:
         if offset == source.length:
             await self.sender({"type": "http.response.body", "body": piece})
             return
+        if self.request.zero_copy:
+            await self._stream_file(source)
+            return
         gone = asyncio.ensure_future(self._wait_until_gone())
         try:
             while piece and not gone.done():
@@ -201,6 +204,20 @@ class _Exchange:
             gone.cancel()
             with suppress(asyncio.CancelledError):
                 await gone
+
+    async def _stream_file(self, source: Bytes) -> None:
+        """The first piece, which is read; the kernel sends the others."""
+        done = len(source.first)
+        await self.sender({"type": "http.response.body", "body": source.first, "more_body": True})
+        await self.sender(
+            {
+                "type": ZERO_COPY,
+                "file": source.descriptor,
+                "offset": source.start + done,
+                "count": source.length - done,
+            }
+        )
+        await self.sender({"type": "http.response.body", "body": b""})
 
     async def _hear(self) -> MutableMapping[str, Any]:
         self.heard = True
