@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 import time
 
 import pytest
@@ -23,6 +24,10 @@ def naive(definitions, chunk, now):
             except (AttributeError, TypeError, ValueError):
                 continue
     return found
+
+
+def scanner_of(*rules):
+    return Scanner([MetricDefinition(*rule) for rule in rules], time.thread_time)
 
 
 def same(found, expected):
@@ -107,11 +112,13 @@ TEXT = st.lists(
 @example([r"(?s)(\d+).*$"], "1\n2")
 def test_a_chunk_scan_is_a_line_by_line_search(patterns, chunk):
     definitions = [MetricDefinition(f"m{i}", regex) for i, regex in enumerate(patterns)]
-    assert same(Scanner(definitions).scan(chunk, 7.0), naive(definitions, chunk, 7.0))
+    assert same(
+        Scanner(definitions, time.thread_time).scan(chunk, 7.0), naive(definitions, chunk, 7.0)
+    )
 
 
 def scan(regex, chunk):
-    return [datum.value for datum in Scanner([MetricDefinition("m", regex)]).scan(chunk, 1.0)]
+    return [datum.value for datum in scanner_of(("m", regex)).scan(chunk, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +154,7 @@ def test_a_line_gives_its_first_match_and_only_that():
 
 
 def test_data_come_in_line_order_with_the_time_given():
-    scanner = Scanner([MetricDefinition("b", r"b=(\d+)"), MetricDefinition("a", r"a=(\d+)")])
+    scanner = scanner_of(("b", r"b=(\d+)"), ("a", r"a=(\d+)"))
     assert scanner.scan("a=1\nb=2 a=3\n", 9.0) == [
         Datum("a", 1.0, 9.0),
         Datum("b", 2.0, 9.0),
@@ -156,12 +163,12 @@ def test_data_come_in_line_order_with_the_time_given():
 
 
 def test_two_metrics_may_share_a_name():
-    scanner = Scanner([MetricDefinition("m", r"a=(\d+)"), MetricDefinition("m", r"b=(\d+)")])
+    scanner = scanner_of(("m", r"a=(\d+)"), ("m", r"b=(\d+)"))
     assert [d.value for d in scanner.scan("a=1 b=2", 0.0)] == [1.0, 2.0]
 
 
 def test_no_definitions_no_data():
-    assert Scanner([]).scan("a=1\n", 0.0) == []
+    assert Scanner([], time.thread_time).scan("a=1\n", 0.0) == []
 
 
 def test_a_very_long_line_is_searched_in_its_first_part():
@@ -183,8 +190,45 @@ def test_a_regex_that_could_run_over_line_ends_does_not_stall_the_job(regex):
 @pytest.mark.parametrize("pattern", ["((a|aa)+)$", "(?=a)((a|aa)+)$"])  # by chunk, by line
 def test_a_regex_that_takes_for_ever_is_given_up_and_named(pattern):
     definitions = [MetricDefinition("stuck", pattern), MetricDefinition("m", r"v=(\d+)")]
-    scanner = Scanner(definitions)
+    scanner = Scanner(definitions, time.thread_time)
     line = "a" * 80 + "!\n"
     assert [d.value for d in scanner.scan(line + "v=1\n", 1.0)] == [1.0]
     assert scanner.given_up == ["stuck"]
     assert [d.value for d in scanner.scan(line + "v=2\n", 1.0)] == [2.0]
+
+
+def test_a_busy_machine_loses_no_value():
+    """While other threads work, two hosts' logs are searched at once."""
+    chunk = "".join(f"loss={i}\n" for i in range(60_000))
+    scanners = [scanner_of(("loss", r"loss=(\d+)")) for _ in range(2)]
+    found: dict[int, list[Datum]] = {}
+    over = threading.Event()
+
+    def work():
+        while not over.is_set():
+            sum(range(1000))
+
+    def search(number):
+        found[number] = scanners[number].scan(chunk, 0.0)
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    searches = [threading.Thread(target=search, args=(number,)) for number in range(2)]
+    for thread in workers + searches:
+        thread.start()
+    for thread in searches:
+        thread.join()
+    over.set()
+    for thread in workers:
+        thread.join()
+    assert [scanner.given_up for scanner in scanners] == [[], []]
+    assert [len(found[number]) for number in range(2)] == [60_000, 60_000]
+
+
+def test_what_runs_into_the_next_line_hides_nothing():
+    pattern = r"loss=(\d+)|end\s+loss=\d+"
+    assert scan(pattern, "loss=1 end\nloss=2\nloss=3") == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("pattern", [r"v?(\d*)", r"x*(\d*)$"])
+def test_empty_matches_end(pattern):
+    assert scan(pattern, "1\n\n" * 30_000) == [1.0] * 30_000

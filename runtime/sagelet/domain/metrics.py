@@ -4,7 +4,7 @@ Each regex is searched in every line; its first group, read as a number, is a va
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -14,8 +14,12 @@ from sagelet.domain.training import MetricDefinition
 #: Longer lines are searched in their first part only: a regex over megabytes would stall the job.
 LINE_LIMIT = 65536
 
-#: How long a regex may take for a chunk of the log, in seconds.
+#: How long a regex's slow searches may take for a chunk of the log, in seconds of processor time.
 PATIENCE = 2.0
+
+# A search that takes longer lets other threads run. The rest do not, for who lets go of the
+# interpreter at every line waits for it at every line.
+_QUICK = 0.01
 
 # The shortcut below is off for what may match a line without matching the chunk around it, and for
 # what runs over line ends: from each place in the chunk to its end, that takes minutes.
@@ -38,11 +42,12 @@ class Scanner:
     """Finds data in chunks of whole lines.
 
     A regex can take for ever on a short line. One that takes longer than PATIENCE is given up, and
-    named in ``given_up``; while it is at work other threads run.
+    named in ``given_up``; other threads run meanwhile. ``clock`` tells the processor time of the
+    thread that asks, in seconds.
     """
 
-    def __init__(self, definitions: Sequence[MetricDefinition]) -> None:
-        self._rules = [_Rule(number, d) for number, d in enumerate(definitions)]
+    def __init__(self, definitions: Sequence[MetricDefinition], clock: Callable[[], float]) -> None:
+        self._rules = [_Rule(number, d, clock) for number, d in enumerate(definitions)]
         self.given_up: list[str] = []
 
     def scan(self, chunk: str, time: float) -> list[Datum]:
@@ -61,9 +66,13 @@ class Scanner:
 class _Rule:
     """One definition. What it finds comes with its line's start and its own number."""
 
-    def __init__(self, number: int, definition: MetricDefinition) -> None:
+    def __init__(
+        self, number: int, definition: MetricDefinition, clock: Callable[[], float]
+    ) -> None:
         self.name = definition.name
         self._number = number
+        self._clock = clock
+        self._slow = 0.0
         self._line = regex.compile(definition.regex)
         whole_line = _WHOLE_LINE.search(definition.regex)
         self._chunk = None if whole_line else regex.compile(definition.regex, regex.MULTILINE)
@@ -80,31 +89,69 @@ class _Rule:
                 yield start, self._number, Datum(self.name, value, time)
 
     def _matches(self, chunk: str) -> Iterator[tuple[int, regex.Match[str]]]:
+        self._slow = 0.0
         if self._chunk is None:
             yield from self._line_by_line(chunk, 0, len(chunk))
             return
         done = -1  # the end of the last line looked at
-        for match in self._chunk.finditer(chunk, timeout=PATIENCE, concurrent=True):
-            if match.start() <= done:
+        for match in self._walk(self._chunk, chunk):
+            if match.end() <= done:
                 continue
-            start = chunk.rfind("\n", 0, match.start()) + 1
+            start = max(done, chunk.rfind("\n", 0, match.start())) + 1
             end = chunk.find("\n", match.end())
             end = len(chunk) if end < 0 else end
             if "\n" in match.group() or match.end() - start > LINE_LIMIT:
                 # It ran over a line's end, or its limit: each line is asked by itself.
                 yield from self._line_by_line(chunk, start, end)
-            else:
+            elif match.start() > done:
                 yield start, match
             done = end
+
+    def _walk(self, pattern: regex.Pattern[str], chunk: str) -> Iterator[regex.Match[str]]:
+        """All matches, by way of ``finditer``, whose time limit is for all of its searches."""
+        place = 0
+        while True:
+            try:
+                for match in pattern.finditer(chunk, place, timeout=_QUICK, concurrent=False):
+                    place = _after(match)
+                    yield match
+            except TimeoutError:
+                slow = self._search(pattern, chunk, place)
+                if slow is None:
+                    return
+                place = _after(slow)
+                yield slow
+            else:
+                return
 
     def _line_by_line(
         self, chunk: str, start: int, end: int
     ) -> Iterator[tuple[int, regex.Match[str]]]:
         for line in chunk[start:end].split("\n"):
-            match = self._line.search(line[:LINE_LIMIT], timeout=PATIENCE, concurrent=True)
+            match = self._search(self._line, line[:LINE_LIMIT], 0)
             if match:
                 yield start, match
             start += len(line) + 1
+
+    def _search(
+        self, pattern: regex.Pattern[str], text: str, place: int
+    ) -> regex.Match[str] | None:
+        try:
+            return pattern.search(text, place, timeout=_QUICK, concurrent=False)
+        except TimeoutError:
+            pass
+        patience = PATIENCE - self._slow
+        began = self._clock()
+        match = pattern.search(text, place, timeout=patience, concurrent=True)
+        self._slow += self._clock() - began
+        if self._slow > PATIENCE:
+            raise TimeoutError
+        return match
+
+
+def _after(match: regex.Match[str]) -> int:
+    """Where to search on; an empty match is not found twice."""
+    return match.end() + (match.start() == match.end())
 
 
 def _number(match: regex.Match[str]) -> float | None:

@@ -48,7 +48,7 @@ class Collector:
             if host is None:
                 log = self._store.home.log(self._job.name, output.host)
                 host = self._hosts[output.host] = _HostOutput(
-                    TimesWriter(log), Scanner(self._job.metric_definitions)
+                    TimesWriter(log), Scanner(self._job.metric_definitions, time.thread_time)
                 )
         if self._job.metric_definitions:
             for piece, when in host.times.arrivals(output.offset, output.data, output.time):
