@@ -177,6 +177,14 @@ class Draft:
         for piece in read_pieces(source, offset, size - offset):
             self.write(piece)
 
+    def flush(self) -> None:
+        """Put what was written so far on the disk: less is left to do at the end.
+
+        Raises:
+            OSError: the disk is full or broken.
+        """
+        os.fdatasync(self._descriptor)
+
     def keep(self, *, durable: bool = True) -> None:
         """Put the bytes on the disk, for good, in their place.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sagelet.domain.objects import check_key, invalid_part, no_such_bucket, no_such_upload
+from sagelet.store.assembly import Assemblies
 from sagelet.store.blobs import Draft
 from sagelet.store.chores import Chore, Chores
 from sagelet.store.objects import Guard, Objects
@@ -44,6 +45,7 @@ class Uploads:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._assemblies = Assemblies(objects.blobs)
 
     def create(self, bucket: str, key: str, traits: Traits) -> Upload:
         """Begin an upload of an object with these traits.
@@ -64,7 +66,17 @@ class Uploads:
                 )
         except sqlite3.IntegrityError:
             raise no_such_bucket(bucket) from None
+        self._forget_gone()
         return upload
+
+    def _forget_gone(self) -> None:
+        """Nothing is put together for uploads that went with their bucket."""
+        find = "SELECT 1 FROM uploads WHERE id = ?"
+        connection = self._objects.database.connection()
+        begun = self._assemblies.begun()
+        self._assemblies.drop(
+            name for name in begun if not connection.execute(find, (name,)).fetchone()
+        )
 
     def get(self, bucket: str, key: str, name: str) -> Upload:
         """The upload.
@@ -152,6 +164,7 @@ class Uploads:
             raise
         draft.settle()
         self._objects.chores.do(chores)
+        self._assemblies.add(upload.id, number, part.blob)
         return part
 
     def recover(self) -> None:
@@ -168,6 +181,7 @@ class Uploads:
             rows = connection.execute("SELECT blob FROM upload_parts").fetchall()
             chores = [Chores.add(connection, blob=row["blob"]) for row in rows]
             connection.execute("DELETE FROM upload_parts")
+        self._assemblies.drop(self._assemblies.begun())
         self._objects.chores.do(chores)
         self._objects.blobs.note_boot(boot)
 
@@ -181,7 +195,7 @@ class Uploads:
     ) -> ObjectVersion:
         """Put the chosen parts together to the object, whose traits ``finish`` completes.
 
-        The bytes are copied, inside the kernel: for that long they are on the disk twice.
+        The bytes are copied, inside the kernel: until it is done they are on the disk twice.
 
         Raises:
             Refusal: NoSuchUpload, InvalidPart (one was replaced meanwhile), what ``guard`` says.
@@ -193,9 +207,9 @@ class Uploads:
                 parts=[PartTraits(part.number, part.size, part.checksum) for part in chosen],
             )
         )
-        draft = self._objects.blobs.draft()
+        draft, missing = self._assemblies.take(upload.id, [part.blob for part in chosen])
         try:
-            for part in chosen:
+            for part in chosen[len(chosen) - len(missing) :]:
                 self._append(draft, part)
         except BaseException:
             draft.discard()
@@ -224,6 +238,7 @@ class Uploads:
         with self._objects.chores.change() as connection:
             self._get(connection, upload.bucket, upload.key, upload.id)
             chores = self._forget(connection, upload.id)
+        self._assemblies.drop([upload.id])
         self._objects.chores.do(chores)
 
     def _forget(self, connection: sqlite3.Connection, name: str) -> list[Chore]:
