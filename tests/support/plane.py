@@ -43,7 +43,8 @@ def store():
 
 signal.signal(signal.SIGTERM, leave)
 for number in range(int(os.environ["LINES"])):
-    print(f"line {number} loss={number};", flush=True)
+    # In one piece: print writes twice, and `leave` may run in between.
+    os.write(1, f"line {number} loss={number};\n".encode())
     time.sleep(float(os.environ.get("PAUSE", "0")))
 store()
 if "FAIL" in os.environ:
