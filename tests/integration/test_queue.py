@@ -351,15 +351,38 @@ time.sleep(0.5)
 """
 
 
-def test_no_gpu_is_given_to_two_jobs(
-    plane: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
     program.write_text(FAKE_DRIVER)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("_two_gpus")
+def test_who_waits_for_a_gpu_keeps_only_those_behind_it_that_want_one(plane: Plane) -> None:
+    plane.start()
+    plane.submit(plane.request("holds", SLEEPER, options={"gpus": "1"}))
+    plane.submit(plane.request("both", BLINK, options={"gpus": "2"}))
+    plane.submit(plane.request("one", BLINK, options={"gpus": "1"}))
+    plane.submit(plane.request("none", BLINK, options={"gpus": "0"}))
+    (none,) = plane.wait_over("none")
+    assert statuses(none) == USUAL
+    assert [plane.job(name).life.secondary for name in ("both", "one")] == ["Pending"] * 2
+    plane.submit(plane.request("huge", BLINK, options={"cpus": "999"}))
+    plane.submit(plane.request("late", BLINK))
+    assert [plane.job(name).life.secondary for name in ("huge", "late")] == ["Pending"] * 2
+    plane.kill("holds")
+    both, one, huge, late = plane.wait_over("both", "one", "huge", "late")
+    assert {job.life.secondary for job in (both, one, huge, late)} == {"Completed"}
+    assert began(both) <= began(one)
+    assert began(huge) <= began(late)
+
+
+@pytest.mark.usefixtures("_two_gpus")
+def test_no_gpu_is_given_to_two_jobs(plane: Plane) -> None:
     plane.start()
     close(plane)
     names = [f"gpu-{number}" for number in range(4)]

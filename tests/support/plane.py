@@ -44,7 +44,7 @@ def store():
 signal.signal(signal.SIGTERM, leave)
 for number in range(int(os.environ["LINES"])):
     # In one piece: print writes twice, and `leave` may run in between.
-    os.write(1, f"line {number} loss={number};\n".encode())
+    os.write(1, f"line {number} loss={number};\\n".encode())
     time.sleep(float(os.environ.get("PAUSE", "0")))
 store()
 if "FAIL" in os.environ:

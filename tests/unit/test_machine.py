@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagelet.domain.errors import ResourceLimitExceeded
-from sagelet.domain.machine import MEMORY, Demand, Grant, Machine, deal, demand_of, grant
+from sagelet.domain.machine import (
+    MEMORY,
+    Demand,
+    Grant,
+    Machine,
+    deal,
+    demand_of,
+    grant,
+    lacks_only_gpus,
+)
 
 GIB = 1 << 30
 MACHINE = Machine(8.0, 32 * GIB, ("0", "1", "2", "3"))
@@ -115,6 +124,14 @@ def test_a_bound_on_the_number_of_jobs():
     small = Demand(0.1, 1, (0,))
     assert grant(small, MACHINE, held((0.1, 1, (0,))), most=2) is not None
     assert grant(small, MACHINE, held((0.1, 1, (0,)), (0.1, 1, (0,))), most=2) is None
+
+
+def test_what_is_missing_may_be_gpus_alone():
+    running = held((6.0, GIB, (len(MACHINE.gpus),)))
+    assert lacks_only_gpus(Demand(1.0, GIB, (1,)), MACHINE, running)
+    assert not lacks_only_gpus(Demand(2.5, GIB, (1,)), MACHINE, running)
+    assert not lacks_only_gpus(Demand(1.0, 32 * GIB, (1,)), MACHINE, running)
+    assert not lacks_only_gpus(Demand(1.0, GIB, (1,)), MACHINE, running, most=1)
 
 
 def test_fractions_of_a_core_add_up_to_a_core():

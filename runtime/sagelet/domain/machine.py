@@ -99,6 +99,14 @@ def grant(
     return Grant(demand, deal(demand, free))
 
 
+def lacks_only_gpus(
+    demand: Demand, machine: Machine, running: Iterable[Grant], most: int | None = None
+) -> bool:
+    """Whether a job that has to wait does so for GPUs alone."""
+    without = Demand(demand.cpus, demand.memory, ())
+    return grant(without, machine, running, most) is not None
+
+
 def deal(demand: Demand, free: Iterable[str]) -> Devices:
     """Each host's GPUs, no device twice."""
     left = iter(free)

@@ -1,8 +1,9 @@
 """Who runs and who waits, over all regions of a home.
 
 Jobs start in the order they came, each as soon as it fits beside those that run (``domain.machine``
-says what fits). Every job that runs has a supervisor in a thread of its own. Nothing here is
-remembered beyond what the store holds: ``start`` finds it all again.
+says what fits); only those that want no GPU go past those that wait for one. Every job that runs
+has a supervisor in a thread of its own. Nothing here is remembered beyond what the store holds:
+``start`` finds it all again.
 """
 
 import logging
@@ -14,7 +15,7 @@ from functools import partial
 
 from sagelet.domain.errors import DomainError
 from sagelet.domain.lifecycle import Event, Secondary
-from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant
+from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant, lacks_only_gpus
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
@@ -97,7 +98,7 @@ class Dispatcher:
     ) -> TrainingJob:
         """Take a new job in; ``begin`` makes and stores it, told what it got or that it waits."""
         with self._lock:
-            got = None if self._waiting else self._fits(demand)
+            got = self._fits(demand) if self._may_pass(demand) else None
             job = begin(got)
             if got is None:
                 self._queue(job, store, demand, choice)
@@ -157,12 +158,17 @@ class Dispatcher:
         self._admit()
 
     def _admit(self) -> None:
-        """Start the jobs at the head of the queue that fit now."""
-        while self._waiting:
-            key, waiting = next(iter(self._waiting.items()))
+        """Start the jobs that fit now and whose turn it is."""
+        gpus_are_waited_for = False
+        for key, waiting in list(self._waiting.items()):
+            if gpus_are_waited_for and any(waiting.demand.gpus):
+                continue
             got = self._fits(waiting.demand)
             if got is None:
-                return
+                if not self._lacks_only_gpus(waiting.demand):
+                    return
+                gpus_are_waited_for = True
+                continue
             try:
                 waiting.store.training_jobs.save_admission(key[1], got.devices)
             except Exception as error:  # noqa: BLE001 - a full disk, say: it may pass
@@ -171,6 +177,14 @@ class Dispatcher:
                 return
             del self._waiting[key]
             self._run(key, waiting.store, got, waiting.choice, Supervisor.run)
+
+    def _may_pass(self, demand: Demand) -> bool:
+        """Whether a job that comes now need not wait for those that wait already."""
+        if not self._waiting:
+            return True
+        return not any(demand.gpus) and all(
+            self._lacks_only_gpus(waiting.demand) for waiting in self._waiting.values()
+        )
 
     def _admit_later(self) -> None:
         """Nothing else may happen that would let the queue go on."""
@@ -196,8 +210,13 @@ class Dispatcher:
         self._alarm.set(time.time() + RETRY, again)
 
     def _fits(self, demand: Demand) -> Grant | None:
-        held = [r.grant for r in self._running.values() if r.grant is not None]
-        return grant(demand, self.machine, held, self._most)
+        return grant(demand, self.machine, self._held(), self._most)
+
+    def _lacks_only_gpus(self, demand: Demand) -> bool:
+        return lacks_only_gpus(demand, self.machine, self._held(), self._most)
+
+    def _held(self) -> list[Grant]:
+        return [r.grant for r in self._running.values() if r.grant is not None]
 
     def _run(
         self,
