@@ -234,12 +234,15 @@ def test_an_early_answer_reaches_a_client_that_sends_on(server, size):
 def test_who_was_answered_early_cannot_send_for_ever(server, monkeypatch):
     monkeypatch.setattr("sagelet.server.protocol.LINGER", 0.2)
     port = server.open("127.0.0.1", 0)
-    with serving(server), tcp(port) as sock:
+
+    def pour(sock):
         sock.sendall(b"PUT /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
         sock.sendall(b"Content-Length: 1000000000000\r\n\r\n")
-        with pytest.raises(ConnectionError):
-            while True:
-                sock.sendall(bytes(1 << 20))
+        while True:
+            sock.sendall(bytes(1 << 20))
+
+    with serving(server), tcp(port) as sock, pytest.raises(ConnectionError):
+        pour(sock)
 
 
 def test_what_is_not_http_is_refused(server):
