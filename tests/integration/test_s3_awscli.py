@@ -3,22 +3,18 @@
 import os
 import subprocess
 import urllib.request
-from pathlib import Path
 
 import pytest
 
+from support.clients import client_python
 from support.s3 import running
 
-AWS = Path.home() / ".cache" / "sagelet" / "clients" / "boto3" / "bin" / "aws"
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def aws(tmp_path):
+    program = client_python("boto3").with_name("aws")
     with running(tmp_path / "home") as server:
         environment = {
             "PATH": os.environ["PATH"],
@@ -31,7 +27,7 @@ def aws(tmp_path):
 
         def aws(*arguments):
             return subprocess.run(
-                [AWS, *arguments], env=environment, capture_output=True, text=True, check=True
+                [program, *arguments], env=environment, capture_output=True, text=True, check=True
             ).stdout
 
         yield aws

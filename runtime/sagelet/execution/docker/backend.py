@@ -37,6 +37,9 @@ _FOREVER = 10**8
 #: How long removing may take, in seconds.
 PATIENCE = 30.0
 
+#: How long a program may take to install a handler for SIGTERM, in seconds.
+LISTEN = 10.0
+
 #: Kept whole by the engine, so that a log can be replayed after a restart of sagelet.
 _LOG = LogConfig(type="local", config={"max-size": "100g", "max-file": "1", "compress": "false"})
 
@@ -178,8 +181,8 @@ class DockerBackend:
             if grace > 0:
                 told = _told_at(api, container)
                 if told is None:
-                    _wait_until_it_listens(api, container)
                     told = time.time()
+                    _wait_until_it_listens(api, container, min(grace, LISTEN))
                     api.kill(container, "SIGTERM")
                 time.sleep(min(max(0.0, told + grace - time.time()), grace))
             api.kill(container)
@@ -299,12 +302,13 @@ class DockerBackend:
         )
 
 
-def _wait_until_it_listens(api: APIClient, container: str) -> None:
+def _wait_until_it_listens(api: APIClient, container: str, patience: float) -> None:
     """Give a program that only just starts the time to install its handler for SIGTERM.
 
-    Only an engine on this machine can be looked at; a program that never listens costs a second.
+    Only an engine on this machine can be looked at. A program that never listens is killed after
+    the grace in any case, of which this is a part.
     """
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + patience
     pid = api.inspect_container(container)["State"]["Pid"]
     while time.monotonic() < deadline and not catches_sigterm(pid):
         time.sleep(0.01)
