@@ -62,7 +62,7 @@ def start(host: HostPlan, module: str, until: Mapping[str, Any]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with (folder / "feeder.err").open("wb") as errors:
-            subprocess.Popen(
+            feeder = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, module),
                     *(str(folder / "feeder.json"), str(lock)),
@@ -76,6 +76,7 @@ def start(host: HostPlan, module: str, until: Mapping[str, Any]) -> None:
             )
     finally:
         os.close(lock)
+    threading.Thread(target=feeder.wait, name=f"reap-{host.name}", daemon=True).start()
 
 
 def guarded(plan: JobPlan, sink: Sink) -> Sink:
