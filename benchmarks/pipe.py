@@ -87,7 +87,7 @@ class Fed:
 
 def main() -> None:
     parser = arguments(9)
-    parser.add_argument("--megabytes", type=int, default=2000, help="an epoch; default 2000")
+    parser.add_argument("--megabytes", type=int, default=1000, help="an epoch; default 1000")
     given = parser.parse_args()
     size = given.megabytes * MEGABYTE
     print(f"""## Pipe mode

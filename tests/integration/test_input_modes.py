@@ -7,12 +7,14 @@ import os
 import signal
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sagelet.store import open_store
 from support.buckets import fill, read
 from support.cli import Trainer, describe, folder_of, log_of, running_with, sagelet, wait_until
 from support.recordio import records
+from support.servers import MOTO, moto
 
 PATHS = "SAGELET_NAMESPACES"
 
@@ -464,3 +466,22 @@ open(folder + "/last", "w").write("at the end")
     ]  # fmt: skip
     assert read(store, "data", place + "last", tmp_path) == b"at the end"
     assert b"does not sync" not in log_of(home, "job")
+
+
+@pytest.mark.skipif(not MOTO.exists(), reason=f"needs {MOTO}")
+def test_objects_of_an_s3_elsewhere(home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    jobs = Jobs(Trainer("process", str, tmp_path / "code"), tmp_path)
+    with moto() as endpoint:
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="data")
+        for number in range(3):
+            client.put_object(Bucket="data", Key=f"d/{number}", Body=f"{number};".encode())
+        client.close()
+        monkeypatch.setenv("SAGELET_S3_ENDPOINT_URL", endpoint)
+        script = "say(a=[epoch('a', n).decode() for n in (0, 1)], b=sorted(os.listdir(DATA + 'b')))"
+        said = jobs.run(
+            script, [channel("a", "s3://data/d/"), channel("b", "s3://data/d", "File", SHARDED)]
+        )
+    assert said["algo-1"] == [{"a": ["0;1;2;"] * 2, "b": ["0", "1", "2"]}]
