@@ -19,9 +19,8 @@ from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, remains, staging
-from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.collector import Collector
-from sagelet.engine.intermediate import Intermediate
+from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
 from sagelet.execution.backend import (
     Cancelled,
@@ -99,11 +98,7 @@ class Supervisor:
         self._backend: ExecutionBackend | None = None
         self._deaf = False
         folder = self._store.home.job(name)
-        checkpoints = Checkpoints.of(self._job, folder, self._objects)
-        intermediate = Intermediate.of(self._job, self._plan, folder, self._objects)
-        self._synced: list[Checkpoints | Intermediate] = [intermediate]
-        if checkpoints is not None:
-            self._synced.append(checkpoints)
+        self._synced = Synced(self._job, self._plan, folder, self._objects)
         if self._job.stop_requested is not None:
             self._stop.set()
 
@@ -150,7 +145,7 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
-                self._start_syncing()
+                self._synced.start(self._note)
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
 
@@ -293,22 +288,8 @@ class Supervisor:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan
         backend.launch(plan, self._door())
-        self._start_syncing()
+        self._synced.start(self._note)
         self._store.training_jobs.save_launch(self._job.name, self._clock())
-
-    def _start_syncing(self) -> None:
-        for each in self._synced:
-            each.start(self._note)
-
-    def _finish_syncing(self) -> None:
-        faults = []
-        for each in self._synced:
-            try:
-                each.finish()
-            except HostFault as fault:
-                faults.append(fault)
-        if faults:
-            raise faults[0]
 
     def _reset(self) -> None:
         """Remove what an attempt left; only its checkpoints are for the next one."""
@@ -317,7 +298,7 @@ class Supervisor:
             self._backend_of_job().reclaim(self._plan)
         self._collector.give_up()
         with suppress(HostFault):
-            self._finish_syncing()
+            self._synced.finish()
         name = self._job.name
         for host in self._plan.hosts:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
@@ -409,7 +390,7 @@ class Supervisor:
                 self._step(stoppable=False),
             )
             self._store.training_jobs.save_artifacts(self._job.name, artifacts)
-        self._finish_syncing()
+        self._synced.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""
@@ -417,7 +398,7 @@ class Supervisor:
             backend = self._backend_of_job()
             backend.remove(self._plan)
             backend.reclaim(self._plan)
-            self._finish_syncing()
+            self._synced.finish()
         except (HostFault, DomainError) as error:
             self._note(f"cleaning up: {error}")
         folder = self._store.home.job(self._job.name)

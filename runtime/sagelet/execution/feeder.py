@@ -12,7 +12,6 @@ It holds a lock on ``feeder.lock`` as long as it lives.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -23,6 +22,7 @@ from array import array
 from sagelet.domain.dealing import deal, order
 from sagelet.domain.pipes import parts_of, pipe_name
 from sagelet.domain.recordio import frames
+from sagelet.execution.pouring import Bad, copy, unpacked, write_all
 from sagelet.execution.shim import write_json
 
 TYPE_CHECKING = False  # typing itself takes milliseconds
@@ -42,15 +42,8 @@ _PIPE_SIZE = 1 << 20
 #: Files up to this size are written in one piece with what frames them, in bytes.
 _SMALL = 64 << 10
 
-_CHUNK = 1 << 20
-
-#: How much of a packed file is unpacked at once, and how much of one record is held, in bytes.
-_PACKED = 32 << 10
+#: How much of a packed record is held, so that it need not be unpacked twice, in bytes.
 _HELD = 16 << 20
-
-
-class Bad(Exception):
-    """Data that cannot be streamed; the text names it."""
 
 
 def main(spec_path: str, lock: int) -> None:
@@ -130,8 +123,9 @@ class _Channel:
     def _make_until(self, last: int) -> None:
         with self._turn:
             while self._made <= last:
-                self._waiting[self._made] = self._make(pipe_name(self._name, self._made))
-                threading.Thread(target=self._serve, args=(self._made,), daemon=True).start()
+                held = self._make(pipe_name(self._name, self._made))
+                self._waiting[self._made] = held
+                threading.Thread(target=self._serve, args=(self._made, held), daemon=True).start()
                 self._made += 1
 
     def _make(self, name: str) -> int:
@@ -147,20 +141,18 @@ class _Channel:
         os.chmod(f"/proc/self/fd/{held}", 0o666)  # an image's program need not run as root
         return held
 
-    def _serve(self, epoch: int) -> None:
+    def _serve(self, epoch: int, held: int) -> None:
         try:
-            held = self._waiting[epoch]
             writer = os.open(f"/proc/self/fd/{held}", os.O_WRONLY | os.O_CLOEXEC)  # a reader came
-            os.close(held)
             with self._turn:
-                abandoned = self._waiting.pop(epoch, None) is None
-            if not abandoned:
-                self._make_until(epoch + AHEAD)
-                self._abandon(epoch - BEHIND)
-                try:
-                    self._write_epoch(epoch, writer)
-                except BrokenPipeError:
-                    pass  # the reader left
+                self._waiting.pop(epoch, None)
+                os.close(held)
+            self._make_until(epoch + AHEAD)
+            self._give_up_before(epoch - BEHIND)
+            try:
+                self._write_epoch(epoch, writer)
+            except BrokenPipeError:
+                pass  # the reader left
             try:
                 os.unlink(pipe_name(self._name, epoch), dir_fd=self._pipes)
             except FileNotFoundError:
@@ -169,11 +161,11 @@ class _Channel:
         except Exception as error:
             self._record.write(f"channel '{self._name}': {_said(error)}")
 
-    def _abandon(self, last: int) -> None:
-        """Let go of pipes up to ``last`` that nobody opened: their threads wait in ``open``."""
+    def _give_up_before(self, first: int) -> None:
+        """Let go of older pipes that nobody opened: a reader that leaves at once ends them."""
         with self._turn:
-            old = {epoch: self._waiting.pop(epoch) for epoch in list(self._waiting) if epoch < last}
-            for held in old.values():
+            for epoch in [epoch for epoch in self._waiting if epoch < first]:
+                held = self._waiting.pop(epoch)
                 os.close(os.open(f"/proc/self/fd/{held}", os.O_RDONLY | os.O_NONBLOCK))
 
     def _write_epoch(self, epoch: int, writer: int) -> None:
@@ -282,66 +274,6 @@ class Index:
         """One item's line."""
         start = self._starts[place]
         return os.pread(self._file, self._starts[place + 1] - start, start)
-
-
-def copy(source: int, writer: int, length: int) -> None:
-    """Move bytes of a file into a pipe inside the kernel, or by hand where it cannot.
-
-    Raises:
-        Bad: the file has fewer.
-        BrokenPipeError: the reader left.
-    """
-    by_hand = False
-    while length:
-        moved = 0
-        if not by_hand:
-            try:
-                moved = os.splice(source, writer, min(length, _CHUNK))
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
-                    raise
-                by_hand = True
-        if by_hand:
-            data = os.read(source, min(length, _CHUNK))
-            write_all(writer, data)
-            moved = len(data)
-        if not moved:
-            raise Bad("it got shorter while it was streamed")
-        length -= moved
-
-
-def write_all(writer: int, data: bytes) -> None:
-    """Write all of it.
-
-    Raises:
-        BrokenPipeError: the reader left.
-    """
-    view = memoryview(data)
-    while view:
-        view = view[os.write(writer, view) :]
-
-
-def unpacked(source: int) -> Iterator[bytes]:
-    """What a gzip file holds, from all of its members.
-
-    Raises:
-        zlib.error: it is none, or is cut short.
-    """
-    whole = False
-    decoder = zlib.decompressobj(31)
-    while data := os.read(source, _PACKED):
-        while data:
-            if whole:
-                data = data.lstrip(b"\0")  # tapes and disks pad with zeros
-                if not data:
-                    break
-                decoder, whole = zlib.decompressobj(31), False
-            piece = decoder.decompress(data)
-            if piece:
-                yield piece
-            whole, data = decoder.eof, decoder.unused_data
-    if not whole:
-        raise zlib.error("it ends too early")
 
 
 def _said(error: Exception) -> str:
