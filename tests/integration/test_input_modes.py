@@ -190,7 +190,8 @@ open(DATA + "/done", "w").close()
     assert found["z"] == ["".join(f"text {n};" for n in shuffled(5, 5, e)) for e in (0, 1)]
     assert records(bytes.fromhex(found["listed"])) == [b"text 3;", b"text 1;"]
     assert found["local"] == "a;b;deep/c;"
-    assert found["other"] in ("", found["local"])
+    if jobs.trainer.backend == "docker" or (os.geteuid() == 0 and PATHS not in os.environ):
+        assert found["other"] == found["local"]  # what another user than root read
     for number, stream in enumerate(found["augmented"]):
         expected = [p for n in shuffled(6, 9, number) for p in (f"{n}".encode(), b"end")]
         assert records(bytes.fromhex(stream)) == expected

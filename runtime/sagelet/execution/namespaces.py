@@ -140,7 +140,7 @@ def _place(entry: Mapping[str, Any], root: str, notes: list[str]) -> None:
     if entry["access"] == "rw":
         mount(source, target, None, MS_BIND | MS_REC)
         return
-    if entry["access"] == "ro" and not entry.get("over"):
+    if entry["access"] == "ro" and not covered(entry.get("over")):
         _bind_read_only(source, target)
         return
     options = overlay_options(entry, user=not _is_real_root())
@@ -155,6 +155,11 @@ def _place(entry: Mapping[str, Any], root: str, notes: list[str]) -> None:
 def _bind_read_only(source: str, target: str) -> None:
     mount(source, target, None, MS_BIND | MS_REC)
     mount(source, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | _kept_flags(target))
+
+
+def covered(over: str | None) -> bool:
+    """Whether a mount has files that stand in the place of its source's."""
+    return bool(over and os.path.isdir(over) and os.listdir(over))
 
 
 def overlay_options(entry: Mapping[str, Any], *, user: bool) -> str:

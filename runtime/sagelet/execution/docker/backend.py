@@ -24,7 +24,7 @@ from sagelet.execution.docker.images import Images
 from sagelet.execution.docker.network import JobNetwork, create_network, gateway
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
-from sagelet.execution.namespaces import catches_sigterm, overlay_options
+from sagelet.execution.namespaces import catches_sigterm, covered, overlay_options
 from sagelet.execution.wheels import Wheels
 
 JOB_LABEL = "sagelet.job"
@@ -301,7 +301,7 @@ class DockerBackend:
     def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
         if mount.access is Access.READ_WRITE:
             return Mount(mount.target, mount.source, type="bind")
-        if not protect or (mount.access is Access.READ_ONLY and not mount.over):
+        if not protect or (mount.access is Access.READ_ONLY and not covered(mount.over)):
             return Mount(mount.target, mount.source, type="bind", read_only=True)
         options = overlay_options(dataclasses.asdict(mount), user=False)
         return Mount(
