@@ -23,6 +23,7 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
     "first_line.py": ((), ("--rounds", "2"), True),
     "toolkit.py": ((), (), False),
     "channel_size.py": ((), ("--rounds", "2"), True),
+    "pipe.py": ((), ("--rounds", "1", "--megabytes", "40"), False),
     "archive.py": ((), ("--rounds", "1", "--megabytes", "40"), False),
     "plane.py": (
         (),

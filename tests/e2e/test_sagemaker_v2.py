@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.recordio import records
 from support.serve import EXAMPLES, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -22,6 +23,7 @@ def runs(plane: Plane, digits: Path, image: str) -> Iterator[dict[str, Result]]:
     programs: dict[str, tuple[object, ...]] = {
         "options": ("v2_options.py", image),
         "failure": ("v2_failure.py", image),
+        "inputs": ("v2_inputs.py", image),
         "source_dir": ("v2_source_dir.py",),
         "pytorch": ("v2_digits.py", "pytorch", mnist / "pytorch_mnist.py", digits, 2),
         "tensorflow": ("v2_digits.py", "tensorflow", mnist / "tensorflow_mnist.py", digits, 2),
@@ -66,6 +68,22 @@ def test_every_option_and_every_line_once(runs: dict[str, Result]) -> None:
     numbers = [int(line[5:]) for line in lines if re.fullmatch("line [0-9]+", line)]
     assert numbers == list(range(400))
     assert [line for line in lines if line.startswith("Managed Spot Training savings: ")]
+
+
+def test_every_input_of_a_training_input(runs: dict[str, Result]) -> None:
+    lines = [line.partition("found {") for line in plain(runs["inputs"]())]
+    said = [json.loads("{" + rest) for _, mark, rest in lines if mark]
+    hosts = {found.pop("host"): found for found in said}
+    assert sorted(hosts) == ["algo-1", "algo-2", "algo-3"]
+    assert [hosts[name]["files"] for name in sorted(hosts)] == [["0", "3"], ["1", "4"], ["2", "5"]]
+    assert hosts["algo-3"]["channels"] == ["files", "lines", "small"]
+    assert hosts["algo-3"]["small"] == ["0", "1", "2", "3", "4", "5"]
+    for found in hosts.values():
+        assert records(bytes.fromhex(found["lines"])) == [b"is 4", b"4;", b"is 1", b"1;"]
+    hands = [hosts[name]["epochs"] for name in ("algo-1", "algo-2")]
+    for one, other in zip(*hands, strict=True):
+        assert sorted((one + other).split(";")[:-1]) == ["0", "1", "2", "3", "4", "5"]
+    assert hands[0][0] != hands[0][1]
 
 
 def test_a_source_dir_with_requirements(runs: dict[str, Result]) -> None:

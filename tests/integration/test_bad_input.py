@@ -149,12 +149,13 @@ def test_a_duplicate_name_is_refused_and_the_first_job_kept(home: Path, script: 
                 "InputDataConfig": [
                     {
                         "ChannelName": "a",
-                        "InputMode": "Pipe",
+                        "InputMode": "FastFile",
+                        "CompressionType": "Gzip",
                         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "/tmp"}},
                     }
                 ]
             },
-            "input mode Pipe is not supported yet",
+            "CompressionType Gzip belongs to Pipe mode",
         ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "TrainingImage is required"),
         ({"Tags": [{"Key": "sagelet:colour", "Value": "red"}]}, "sagelet:colour"),

@@ -1,6 +1,5 @@
 """What goes into a job from S3 and what comes out of it there: staging and storing."""
 
-import gzip
 import io
 import json
 import os
@@ -19,7 +18,7 @@ from sagelet.engine import channels, outputs
 from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.staging import check_sources, plan_job, stage
 from sagelet.execution.backend import Cancelled
-from sagelet.store import Store, archive, open_store
+from sagelet.store import Store, open_store
 from sagelet.store.cache import Cache
 from sagelet.store.remote import RemoteObjects
 from support.buckets import Quiet, fill, read
@@ -226,36 +225,6 @@ def test_a_malformed_manifest_is_refused(store, put):
     put({"m.json": b"[1]"})
     message = refused(store, job_of(channel("s3://data/m.json", kind="ManifestFile")))
     assert message.startswith("The manifest s3://data/m.json must begin with")
-
-
-# -- gzip
-
-
-def test_gzip_is_unpacked(store, put):
-    put({
-        "d/a.csv.gz": gzip.compress(b"one"),
-        "d/b": gzip.compress(b"two") + gzip.compress(b"three"),
-    })  # fmt: skip
-    folder = staged(store, job_of(channel("s3://data/d/", CompressionType="Gzip")))
-    assert tree(folder) == {"a.csv": b"one", "b": b"twothree"}
-    assert [path.name for path in folder.parent.iterdir()] == ["train"]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"plain text", b"", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"x") + b"rest"],
-)
-def test_what_is_not_gzip_is_named(store, put, data):
-    put({"d/good.gz": gzip.compress(b"one"), "d/bad.gz": data})
-    message = fault(store, job_of(channel("s3://data/d/", CompressionType="Gzip")))
-    assert message.startswith("ClientError: Data download failed: s3://data/d/bad.gz is not gzip")
-
-
-def test_unpacking_leaves_room_on_the_disk(tmp_path):
-    packed = tmp_path / "packed"
-    packed.write_bytes(gzip.compress(b"0" * 100_000))
-    with pytest.raises(OSError, match="No space left"):
-        archive.gunzip(packed, tmp_path / "unpacked", keep_free=1 << 60)
 
 
 # -- code

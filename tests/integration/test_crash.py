@@ -313,6 +313,64 @@ def test_killed_as_an_attempt_is_given_up(plane: Plane) -> None:
     nothing_is_left(plane)
 
 
+#: Counts what comes through the pipe: a record of 64 KiB begins with its number. All of them are
+#: far more than a pipe holds.
+READER = """
+import hashlib, os, pathlib, time
+base = os.path.dirname(os.environ["SM_MODEL_DIR"])
+for epoch in range(2):
+    with open(f"{base}/input/data/train_{epoch}", "rb") as pipe:
+        while record := pipe.read(1 << 16):
+            number = int(record[:8]) + 200 * epoch
+            os.write(1, f"line {number} loss={number};\\n".encode())
+            time.sleep(0.005)
+model = pathlib.Path(os.environ["SM_MODEL_DIR"])
+(model / "weights").write_bytes(b"w")
+(model / "sum").write_text(hashlib.sha256(b"w").hexdigest())
+"""
+
+
+def piped(plane: Plane, folder: Path) -> dict[str, object]:
+    folder.mkdir()
+    for number in range(20):
+        records = (f"{number * 10 + each:08}".encode().ljust(1 << 16) for each in range(10))
+        (folder / f"{number:03}").write_bytes(b"".join(records))
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"file://{folder}"}
+    channel = {"ChannelName": "train", "DataSource": {"S3DataSource": source}, "InputMode": "Pipe"}
+    return plane.request("job", READER, InputDataConfig=[channel])
+
+
+def test_killed_while_a_pipe_is_read(plane: Plane, tmp_path: Path) -> None:
+    plane.start()
+    plane.submit(piped(plane, tmp_path / "data"))
+    for lines in (5, 150, 250):
+        plane.wait_for_lines("job", lines)
+        plane.die()
+        plane.start()
+    (job,) = plane.wait_over("job")
+    assert statuses(job) == USUAL
+    assert job.attempt == 1
+    check_counter(plane.store, "job", 400)
+    nothing_is_left(plane)
+
+
+def test_a_feeder_ends_although_nobody_watches(plane: Plane, tmp_path: Path) -> None:
+    plane.start()
+    plane.submit(piped(plane, tmp_path / "data"))
+    plane.wait_for_lines("job", 5)
+    assert any("feeder.json" in command for command in left_behind(plane.home))
+    plane.die()
+    plane.wait(
+        lambda: not any("feeder.json" in command for command in left_behind(plane.home)),
+        "the end of the script and of its feeder",
+    )
+    plane.start()
+    (job,) = plane.wait_over("job")
+    assert statuses(job) == USUAL
+    check_counter(plane.store, "job", 400)
+    nothing_is_left(plane)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_over_and_over_every_job_comes_to_its_right_end(plane: Plane) -> None:

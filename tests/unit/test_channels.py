@@ -1,6 +1,7 @@
 """Which file of a channel each object becomes, and what a manifest lists."""
 
 import json
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,15 @@ from sagelet.domain.channels import (
     Location,
     Unplaceable,
     below,
+    folders_of,
     lay_out,
     location_of,
     manifest_file,
+    partial_prefix,
     place_of,
-    sources_of,
 )
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.manifest import read_manifest
+from sagelet.domain.manifest import read_augmented, read_manifest
 
 
 @pytest.mark.parametrize(
@@ -74,11 +76,6 @@ def test_folders_and_files():
     )
 
 
-def test_unzipped_files_lose_their_suffix():
-    layout = lay_out("b", ["d/a.csv.gz", "d/b", "d/.gz"], "d/", unzipped=True)
-    assert [place for place, _ in layout.files] == ["a.csv", "b", ".gz"]
-
-
 @pytest.mark.parametrize(
     ("keys", "names"),
     [
@@ -100,8 +97,6 @@ def test_keys_that_cannot_be_files_are_named(keys, names):
 
 
 def test_keys_that_meet_in_one_file_are_named():
-    with pytest.raises(Unplaceable, match=r"s3://b/d/a and s3://b/d/a.gz cannot both be files"):
-        lay_out("b", ["d/a", "d/a.gz"], "d/", unzipped=True)
     with pytest.raises(Unplaceable, match=r"the file 'train\.csv'"):
         lay_out("b", ["d/train.csv", "d/train/train.csv"], "d/train")
 
@@ -126,19 +121,84 @@ def test_no_file_leaves_the_channel_or_meets_another(keys, prefix):
 
 
 def test_the_manifest_beside_a_channel():
-    assert manifest_file("d/", "b", ["d/x", "d/y"]) == "d/\ns3://b/d/x\ns3://b/d/y\n"
+    uris = [Location("b", "d/x"), Location("b", "d/y")]
+    assert manifest_file("d/", uris) == "d/\ns3://b/d/x\ns3://b/d/y\n"
 
 
-def test_sources_of_a_job(job_of, channel_of):
-    job = job_of(
-        InputDataConfig=[
-            channel_of("a", "s3://b/m", {"S3DataType": "ManifestFile"}, CompressionType="Gzip"),
-            channel_of("c"),
-        ]
+@given(st.lists(st.text(st.sampled_from("ab/"), min_size=1, max_size=6)))
+def test_folders_of_files(paths):
+    paths = ["/".join(part for part in path.split("/") if part) for path in paths]
+    found = folders_of(paths)
+    assert set(found) == {str(p) for path in paths for p in PurePosixPath(path).parents} - {"."}
+    for place, folder in enumerate(found):
+        parent = folder.rpartition("/")[0]
+        assert not parent or parent in found[:place]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "keys", "other"),
+    [
+        ("d/train", ["d/train/a", "d/train/s/b"], None),
+        ("d/train/", ["d/train/a"], None),
+        ("d/train.csv", ["d/train.csv"], None),
+        ("", ["a", "d/b"], None),
+        ("d/train", ["d/train/a", "d/train-old/b"], "d/train-old/b"),
+        ("d/tr", ["d/train/a"], "d/train/a"),
+    ],
+)
+def test_a_fast_file_prefix_ends_with_a_name(prefix, keys, other):
+    refusal = partial_prefix(prefix, keys)
+    if other is None:
+        assert refusal is None
+        return
+    assert refusal == (
+        "Failed to download data. For FastFile mode, partial S3 prefix is not supported. S3 prefix "
+        "has to end with a full file or folder. Add a trailing '/' to the S3 prefix if it ends "
+        "with a folder name that is also a prefix for other folders. Current S3 prefix: "
+        f"[{prefix}], found S3 object: [{other}]."
     )
-    first, second = sources_of(job)
-    assert (first.location, first.manifest, first.gzipped) == (Location("b", "m"), True, True)
-    assert (second.location, second.manifest, second.gzipped) == (None, False, False)
+
+
+def augmented(*lines, names=("image-ref", "label")):
+    text = b"".join(line + b"\n" for line in lines)
+    return list(read_augmented(text.splitlines(keepends=True), "s3://b/m", names))
+
+
+def test_an_augmented_manifest_gives_objects_and_texts_in_the_attributes_order():
+    lines = [
+        b'{"label": "a cat", "other": 1, "image-ref": "s3://c/1.jpg"}',
+        b"",
+        b'{"image-ref": "s3://c/2.jpg", "label": {"boxes": [1, 2], "of": "\xc3\xa9"}}',
+        b'{"image-ref": "s3://c/1.jpg", "label": 0}',
+    ]
+    assert augmented(*lines) == [
+        [Location("c", "1.jpg"), "a cat"],
+        [Location("c", "2.jpg"), '{"boxes":[1,2],"of":"é"}'],
+        [Location("c", "1.jpg"), "0"],
+    ]
+    assert augmented(lines[0], names=["label", "other"]) == [["a cat", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"{", "is not JSON in line 2: "),
+        (b"[1]", "must have a JSON object a line; line 2 is none"),
+        (b'{"image-ref": "s3://c/2"}', "has no attribute 'label' in line 2"),
+        (b'{"image-ref": "file:///c", "label": 1}', "names no object (s3://bucket/key) as 'im"),
+        (b'{"image-ref": "s3://c", "label": 1}', "names no object"),
+        (b'{"image-ref": 7, "label": 1}', "names no object"),
+    ],
+)
+def test_what_is_wrong_with_an_augmented_manifest_is_said(line, says):
+    with pytest.raises(ValidationException) as caught:
+        augmented(b'{"image-ref": "s3://c/1", "label": 1}', line)
+    assert str(caught.value).startswith(f"The manifest s3://b/m {says}")
+
+
+def test_an_augmented_manifest_has_lines():
+    with pytest.raises(ValidationException, match="has no lines"):
+        augmented(b" ", b"")
 
 
 def test_a_manifest_lists_keys():

@@ -1,10 +1,11 @@
 """The plan of a job: what runs on each host, with which folders and limits."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from sagelet.domain.hosts import Access, Mount, plan
+from sagelet.domain.hosts import Access, Mount, Pipe, plan
 
 
 def hosts_of(job, sources=None, checkpoints=None):
@@ -66,6 +67,85 @@ def test_hosts_share_inputs_but_no_scratch(job_of, channel_of):
     assert (one.name, two.name) == ("algo-1", "algo-2")
     assert {m.source for m in one.mounts} & {m.source for m in two.mounts} == {"/data"}
     assert not {m.scratch for m in one.mounts if m.scratch} & {m.scratch for m in two.mounts}
+
+
+def data_mounts(host):
+    return [mount for mount in host.mounts if mount.target.startswith("/opt/ml/input/data/")]
+
+
+def test_a_fast_file_channel_cannot_be_written_to(job_of, channel_of):
+    job = job_of(InputDataConfig=[channel_of("a", InputMode="FastFile")])
+    assert data_mounts(first(job, {"a": "/data"})) == [
+        Mount("/data", "/opt/ml/input/data/a", Access.READ_ONLY, over="/jobs/j/links/a")
+    ]
+    channels = [channel_of("a", "s3://b/d", InputMode="FastFile")]
+    assert data_mounts(first(job_of(InputDataConfig=channels), {"a": "/made"})) == [
+        Mount("/made", "/opt/ml/input/data/a", Access.READ_ONLY, shared=True)
+    ]
+
+
+def sharded(channel_of, name="a", groups=(), **members):
+    source = {"S3DataDistributionType": "ShardedByS3Key", "InstanceGroupNames": groups}
+    return channel_of(name, source=source, **members)
+
+
+def test_hosts_have_shards_of_their_own(job_of, channel_of):
+    job = job_of(InputDataConfig=[sharded(channel_of)], ResourceConfig={"InstanceCount": 2})
+    for host in hosts_of(job, {"a": "/data"}):
+        assert data_mounts(host) == [
+            Mount(
+                f"/jobs/j/shards/{host.name}/a",
+                "/opt/ml/input/data/a",
+                Access.COPY_ON_WRITE,
+                f"/jobs/j/{host.name}/scratch/channels/a",
+                shared=True,
+            )
+        ]
+
+
+def test_one_host_has_the_whole_of_a_sharded_channel(job_of, channel_of):
+    job = job_of(InputDataConfig=[sharded(channel_of)])
+    assert [mount.source for mount in data_mounts(first(job, {"a": "/data"}))] == ["/data"]
+
+
+def test_pipes_take_the_place_of_a_folder(job_of, channel_of):
+    members = {
+        "InputMode": "Pipe",
+        "CompressionType": "Gzip",
+        "RecordWrapperType": "RecordIO",
+        "ShuffleConfig": {"Seed": 0},
+    }
+    channels = [sharded(channel_of, **members), channel_of("b", InputMode="Pipe")]
+    job = job_of(InputDataConfig=channels, ResourceConfig={"InstanceCount": 3})
+    for number, host in enumerate(hosts_of(job)):
+        assert data_mounts(host) == []
+        assert host.pipes == (
+            Pipe("a", "/jobs/j/pipes/a/index", number, 3, 0, gzipped=True, wrapped=True),
+            Pipe("b", "/jobs/j/pipes/b/index"),
+        )
+
+
+def group(name, count):
+    return {"InstanceGroupName": name, "InstanceType": "ml.m5.large", "InstanceCount": count}
+
+
+def test_only_the_hosts_of_its_groups_get_a_channel(job_of, channel_of):
+    groups = ["three", "one"]
+    channels = [
+        channel_of("all"),
+        sharded(channel_of, "some", groups),
+        sharded(channel_of, "piped", groups, InputMode="Pipe"),
+    ]
+    resources = {"InstanceGroups": [group("one", 1), group("two", 2), group("three", 1)]}
+    job = job_of(InputDataConfig=channels, ResourceConfig=resources)
+    hosts = hosts_of(job, {"all": "/data", "some": "/data"})
+    there = [[mount.target.rpartition("/")[2] for mount in data_mounts(host)] for host in hosts]
+    assert there == [["all", "some"], ["all"], ["all"], ["all", "some"]]
+    shares = [[(pipe.number, pipe.hosts) for pipe in host.pipes] for host in hosts]
+    assert shares == [[(0, 2)], [], [], [(1, 2)]]
+    for host, names in zip(hosts, there, strict=True):
+        config = json.loads(host.files["inputdataconfig.json"])
+        assert sorted(config) == sorted([*names, *(pipe.channel for pipe in host.pipes)])
 
 
 @pytest.mark.parametrize("path", ["/opt/ml/checkpoints", "/opt/ml/checkpoints/"])

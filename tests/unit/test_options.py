@@ -230,3 +230,30 @@ def test_tags_are_read_back_as_options():
     assert {tag["Key"] for tag in made} == {"sagelet:gpus", "sagelet:grace", "sagelet:backend"}
     found = read_options({"Tags": made})
     assert (found.gpus, found.grace, found.model, found.backend) == (2, 3.0, None, "docker")
+
+
+def test_input_modes_of_the_job_and_of_single_channels():
+    assert options.input_modes([]) == ("File", {})
+    assert options.input_modes(["pipe"]) == ("Pipe", {})
+    assert options.input_modes(["test=File", "FastFile"]) == ("FastFile", {"test": "File"})
+    documents = options.channels(["a=file:///a", "b=file:///b"], {"b": "Pipe"})
+    assert [document.get("InputMode") for document in documents] == [None, "Pipe"]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["Stream"], "--input-mode Stream: no such mode; use File, FastFile, Pipe."),
+        (["a=Stream"], "--input-mode Stream: no such mode"),
+        (["Pipe", "File"], "for a channel write NAME=File."),
+        (["a=Pipe", "a=File"], "--input-mode a is given twice"),
+    ],
+)
+def test_input_modes_that_there_are_not(values, says):
+    with pytest.raises(ValidationException, match=re.escape(says)):
+        options.input_modes(values)
+
+
+def test_an_input_mode_is_of_a_channel_that_there_is():
+    with pytest.raises(ValidationException, match="there is no --channel b"):
+        options.channels(["a=file:///a"], {"b": "Pipe"})

@@ -39,77 +39,6 @@ def test_names_that_become_folders_lead_nowhere_else(job_of, channel_of, name):
     assert "cannot be a folder name" in refusal(job_of(InputDataConfig=[channel_of(name)]))
 
 
-@pytest.mark.parametrize(
-    ("source", "members", "says"),
-    [
-        ({"S3Uri": "/data"}, {}, "'/data' is neither s3://bucket/prefix nor file:///an/absolute"),
-        ({"S3Uri": "file://data"}, {}, "is neither s3://bucket/prefix nor file:///an/absolute"),
-        ({"S3Uri": "https://host/x"}, {}, "is neither s3://bucket/prefix nor file:///an/abs"),
-        ({"S3Uri": "s3:///x"}, {}, "is neither s3://bucket/prefix nor file:///an/absolute/path"),
-        ({"S3DataType": "ManifestFile"}, {}, "S3DataType ManifestFile"),
-        ({"S3DataType": "AugmentedManifestFile"}, {}, "S3DataType AugmentedManifestFile"),
-        ({"S3Uri": "s3://b/k"}, {"InputMode": "Pipe", "CompressionType": "Gzip"}, "input mode"),
-        ({"InstanceGroupNames": ["a"]}, {}, "InstanceGroupNames"),
-        ({}, {"InputMode": "Pipe"}, "input mode Pipe"),
-        ({}, {"InputMode": "FastFile"}, "input mode FastFile"),
-        ({}, {"CompressionType": "Gzip"}, "CompressionType Gzip"),
-        ({}, {"RecordWrapperType": "RecordIO"}, "RecordWrapperType RecordIO"),
-        ({}, {"ShuffleConfig": {"Seed": 1}}, "ShuffleConfig"),
-    ],
-)
-def test_what_a_channel_cannot_have_yet(job_of, channel_of, source, members, says):
-    channels = [channel_of("training"), channel_of("test", source=source, **members)]
-    message = refusal(job_of(InputDataConfig=channels))
-    assert message.startswith("InputDataConfig[1] (channel 'test'): ")
-    assert says in message
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [("training", "used twice"), (".", "folder name"), ("..", "folder name")],
-)
-def test_channel_names_must_be_folders_of_their_own(job_of, channel_of, name, says):
-    message = refusal(job_of(InputDataConfig=[channel_of("training"), channel_of(name)]))
-    assert message.startswith(f"InputDataConfig[1] (channel '{name}')")
-    assert says in message
-
-
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ({"FileSystemDataSource": {"FileSystemId": "fs-1"}}, "FileSystemDataSource"),
-        ({}, "DataSource.S3DataSource is required"),
-    ],
-)
-def test_channels_come_from_s3_data_sources(job_of, source, says):
-    job = job_of(InputDataConfig=[{"ChannelName": "a", "DataSource": source}])
-    assert says in refusal(job)
-
-
-@pytest.mark.parametrize(
-    ("source", "members"),
-    [
-        ({"S3Uri": "s3://bucket/key"}, {}),
-        ({"S3Uri": "s3://bucket"}, {"CompressionType": "Gzip"}),
-        ({"S3Uri": "s3://bucket/m.json", "S3DataType": "ManifestFile"}, {}),
-    ],
-)
-def test_what_a_channel_from_s3_may_have(job_of, channel_of, source, members):
-    check(job_of(InputDataConfig=[channel_of("a", source=source, **members)]))
-
-
-def test_none_says_the_same_as_nothing(job_of, channel_of):
-    channel = channel_of("a", CompressionType="None", RecordWrapperType="None")
-    check(job_of(InputDataConfig=[channel]))
-
-
-def test_sharding_is_for_one_host_only(job_of, channel_of):
-    channel = channel_of("a", source={"S3DataDistributionType": "ShardedByS3Key"})
-    check(job_of(InputDataConfig=[channel]))
-    message = refusal(job_of(InputDataConfig=[channel], ResourceConfig={"InstanceCount": 2}))
-    assert "ShardedByS3Key" in message
-
-
 def group(name, count=1):
     return {"InstanceGroupName": name, "InstanceType": "ml.m5.large", "InstanceCount": count}
 
@@ -237,3 +166,10 @@ def test_waiting_belongs_to_spot_training(job_of, more, words):
 def test_the_root_is_no_output_path(job_of):
     message = refusal(job_of(OutputDataConfig={"S3OutputPath": "file:///"}))
     assert "below the root" in message
+
+
+@pytest.mark.parametrize("uri", ["https://host/x", "out"])
+def test_intermediate_output_goes_to_s3(job_of, uri):
+    check(job_of(HyperParameters={"sagemaker_s3_output": '"s3://bucket/x"'}))
+    message = refusal(job_of(HyperParameters={"sagemaker_s3_output": f'"{uri}"'}))
+    assert message.startswith(f"HyperParameters.sagemaker_s3_output: '{uri}'")

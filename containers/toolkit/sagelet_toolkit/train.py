@@ -49,10 +49,6 @@ def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], l
             f"{' and '.join(environment.launchers)}: not supported by this toolkit yet. It runs"
             " the script once on each host; remove the distribution from the job to have that."
         )
-    if "sagemaker_s3_output" in documents.hyperparameters:
-        log.warning(
-            "sagemaker_s3_output is set, but this toolkit does not sync output/intermediate"
-        )
     name = entrypoint.check(environment.user_entry_point)
     code.unpack(environment.module_dir, paths, log)
     kind = entrypoint.kind(paths.code, name)

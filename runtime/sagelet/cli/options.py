@@ -13,6 +13,8 @@ from urllib.parse import quote
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.frameworks import FRAMEWORKS
 
+INPUT_MODES = ("File", "FastFile", "Pipe")
+
 FRAMEWORK_IMAGES = {name: f"{name}-training" for name in FRAMEWORKS}
 
 
@@ -47,12 +49,41 @@ def file_uri(path: str | Path) -> str:
     return "file://" + quote(os.fsencode(place.rstrip("/") or "/"))
 
 
-def channels(values: Iterable[str]) -> list[dict[str, Any]]:
-    """``NAME=PATH`` options as InputDataConfig."""
+def input_modes(values: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """``MODE`` and ``NAME=MODE`` options: the job's input mode, and those of single channels.
+
+    Raises:
+        ValidationException: no such mode, or one given twice.
+    """
+    whole = [value for value in values if "=" not in value]
+    single = pairs("--input-mode", (value for value in values if "=" in value))
+    if len(whole) > 1:
+        raise ValidationException(
+            f"--input-mode {whole[1]}: the job has one already; for a channel write "
+            f"NAME={whole[1]}."
+        )
+    known = {mode.lower(): mode for mode in INPUT_MODES}
+    for mode in (*whole, *single.values()):
+        if mode.lower() not in known:
+            raise ValidationException(
+                f"--input-mode {mode}: no such mode; use {', '.join(INPUT_MODES)}."
+            )
+    job = known[whole[0].lower()] if whole else "File"
+    return job, {name: known[mode.lower()] for name, mode in single.items()}
+
+
+def channels(values: Iterable[str], modes: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """``NAME=PATH`` options as InputDataConfig; ``modes`` are those of single channels."""
     found = pairs("--channel", values)
     for name, path in found.items():
         if not path:
             raise ValidationException(f"--channel {name}=: the path is empty.")
+    modes = modes or {}
+    for name in modes:
+        if name not in found:
+            raise ValidationException(
+                f"--input-mode {name}={modes[name]}: there is no --channel {name}."
+            )
     return [
         {
             "ChannelName": name,
@@ -63,6 +94,7 @@ def channels(values: Iterable[str]) -> list[dict[str, Any]]:
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },
+            **({"InputMode": modes[name]} if name in modes else {}),
         }
         for name, path in found.items()
     ]

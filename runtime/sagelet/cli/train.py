@@ -48,6 +48,13 @@ from sagelet.settings import Settings
     metavar="NAME=PATH",
     help="An input channel: a local folder or file, a file:// or an s3:// URI.",
 )
+@click.option(
+    "--input-mode",
+    "input_modes",
+    multiple=True,
+    metavar="[NAME=]MODE",
+    help="How channels come: File (default), FastFile or Pipe; with NAME=, that one channel.",
+)
 @click.option("--source-dir", metavar="DIR", help="The folder with the script and what it imports.")
 @click.option("--hp", "hyperparameters", multiple=True, metavar="K=V", help="A hyperparameter.")
 @click.option(
@@ -267,7 +274,8 @@ def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
             "Which environment does the script need? Give --framework pytorch, "
             "--framework tensorflow, an --image, or a --python."
         )
-    algorithm: dict[str, Any] = {"TrainingImage": _image(given), "TrainingInputMode": "File"}
+    mode, modes = options.input_modes(given["input_modes"])
+    algorithm: dict[str, Any] = {"TrainingImage": _image(given), "TrainingInputMode": mode}
     if given["metrics"]:
         algorithm["MetricDefinitions"] = [
             {"Name": n, "Regex": r} for n, r in options.pairs("--metric", given["metrics"]).items()
@@ -296,8 +304,8 @@ def _document(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         )
     if given["name"]:
         request["TrainingJobName"] = given["name"]
-    if given["channel_args"]:
-        request["InputDataConfig"] = options.channels(given["channel_args"])
+    if given["channel_args"] or modes:
+        request["InputDataConfig"] = options.channels(given["channel_args"], modes)
     if given["environment"]:
         request["Environment"] = options.pairs("--env", given["environment"])
     if given["checkpoints"]:
@@ -315,6 +323,7 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "framework_version",
         "image",
         "channel_args",
+        "input_modes",
         "source_dir",
         "hyperparameters",
         "environment",

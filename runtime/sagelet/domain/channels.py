@@ -14,12 +14,11 @@ Layout. An S3Prefix is a prefix of text, not a folder: ``s3://b/data/train`` als
 A key that ends in ``/`` is a folder.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sagelet.domain.training import TrainingJob
-
 S3_SCHEME = "s3://"
+FILE_SCHEME = "file://"
 
 #: The longest file name that file systems take, in bytes.
 NAME_LIMIT = 255
@@ -38,17 +37,6 @@ class Location:
 
     def __str__(self) -> str:
         return f"{S3_SCHEME}{self.bucket}/{self.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A channel's data source; ``location`` is None when it lies on this machine."""
-
-    channel: str
-    uri: str
-    location: Location | None
-    manifest: bool
-    gzipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +61,18 @@ def below(location: Location, *parts: str) -> Location:
     return Location(location.bucket, "/".join([prefix, *parts] if prefix else parts))
 
 
-def sources_of(job: TrainingJob) -> tuple[Source, ...]:
-    """The data sources of the job's channels, in their order."""
-    return tuple(
-        _source(channel.name, channel.uri, document)
-        for channel, document in zip(
-            job.channels, job.request.get("InputDataConfig") or (), strict=True
-        )
-    )
-
-
-def _source(name: str, uri: str, document: dict[str, object]) -> Source:
-    data_source = document.get("DataSource")
-    given = data_source.get("S3DataSource") if isinstance(data_source, dict) else None
-    return Source(
-        channel=name,
-        uri=uri,
-        location=location_of(uri),
-        manifest=(given or {}).get("S3DataType") == "ManifestFile",
-        gzipped=document.get("CompressionType") == "Gzip",
-    )
+def partial_prefix(prefix: str, keys: Iterable[str]) -> str | None:
+    """SageMaker's refusal of a FastFile prefix that ends within a name; None when it may be."""
+    folder = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
+    for key in keys:
+        if key != prefix and not key.startswith(folder):
+            return (
+                "Failed to download data. For FastFile mode, partial S3 prefix is not supported. "
+                "S3 prefix has to end with a full file or folder. Add a trailing '/' to the S3 "
+                "prefix if it ends with a folder name that is also a prefix for other folders. "
+                f"Current S3 prefix: [{prefix}], found S3 object: [{key}]."
+            )
+    return None
 
 
 def place_of(key: str, prefix: str) -> str:
@@ -108,8 +88,8 @@ def place_of(key: str, prefix: str) -> str:
     return rest if prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
 
 
-def lay_out(bucket: str, keys: Iterable[str], prefix: str, *, unzipped: bool = False) -> Layout:
-    """Where each key goes; ``unzipped`` files lose the suffix ``.gz``.
+def lay_out(bucket: str, keys: Iterable[str], prefix: str) -> Layout:
+    """Where each key goes.
 
     Raises:
         Unplaceable: a key cannot be a file, or two want the same place.
@@ -123,7 +103,6 @@ def lay_out(bucket: str, keys: Iterable[str], prefix: str, *, unzipped: bool = F
         folder, _, name = place.rpartition("/")
         _note_folders(folder, key, folders)
         if name:
-            place = place.removesuffix(".gz") if unzipped and name != ".gz" else place
             if place in files:
                 raise Unplaceable(_both(bucket, files[place], key, f"the file '{place}'"))
             files[place] = key
@@ -168,6 +147,14 @@ def _both(bucket: str, first: str, second: str, what: str) -> str:
     )
 
 
-def manifest_file(prefix: str, bucket: str, keys: Sequence[str]) -> str:
+def folders_of(paths: Iterable[str]) -> tuple[str, ...]:
+    """The folders that files at these paths lie in, parents first."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        _note_folders(path.rpartition("/")[0], path, folders)
+    return tuple(sorted(folders))
+
+
+def manifest_file(prefix: str, uris: Iterable[object]) -> str:
     """The text of ``<channel>-manifest``: the prefix, then every object, a line each."""
-    return "".join(f"{line}\n" for line in (prefix, *(str(Location(bucket, k)) for k in keys)))
+    return "".join(f"{line}\n" for line in (prefix, *uris))

@@ -1,7 +1,8 @@
 """What a job in a container may ask for: nothing that reaches beyond containers and objects."""
 
+from sagelet.domain.channels import FILE_SCHEME
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.rules import FILE_SCHEME, submit_directory
+from sagelet.domain.rules import submit_directory
 from sagelet.domain.training import TrainingJob
 
 

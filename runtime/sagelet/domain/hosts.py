@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from sagelet.domain import opt_ml
 from sagelet.domain.channels import location_of
 from sagelet.domain.frameworks import Framework, framework_of
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import Channel, TrainingJob
 
 
 class Access(StrEnum):
@@ -41,6 +41,22 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Pipe:
+    """A channel that is streamed, an epoch a pipe, from the items that ``index`` lists.
+
+    The host gets the share ``number`` of ``hosts`` equal ones, in the order of ``seed``.
+    """
+
+    channel: str
+    index: str
+    number: int = 0
+    hosts: int = 1
+    seed: int | None = None
+    gzipped: bool = False
+    wrapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
     """One host. ``entrypoint`` None means the image's own; sizes in bytes, ``cpus`` in cores."""
 
@@ -55,6 +71,7 @@ class HostPlan:
     memory: int | None = None
     shm: int | None = None
     gpus: tuple[str, ...] = ()
+    pipes: tuple[Pipe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,8 @@ def plan(
     Args:
         job: the job.
         folder: the job's folder on this machine; host H lives in ``folder/H``.
-        sources: channel name -> folder on this machine; the code, if any, under the key "".
+        sources: channel name -> folder on this machine, of those that are folders; the code, if
+            any, under the key "".
         checkpoints: where the checkpoint URI lies on this machine, if the job has one.
     """
     framework = framework_of(job.image)
@@ -117,15 +135,9 @@ def _host(
         Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")
     ]
     mounts += [
-        Mount(
-            sources[channel.name],
-            f"{opt_ml.ROOT}/input/data/{channel.name}",
-            Access.COPY_ON_WRITE,
-            f"{folder}/scratch/channels/{channel.name}",
-            f"{job_folder}/links/{channel.name}",
-            shared=location_of(channel.uri) is not None,
-        )
-        for channel in job.channels
+        _folder(job, channel, name, job_folder, sources[channel.name])
+        for channel in opt_ml.channels_of(job, name)
+        if channel.input_mode != "Pipe"
     ]
     if job.checkpoints and checkpoints:
         mounts.append(Mount(checkpoints, job.checkpoints[1]))
@@ -159,4 +171,52 @@ def _host(
         memory=memory,
         shm=options.shm,
         gpus=job.devices_of(name),
+        pipes=tuple(
+            _pipe(job, channel, name, job_folder)
+            for channel in opt_ml.channels_of(job, name)
+            if channel.input_mode == "Pipe"
+        ),
+    )
+
+
+def is_dealt(job: TrainingJob, channel: Channel) -> bool:
+    """Whether the channel's objects differ from host to host."""
+    return channel.sharded and len(opt_ml.channel_hosts(job, channel)) > 1
+
+
+def shard_of(job_folder: str, host: str, channel: str) -> str:
+    """Where the host's part of a channel that is dealt out is made."""
+    return f"{job_folder}/shards/{host}/{channel}"
+
+
+def index_of(job_folder: str, channel: str) -> str:
+    """Where the index of a Pipe channel is made."""
+    return f"{job_folder}/pipes/{channel}/index"
+
+
+def _folder(job: TrainingJob, channel: Channel, host: str, job_folder: str, source: str) -> Mount:
+    dealt = is_dealt(job, channel)
+    local = location_of(channel.uri) is None
+    over = f"{job_folder}/links/{channel.name}" if local and not dealt else None
+    fast = channel.input_mode == "FastFile"
+    return Mount(
+        shard_of(job_folder, host, channel.name) if dealt else source,
+        f"{opt_ml.ROOT}/input/data/{channel.name}",
+        Access.READ_ONLY if fast else Access.COPY_ON_WRITE,
+        None if fast else f"{job_folder}/{host}/scratch/channels/{channel.name}",
+        over,
+        shared=dealt or not local,
+    )
+
+
+def _pipe(job: TrainingJob, channel: Channel, host: str, job_folder: str) -> Pipe:
+    hosts = opt_ml.channel_hosts(job, channel)
+    return Pipe(
+        channel=channel.name,
+        index=index_of(job_folder, channel.name),
+        number=hosts.index(host) if channel.sharded else 0,
+        hosts=len(hosts) if channel.sharded else 1,
+        seed=channel.seed,
+        gzipped=channel.compression == "Gzip",
+        wrapped=channel.record_wrapper == "RecordIO",
     )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import Channel, TrainingJob
 
 ROOT = "/opt/ml"
 INTERFACE = "eth0"
@@ -24,6 +24,10 @@ FOLDERS = (
     "output/tensors",
     "checkpoints",
 )
+
+
+#: What a job writes here goes to its ``sagemaker_s3_output`` while it runs; relative to /opt/ml.
+INTERMEDIATE = "output/intermediate"
 
 
 def host_names(count: int) -> tuple[str, ...]:
@@ -43,11 +47,25 @@ def instance_type_of(job: TrainingJob, host: str) -> str:
     return next(g.instance_type for g in job.groups if host in members[g.name])
 
 
+def channel_hosts(job: TrainingJob, channel: Channel) -> tuple[str, ...]:
+    """The hosts that get the channel: all, or those of the groups it names."""
+    if not channel.groups:
+        return host_names(job.host_count)
+    members = group_hosts(job)
+    chosen = {host for group in channel.groups for host in members[group]}
+    return tuple(host for host in host_names(job.host_count) if host in chosen)
+
+
+def channels_of(job: TrainingJob, host: str) -> tuple[Channel, ...]:
+    """The channels that the host gets."""
+    return tuple(c for c in job.channels if host in channel_hosts(job, c))
+
+
 def config_files(job: TrainingJob, host: str) -> dict[str, bytes]:
     """``input/config``: file name -> bytes, as SageMaker writes them."""
     files = {
         "hyperparameters.json": _json(job.hyperparameters),
-        "inputdataconfig.json": _json({c.name: _channel(job, c.name) for c in job.channels}),
+        "inputdataconfig.json": _json({c.name: _channel(c) for c in channels_of(job, host)}),
         "resourceconfig.json": _json(_resources(job, host)),
         "trainingjobconfig.json": _json(
             {**job.request, "TrainingJobArn": job.arn, "Tags": _own_tags(job)}
@@ -75,8 +93,7 @@ def _missing(defaults: dict[str, str], given: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in defaults.items() if key not in given}
 
 
-def _channel(job: TrainingJob, name: str) -> dict[str, str]:
-    channel = next(c for c in job.channels if c.name == name)
+def _channel(channel: Channel) -> dict[str, str]:
     document = {
         "TrainingInputMode": channel.input_mode,
         "S3DistributionType": channel.distribution,

@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 import regex
 
-from sagelet.domain.channels import NAME_LIMIT, S3_SCHEME, Source, location_of, sources_of
+from sagelet.domain.channel_rules import check_channels, check_folder_name, check_located
+from sagelet.domain.channels import FILE_SCHEME, S3_SCHEME
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
 from sagelet.domain.instances import ACCELERATED, instance_size
 from sagelet.domain.training import TrainingJob
-
-FILE_SCHEME = "file://"
 
 #: Hosts of one job, all of which run on this machine.
 MAX_HOSTS = 100
@@ -31,13 +30,7 @@ def check(job: TrainingJob) -> None:
 
 
 def _name(job: TrainingJob) -> None:
-    _check_folder_name("TrainingJobName", job.name)
-
-
-def _check_folder_name(where: str, name: str) -> None:
-    """The model's pattern sees to it too, but is not always asked."""
-    if "/" in name or name in ("", ".", "..") or len(name.encode()) > NAME_LIMIT:
-        raise ValidationException(f"{where}: '{name}' cannot be a folder name.")
+    check_folder_name("TrainingJobName", job.name)
 
 
 def _image(job: TrainingJob) -> None:
@@ -50,65 +43,6 @@ def _image(job: TrainingJob) -> None:
     if not algorithm.get("TrainingImage"):
         raise ValidationException(
             "AlgorithmSpecification.TrainingImage is required: the image that trains."
-        )
-
-
-def _channels(job: TrainingJob) -> None:
-    seen: set[str] = set()
-    sources = sources_of(job)
-    for index, channel in enumerate(job.channels):
-        where = f"InputDataConfig[{index}] (channel '{channel.name}')"
-        if channel.name in seen:
-            raise ValidationException(f"{where}: the channel name is used twice.")
-        _check_folder_name(where, channel.name)
-        seen.add(channel.name)
-        document = job.request["InputDataConfig"][index]
-        if document["DataSource"].get("FileSystemDataSource"):
-            raise ValidationException(f"{where}: FileSystemDataSource is not supported here.")
-        source = document["DataSource"].get("S3DataSource")
-        if not source:
-            raise ValidationException(f"{where}: DataSource.S3DataSource is required.")
-        _located(f"{where}: S3Uri", channel.uri)
-        if channel.input_mode != "File":
-            raise ValidationException(
-                f"{where}: input mode {channel.input_mode} is not supported yet; use File."
-            )
-        _data_type(where, source.get("S3DataType", "S3Prefix"), sources[index])
-        if channel.distribution != "FullyReplicated" and job.host_count > 1:
-            raise ValidationException(
-                f"{where}: {channel.distribution} over several hosts is not supported yet; "
-                "use FullyReplicated."
-            )
-        if sources[index].gzipped and sources[index].location is None:
-            raise ValidationException(
-                f"{where}: CompressionType Gzip is for objects in S3: unpack {channel.uri} first."
-            )
-        if document.get("RecordWrapperType", "None") != "None":
-            raise ValidationException(
-                f"{where}: RecordWrapperType {document['RecordWrapperType']} belongs to Pipe mode; "
-                "leave it out or say None in File mode."
-            )
-        if document.get("ShuffleConfig"):
-            raise ValidationException(f"{where}: ShuffleConfig is not supported yet.")
-        if source.get("InstanceGroupNames"):
-            raise ValidationException(f"{where}: InstanceGroupNames is not supported yet.")
-
-
-def _data_type(where: str, kind: str, source: Source) -> None:
-    if kind not in ("S3Prefix", "ManifestFile"):
-        raise ValidationException(
-            f"{where}: S3DataType {kind} is not supported yet; use S3Prefix or ManifestFile."
-        )
-    if source.manifest and source.location is None:
-        raise ValidationException(
-            f"{where}: S3DataType ManifestFile lists objects in S3; {source.uri} is not there."
-        )
-
-
-def _located(where: str, uri: str) -> None:
-    if location_of(uri) is None and not uri.startswith(FILE_SCHEME + "/"):
-        raise ValidationException(
-            f"{where}: '{uri}' is neither {S3_SCHEME}bucket/prefix nor file:///an/absolute/path."
         )
 
 
@@ -162,7 +96,7 @@ def _stopping(job: TrainingJob) -> None:
 
 def _output(job: TrainingJob) -> None:
     uri = job.output_uri
-    _located("OutputDataConfig.S3OutputPath", uri)
+    check_located("OutputDataConfig.S3OutputPath", uri)
     if uri.startswith(FILE_SCHEME) and not uri.removeprefix(FILE_SCHEME).strip("/"):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: '{uri}': give a folder below the root."
@@ -173,7 +107,7 @@ def _checkpoints(job: TrainingJob) -> None:
     if job.checkpoints is None:
         return
     uri, path = job.checkpoints
-    _located("CheckpointConfig.S3Uri", uri)
+    check_located("CheckpointConfig.S3Uri", uri)
     reserved = ("/opt/ml", "/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/code")
     parts = path.split("/")
     if not path.startswith("/") or path == "/" or ".." in parts:
@@ -190,7 +124,7 @@ def _checkpoints(job: TrainingJob) -> None:
 def _code(job: TrainingJob) -> None:
     directory = submit_directory(job)
     if directory and directory.startswith((S3_SCHEME, FILE_SCHEME)):
-        _located("HyperParameters.sagemaker_submit_directory", directory)
+        check_located("HyperParameters.sagemaker_submit_directory", directory)
 
 
 def _metrics(job: TrainingJob) -> None:
@@ -212,9 +146,25 @@ def _options(job: TrainingJob) -> None:
     _ = job.options  # reading them checks them
 
 
+def _intermediate(job: TrainingJob) -> None:
+    uri = s3_output(job)
+    if uri is not None:
+        check_located("HyperParameters.sagemaker_s3_output", uri)
+
+
 def submit_directory(job: TrainingJob) -> str | None:
-    """Hyperparameter ``sagemaker_submit_directory``, without the SDK's JSON quotes."""
-    value = job.hyperparameters.get("sagemaker_submit_directory")
+    """Hyperparameter ``sagemaker_submit_directory``: where the code is."""
+    return _unquoted(job, "sagemaker_submit_directory")
+
+
+def s3_output(job: TrainingJob) -> str | None:
+    """Hyperparameter ``sagemaker_s3_output``: where output/intermediate goes while the job runs."""
+    return _unquoted(job, "sagemaker_s3_output") or None
+
+
+def _unquoted(job: TrainingJob, name: str) -> str | None:
+    """A hyperparameter without the SDK's JSON quotes."""
+    value = job.hyperparameters.get(name)
     if value and len(value) > 1 and value[0] == value[-1] == '"':
         try:
             return str(json.loads(value))
@@ -226,12 +176,13 @@ def submit_directory(job: TrainingJob) -> str | None:
 _RULES: tuple[Callable[[TrainingJob], None], ...] = (
     _name,
     _image,
-    _channels,
+    check_channels,
     _resources,
     _stopping,
     _output,
     _checkpoints,
     _code,
+    _intermediate,
     _metrics,
     _options,
 )

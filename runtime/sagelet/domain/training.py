@@ -30,7 +30,10 @@ _STAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}(-\d{3})?$")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One input channel; ``uri`` is its DataSource as given (file:// here)."""
+    """One input channel; ``uri`` is its DataSource as given (file:// here).
+
+    ``seed`` is that of its ShuffleConfig; ``groups`` are its InstanceGroupNames, none for all.
+    """
 
     name: str
     uri: str
@@ -38,6 +41,16 @@ class Channel:
     content_type: str | None = None
     distribution: str = "FullyReplicated"
     record_wrapper: str = "None"
+    data_type: str = "S3Prefix"
+    compression: str = "None"
+    seed: int | None = None
+    attributes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each host gets a part of the objects only."""
+        return self.distribution == "ShardedByS3Key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,11 @@ class TrainingJob:
             content_type=document.get("ContentType"),
             distribution=source.get("S3DataDistributionType", "FullyReplicated"),
             record_wrapper=document.get("RecordWrapperType", "None"),
+            data_type=source.get("S3DataType", "S3Prefix"),
+            compression=document.get("CompressionType", "None"),
+            seed=(document.get("ShuffleConfig") or {}).get("Seed"),
+            attributes=tuple(source.get("AttributeNames") or ()),
+            groups=tuple(source.get("InstanceGroupNames") or ()),
         )
 
     @cached_property

@@ -14,6 +14,9 @@ from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.store.home import remove_tree
 from sagelet.store.logs import move_log
 
+#: What staging, syncing and storing make in a job's folder.
+_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload")
+
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
     """``<host>/ml/<parts>`` if every step of it is a folder, and none a link."""
@@ -54,7 +57,7 @@ def keep_log(folder: Path, host: HostPlan, attempt: int) -> None:
 
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
-    doomed = [folder / name for name in ("code", "files", "links", "inputs", "upload")]
+    doomed = [folder / name for name in _MADE]
     if not keep_outputs:
         doomed += [folder / "checkpoints", folder / "checkpoints.json"]
     for host in plan.hosts:

@@ -1,24 +1,25 @@
-"""Inputs and code into the hosts' folders. Channels are not copied: they are mounted.
+"""Inputs and code into the hosts' folders. Channels are not copied: they are mounted or streamed.
 
-A folder on this machine is mounted in place, objects from S3 as a folder of links (``channels``).
+A folder on this machine is mounted in place (``local``), objects from S3 as a folder of links
+(``channels``); what is streamed is written down (``pipes``).
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from sagelet.domain import opt_ml
-from sagelet.domain.channels import Location, location_of
+from sagelet.domain.channels import FILE_SCHEME, Location, location_of
 from sagelet.domain.errors import DomainError, HostFault, ValidationException
-from sagelet.domain.hosts import JobPlan, plan
-from sagelet.domain.rules import FILE_SCHEME, submit_directory
+from sagelet.domain.hosts import HostPlan, JobPlan, plan
+from sagelet.domain.rules import s3_output, submit_directory
 from sagelet.domain.training import TrainingJob
-from sagelet.engine import channels
+from sagelet.engine import channels, listing, pipes
 from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.code import snapshot, unpack_object
-from sagelet.engine.links import link_or_copy, resolve_links
+from sagelet.engine.intermediate import Intermediate
+from sagelet.engine.local import check_local, local, source_of, stage_local
 from sagelet.execution.backend import Progress
 from sagelet.store import Store
 from sagelet.store.home import Home
@@ -31,11 +32,11 @@ def plan_job(job: TrainingJob, store: Store) -> JobPlan:
     folder = home.job(job.name)
     sources = {}
     for channel in job.channels:
-        path = _local(channel.uri, home)
+        path = local(channel.uri, home)
         if path is None:
             sources[channel.name] = str(channels.folder_of(folder, channel.name))
         else:
-            sources[channel.name] = str(_single(folder, channel.name) if path.is_file() else path)
+            sources[channel.name] = str(source_of(channel, folder, path))
     if _code_source(job, home) is not None or _code_object(job) is not None:
         sources[""] = str(folder / "code")
     return plan(job, str(folder), sources, _checkpoints(job, home))
@@ -49,40 +50,27 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     """
     home = store.home
     for channel in job.channels:
-        path = _local(channel.uri, home)
+        path = local(channel.uri, home)
         if path is not None:
-            _check_local_channel(channel.name, path)
-    channels.check_channels(job, objects)
+            check_local(channel, path)
+    listing.check_channels(job, objects)
     source = _code_source(job, home)
     if source is not None and not source.exists():
         raise ValidationException(f"The code {source} does not exist.")
     if job.checkpoints:
-        place = _local(job.checkpoints[0], home)
+        place = local(job.checkpoints[0], home)
         if place is None:
             _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
         elif place.is_file():
             raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
-    output = _local(job.output_uri, home)
+    _check_bucket("HyperParameters.sagemaker_s3_output", s3_output(job) or "", job.region, objects)
+    output = local(job.output_uri, home)
     if output is None:
         _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
     elif not _can_be_made(output):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
             "folder (--output)."
-        )
-
-
-def _check_local_channel(name: str, path: Path) -> None:
-    if not path.exists():
-        raise ValidationException(
-            f"Channel '{name}': {path} does not exist. Give an existing folder or file."
-        )
-    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-        raise ValidationException(f"Channel '{name}': {path} may not be read by you.")
-    if path.is_dir() and next(os.scandir(path), None) is None:
-        raise ValidationException(
-            f"Channel '{name}': {path} is empty. SageMaker refuses a channel without "
-            "objects; put data there first."
         )
 
 
@@ -131,22 +119,12 @@ def stage(
     home = store.home
     try:
         home.reserve(job.name)
-        _stage_single_files(job, home)
         manifests = channels.stage_channels(job, home.job(job.name), objects, progress)
+        manifests |= stage_local(job, home, progress)
+        pipes.stage_pipes(job, home, objects, progress)
         for host in job_plan.hosts:
-            ml = Path(host.folder) / "ml"
-            for name in opt_ml.FOLDERS:
-                (ml / name).mkdir(parents=True, exist_ok=True)
-                (ml / name).chmod(0o777)  # an image's program need not run as root
-            for channel in job.channels:
-                (ml / "input" / "data" / channel.name).mkdir(exist_ok=True)
-            for file_name, content in host.files.items():
-                (ml / "input" / "config" / file_name).write_bytes(content)
-            _write_manifests(ml / "input" / "data", manifests)
-        for channel in job.channels:
-            path = _local(channel.uri, home)
-            if path is not None and path.is_dir():
-                resolve_links(path, home.job(job.name) / "links" / channel.name)
+            _stage_host(job, host, manifests)
+        Intermediate.of(job, job_plan, home.job(job.name), objects).begin()
         _stage_checkpoints(job, home, objects, progress)
         source = _code_source(job, home)
         if source is not None:
@@ -159,6 +137,21 @@ def stage(
             unpack_object(code, home.job(job.name) / "code", objects)
     except (OSError, shutil.Error) as error:
         raise HostFault(f"ClientError: Data download failed: {error}") from None
+
+
+def _stage_host(job: TrainingJob, host: HostPlan, manifests: Mapping[str, str]) -> None:
+    """The host's /opt/ml, without what is mounted into it."""
+    ml = Path(host.folder) / "ml"
+    for name in (*opt_ml.FOLDERS, *([opt_ml.INTERMEDIATE] if s3_output(job) else [])):
+        (ml / name).mkdir(parents=True, exist_ok=True)
+        (ml / name).chmod(0o777)  # an image's program need not run as root
+    given = [c.name for c in opt_ml.channels_of(job, host.name) if c.input_mode != "Pipe"]
+    for name in given:
+        (ml / "input" / "data" / name).mkdir(exist_ok=True)
+    for file_name, content in host.files.items():
+        (ml / "input" / "config" / file_name).write_bytes(content)
+    _write_manifests(ml / "input" / "data", {n: t for n, t in manifests.items() if n in given})
+    pipes.make_first_pipes(host)
 
 
 def _write_manifests(folder: Path, manifests: Mapping[str, str]) -> None:
@@ -183,27 +176,7 @@ def _checkpoints(job: TrainingJob, home: Home) -> str | None:
     """Where the checkpoints lie on this machine while the job runs."""
     if job.checkpoints is None:
         return None
-    return str(_local(job.checkpoints[0], home) or Checkpoints.folder_in(home.job(job.name)))
-
-
-def _single(folder: Path, channel: str) -> Path:
-    """Where the folder of a one-file channel is made."""
-    return folder / "files" / channel
-
-
-def _stage_single_files(job: TrainingJob, home: Home) -> None:
-    """A channel that is one file becomes a folder that holds it, linked where possible."""
-    for channel in job.channels:
-        path = _local(channel.uri, home)
-        if path is not None and path.is_file():
-            folder = _single(home.job(job.name), channel.name)
-            folder.mkdir(parents=True, exist_ok=True)
-            link_or_copy(path, folder / path.name)
-
-
-def _local(uri: str, home: Home) -> Path | None:
-    """Where a URI lies on this machine; None when it lies in S3."""
-    return None if location_of(uri) else home.path_of(uri)
+    return str(local(job.checkpoints[0], home) or Checkpoints.folder_in(home.job(job.name)))
 
 
 def _code_source(job: TrainingJob, home: Home) -> Path | None:

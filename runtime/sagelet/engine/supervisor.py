@@ -19,8 +19,8 @@ from sagelet.domain.hosts import JobPlan
 from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, remains, staging
-from sagelet.engine.checkpoints import Checkpoints
 from sagelet.engine.collector import Collector
+from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
 from sagelet.execution.backend import (
     Cancelled,
@@ -97,7 +97,8 @@ class Supervisor:
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
         self._deaf = False
-        self._checkpoints = Checkpoints.of(self._job, self._store.home.job(name), self._objects)
+        folder = self._store.home.job(name)
+        self._synced = Synced(self._job, self._plan, folder, self._objects)
         if self._job.stop_requested is not None:
             self._stop.set()
 
@@ -144,7 +145,7 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
-                self._keep_checkpoints()
+                self._synced.start(self._note)
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
 
@@ -287,12 +288,8 @@ class Supervisor:
                 self._note("the job cannot reach the control plane: no address it could use")
             plan = joined or plan
         backend.launch(plan, self._door())
-        self._keep_checkpoints()
+        self._synced.start(self._note)
         self._store.training_jobs.save_launch(self._job.name, self._clock())
-
-    def _keep_checkpoints(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.start(self._note)
 
     def _reset(self) -> None:
         """Remove what an attempt left; only its checkpoints are for the next one."""
@@ -300,9 +297,8 @@ class Supervisor:
             self._backend_of_job().remove(self._plan)
             self._backend_of_job().reclaim(self._plan)
         self._collector.give_up()
-        if self._checkpoints is not None:
-            with suppress(HostFault):
-                self._checkpoints.finish()
+        with suppress(HostFault):
+            self._synced.finish()
         name = self._job.name
         for host in self._plan.hosts:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
@@ -394,8 +390,7 @@ class Supervisor:
                 self._step(stoppable=False),
             )
             self._store.training_jobs.save_artifacts(self._job.name, artifacts)
-        if self._checkpoints is not None:
-            self._checkpoints.finish()
+        self._synced.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:
         """Leave the log and the configuration; remove hosts, mounts, scratch, code."""
@@ -403,8 +398,7 @@ class Supervisor:
             backend = self._backend_of_job()
             backend.remove(self._plan)
             backend.reclaim(self._plan)
-            if self._checkpoints is not None:
-                self._checkpoints.finish()
+            self._synced.finish()
         except (HostFault, DomainError) as error:
             self._note(f"cleaning up: {error}")
         folder = self._store.home.job(self._job.name)

@@ -140,27 +140,43 @@ def _place(entry: Mapping[str, Any], root: str, notes: list[str]) -> None:
     if entry["access"] == "rw":
         mount(source, target, None, MS_BIND | MS_REC)
         return
+    if entry["access"] == "ro" and not covered(entry.get("over")):
+        _bind_read_only(source, target)
+        return
     options = overlay_options(entry, user=not _is_real_root())
     try:
         mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options)
     except (Refused, OSError) as error:
-        mount(source, target, None, MS_BIND | MS_REC)
-        mount(source, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | _kept_flags(target))
-        notes.append(f"{target} is read-only here ({error})")
+        _bind_read_only(source, target)
+        if entry["access"] != "ro":
+            notes.append(f"{target} is read-only here ({error})")
+
+
+def _bind_read_only(source: str, target: str) -> None:
+    mount(source, target, None, MS_BIND | MS_REC)
+    mount(source, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | _kept_flags(target))
+
+
+def covered(over: str | None) -> bool:
+    """Whether a mount has files that stand in the place of its source's."""
+    return bool(over and os.path.isdir(over) and os.listdir(over))
 
 
 def overlay_options(entry: Mapping[str, Any], *, user: bool) -> str:
     """Mount options of an overlay: the source below, the scratch folder above.
 
-    ``user``: it is mounted in a user namespace, where trusted attributes cannot be written.
+    Without a scratch folder it cannot be written to. ``user``: it is mounted in a user namespace,
+    where trusted attributes cannot be written.
     """
+    lower = escape(entry["source"])
+    if entry.get("over") and os.path.isdir(entry["over"]):
+        lower = f"{escape(entry['over'])}:{lower}"
+    if not entry["scratch"]:
+        return f"lowerdir={lower}" + (",userxattr" if user else "")
     upper, work = os.path.join(entry["scratch"], "upper"), os.path.join(entry["scratch"], "work")
     os.makedirs(upper, exist_ok=True)
     os.makedirs(work, exist_ok=True)
     os.chmod(upper, 0o777)  # whoever the host's program runs as may write into its channel
-    lower = escape(entry["source"])
-    if entry.get("over") and os.path.isdir(entry["over"]):
-        lower = f"{escape(entry['over'])}:{lower}"
     options = f"lowerdir={lower},upperdir={escape(upper)},workdir={escape(work)}"
     return options + ",userxattr" if user else options
 

@@ -21,6 +21,7 @@ from typing import Any
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.opt_ml import ROOT
+from sagelet.execution import feeding
 from sagelet.execution.backend import (
     HostExited,
     HostLost,
@@ -88,6 +89,8 @@ class ProcessBackend:
         try:
             for host in plan.hosts:
                 self._spawn(plan, host)
+                lock = str(Path(host.folder) / "shim.lock")
+                feeding.start(host, "sagelet.execution.feeder", {"lock": lock})
         except OSError as error:
             _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
@@ -95,10 +98,12 @@ class ProcessBackend:
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch shims, whoever started them."""
+        told = feeding.guarded(plan, sink)
         for host in plan.hosts:
             threading.Thread(
-                target=_watch, args=(host, sink), name=f"watch-{host.name}", daemon=True
+                target=_watch, args=(host, told), name=f"watch-{host.name}", daemon=True
             ).start()
+        feeding.watch(plan, lambda alone: self.stop(alone, grace=0.0))
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
         """The shim knows the grace; without one it kills at once."""
@@ -119,6 +124,7 @@ class ProcessBackend:
             if time.monotonic() > deadline:
                 raise HostFault(f"InternalServerError: a process of {plan.job} does not end.")
             time.sleep(TICK)
+        feeding.end(plan)
         for host in plan.hosts:
             _kill_strays(f"{host.folder}/ml")
 

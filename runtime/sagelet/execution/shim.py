@@ -177,13 +177,14 @@ class _Host:
             if place != entry["source"]:
                 if os.path.isdir(place):
                     os.rmdir(place)
-                if entry["access"] == "cow" and entry.get("shared"):
-                    _copy(entry["source"], entry["scratch"])
-                    os.symlink(entry["scratch"], place)
+                if entry["access"] != "rw" and entry.get("shared"):
+                    copied = entry["scratch"] or self.spec["folder"] + "/scratch" + place
+                    _copy(entry["source"], copied)
+                    os.symlink(copied, place)
                     _report(report, "note", f"{entry['target']} is a copy of its objects")
                     continue
                 os.symlink(entry["source"], place)
-                if entry["access"] == "cow":
+                if entry["access"] != "rw":
                     _report(report, "note", f"{entry['source']} is not protected against writes")
         environment = {
             key: root + value[len(namespaces.ROOT) :]

@@ -1,16 +1,14 @@
-"""tar.gz in and out, gzip out; the only compression code.
+"""tar.gz in and out; the only compression code but the feeder's.
 
 Archives are written beside their final name, flushed to disk and renamed: a reader sees a whole
 archive or none. Compression is Intel's ISA-L, which is many times faster than zlib at its size.
 """
 
 import errno
-import gzip
 import os
 import shutil
 import stat
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -187,35 +185,6 @@ class _Inside:
             self._unchecked = 0
             if shutil.disk_usage(self._folder).free - size < self._keep_free + _CHECK_EVERY:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
-
-
-class NotGzip(ValueError):
-    """A file that should be gzip is not, or is cut short."""
-
-
-def gunzip(source: Path, target: Path, keep_free: int) -> None:
-    """Unpack the gzip file ``source`` into the new file ``target``.
-
-    ``keep_free``: bytes that stay free on the disk, however much is packed into how little.
-
-    Raises:
-        NotGzip: it cannot be unpacked.
-        OSError: it cannot be read or written, or the disk would get too full.
-    """
-    try:
-        if source.stat().st_size == 0:
-            raise EOFError("it is empty")  # noqa: TRY301 - said like the decoder's own
-        with target.open("xb") as out, igzip.open(source, "rb") as packed:
-            unchecked = _CHECK_EVERY
-            while piece := packed.read(1 << 20):
-                unchecked += len(piece)
-                if unchecked > _CHECK_EVERY:
-                    unchecked = 0
-                    if shutil.disk_usage(target.parent).free < keep_free + _CHECK_EVERY:
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-                out.write(piece)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise NotGzip(str(error)) from None
 
 
 def copy_tree(folders: Sequence[Path], target: Path) -> int:

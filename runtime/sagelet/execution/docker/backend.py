@@ -17,13 +17,14 @@ from requests.exceptions import RequestException
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import Access, HostPlan, JobPlan
 from sagelet.domain.hosts import Mount as PlannedMount
+from sagelet.execution import feeding
 from sagelet.execution.backend import HostStarted, Progress, Sink
 from sagelet.execution.docker.hands import give_back
 from sagelet.execution.docker.images import Images
 from sagelet.execution.docker.network import JobNetwork, create_network, gateway
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
-from sagelet.execution.namespaces import catches_sigterm, overlay_options
+from sagelet.execution.namespaces import catches_sigterm, covered, overlay_options
 from sagelet.execution.wheels import Wheels
 
 JOB_LABEL = "sagelet.job"
@@ -115,15 +116,22 @@ class DockerBackend:
             with suppress(HostFault):
                 self.remove(plan)
             raise HostFault(_launch_failure(plan, error)) from None
+        except OSError as error:
+            with suppress(HostFault):
+                self.remove(plan)
+            raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
 
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
         network = create_network(self._api, plan, self._labels(plan))
         pumps = []
+        sink = feeding.guarded(plan, sink)
         for host in plan.hosts:
             container = self._create(plan, host, image, network, protect=protect)
             pump = Pump(self._connect, container, host.name, Path(host.folder) / "log", sink)
             pump.attach()
             pumps.append((host, container, pump))
+            until = {"engine": self._host, "container": container}
+            feeding.start(host, "sagelet.execution.docker.feeder", until)
         for number, (host, container, pump) in enumerate(pumps):
             try:
                 self._api.start(container)
@@ -133,6 +141,7 @@ class DockerBackend:
                 raise
             sink(HostStarted(host.name, () if protect else _read_only_notes(host)))
             pump.start()
+        feeding.watch(plan, self._kill)
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch containers an earlier process started; one that is gone is a host lost."""
@@ -144,6 +153,7 @@ class DockerBackend:
             }
         except (DockerException, RequestException) as error:
             raise HostFault(f"the Docker engine does not answer: {error}") from None
+        sink = feeding.guarded(plan, sink)
         for host in plan.hosts:
             pump = Pump(
                 self._connect,
@@ -153,6 +163,10 @@ class DockerBackend:
                 sink,
             )
             pump.adopt()
+        feeding.watch(plan, self._kill)
+
+    def _kill(self, plan: JobPlan) -> None:
+        self.stop(plan, grace=0.0)
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
         """Threads do it. Hosts that an earlier call told to end are not told twice."""
@@ -170,7 +184,10 @@ class DockerBackend:
                 if time.monotonic() > deadline:
                     return
                 time.sleep(0.5)
+        wanted = {host.name for host in plan.hosts}
         for container in containers:
+            if container["Labels"].get(HOST_LABEL) not in wanted:
+                continue
             threading.Thread(
                 target=self._stop, args=(container["Id"], grace), name="stop", daemon=True
             ).start()
@@ -216,6 +233,7 @@ class DockerBackend:
             else:
                 reason = "the engine does not let go of it"
             if not there:
+                feeding.end(plan)
                 return
             if time.monotonic() > deadline:
                 raise HostFault(f"InternalServerError: {plan.job} could not be removed: {reason}")
@@ -284,10 +302,9 @@ class DockerBackend:
         return str(created["Id"])
 
     def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
-        if mount.access is not Access.COPY_ON_WRITE:
-            read_only = mount.access is Access.READ_ONLY
-            return Mount(mount.target, mount.source, type="bind", read_only=read_only)
-        if not protect:
+        if mount.access is Access.READ_WRITE:
+            return Mount(mount.target, mount.source, type="bind")
+        if not protect or (mount.access is Access.READ_ONLY and not covered(mount.over)):
             return Mount(mount.target, mount.source, type="bind", read_only=True)
         options = overlay_options(dataclasses.asdict(mount), user=False)
         return Mount(

@@ -1,4 +1,4 @@
-"""Whether a Docker engine answers, asked without loading the SDK (which takes half a second)."""
+"""Plain questions to a Docker engine, asked without loading the SDK (which takes half a second)."""
 
 import socket
 from pathlib import Path
@@ -35,6 +35,24 @@ def why_silent(host: str, timeout: float = 3.0) -> str | None:
     if b" 200 " not in answer:
         return f"what answers at {host} is no Docker engine (TLS is not supported)"
     return None
+
+
+def ask(host: str, method: str, path: str, timeout: float) -> tuple[int, bytes]:
+    """Ask the engine at ``host`` for ``path``; returns status and body of its answer.
+
+    Raises:
+        OSError: it does not answer.
+        ValueError: it is no HTTP that answers.
+    """
+    kind, _, rest = host.partition("://")
+    with _connect(kind, rest, timeout) as connection:
+        question = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(question.encode())
+        answer = b""
+        while piece := connection.recv(1 << 16):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(b"".join(head.split(b" ", 2)[1:2])), body
 
 
 def _connect(kind: str, address: str, timeout: float) -> socket.socket:
