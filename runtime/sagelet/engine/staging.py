@@ -25,20 +25,23 @@ from sagelet.store.home import Home
 from sagelet.store.object_store import ObjectStore
 
 
-def plan_job(job: TrainingJob, store: Store) -> JobPlan:
-    """The job's plan, with every source where it lies in this home."""
+def plan_job(job: TrainingJob, store: Store, folder: Path | None = None) -> JobPlan:
+    """The job's plan, with every source where it lies in this home.
+
+    ``folder`` is where the job's own files go, if not into its folder in the home.
+    """
     home = store.home
-    folder = home.job(job.name)
+    folder = folder or home.job(job.name)
     sources = {}
     for channel in job.channels:
-        path = _local(channel.uri, home)
+        path = local_path(channel.uri, home)
         if path is None:
             sources[channel.name] = str(channels.folder_of(folder, channel.name))
         else:
             sources[channel.name] = str(_single(folder, channel.name) if path.is_file() else path)
-    if _code_source(job, home) is not None or _code_object(job) is not None:
+    if code_source(job, home) is not None or code_object(job) is not None:
         sources[""] = str(folder / "code")
-    return plan(job, str(folder), sources, _checkpoints(job, home))
+    return plan(job, str(folder), sources, _checkpoints(job, home, folder))
 
 
 def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
@@ -47,22 +50,8 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     Raises:
         ValidationException: names what is missing.
     """
-    home = store.home
-    for channel in job.channels:
-        path = _local(channel.uri, home)
-        if path is not None:
-            _check_local_channel(channel.name, path)
-    channels.check_channels(job, objects)
-    source = _code_source(job, home)
-    if source is not None and not source.exists():
-        raise ValidationException(f"The code {source} does not exist.")
-    if job.checkpoints:
-        place = _local(job.checkpoints[0], home)
-        if place is None:
-            _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
-        elif place.is_file():
-            raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
-    output = _local(job.output_uri, home)
+    check_inputs(job, store, objects)
+    output = local_path(job.output_uri, store.home)
     if output is None:
         _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
     elif not _can_be_made(output):
@@ -70,6 +59,29 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
             f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
             "folder (--output)."
         )
+
+
+def check_inputs(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
+    """Refuse a job whose data or code is not there.
+
+    Raises:
+        ValidationException: names what is missing.
+    """
+    home = store.home
+    for channel in job.channels:
+        path = local_path(channel.uri, home)
+        if path is not None:
+            _check_local_channel(channel.name, path)
+    channels.check_channels(job, objects)
+    source = code_source(job, home)
+    if source is not None and not source.exists():
+        raise ValidationException(f"The code {source} does not exist.")
+    if job.checkpoints:
+        place = local_path(job.checkpoints[0], home)
+        if place is None:
+            _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
+        elif place.is_file():
+            raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
 
 
 def _check_local_channel(name: str, path: Path) -> None:
@@ -144,16 +156,16 @@ def stage(
                 (ml / "input" / "config" / file_name).write_bytes(content)
             _write_manifests(ml / "input" / "data", manifests)
         for channel in job.channels:
-            path = _local(channel.uri, home)
+            path = local_path(channel.uri, home)
             if path is not None and path.is_dir():
                 resolve_links(path, home.job(job.name) / "links" / channel.name)
         _stage_checkpoints(job, home, objects, progress)
-        source = _code_source(job, home)
+        source = code_source(job, home)
         if source is not None:
             if source.is_dir():
                 progress(f"staging code from {source}")
             snapshot(source, home.job(job.name) / "code", home.root, progress)
-        code = _code_object(job)
+        code = code_object(job)
         if code is not None:
             progress(f"staging code from {code}")
             unpack_object(code, home.job(job.name) / "code", objects)
@@ -179,11 +191,11 @@ def _stage_checkpoints(
         home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
 
 
-def _checkpoints(job: TrainingJob, home: Home) -> str | None:
+def _checkpoints(job: TrainingJob, home: Home, folder: Path) -> str | None:
     """Where the checkpoints lie on this machine while the job runs."""
     if job.checkpoints is None:
         return None
-    return str(_local(job.checkpoints[0], home) or Checkpoints.folder_in(home.job(job.name)))
+    return str(local_path(job.checkpoints[0], home) or Checkpoints.folder_in(folder))
 
 
 def _single(folder: Path, channel: str) -> Path:
@@ -194,22 +206,24 @@ def _single(folder: Path, channel: str) -> Path:
 def _stage_single_files(job: TrainingJob, home: Home) -> None:
     """A channel that is one file becomes a folder that holds it, linked where possible."""
     for channel in job.channels:
-        path = _local(channel.uri, home)
+        path = local_path(channel.uri, home)
         if path is not None and path.is_file():
             folder = _single(home.job(job.name), channel.name)
             folder.mkdir(parents=True, exist_ok=True)
             link_or_copy(path, folder / path.name)
 
 
-def _local(uri: str, home: Home) -> Path | None:
+def local_path(uri: str, home: Home) -> Path | None:
     """Where a URI lies on this machine; None when it lies in S3."""
     return None if location_of(uri) else home.path_of(uri)
 
 
-def _code_source(job: TrainingJob, home: Home) -> Path | None:
+def code_source(job: TrainingJob, home: Home) -> Path | None:
+    """The folder, archive or script on this machine that the job's code is, if it is one."""
     directory = submit_directory(job)
     return home.path_of(directory) if directory and directory.startswith(FILE_SCHEME) else None
 
 
-def _code_object(job: TrainingJob) -> Location | None:
+def code_object(job: TrainingJob) -> Location | None:
+    """The archive in S3 that the job's code is, if it is one."""
     return location_of(submit_directory(job) or "")
