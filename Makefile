@@ -8,10 +8,11 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 DATA    := examples/mnist/data
 METRICS := --metric 'train:loss=train_loss=([0-9.]+)' --metric 'test:loss=test_loss=([0-9.]+)' --metric 'test:accuracy=test_accuracy=([0-9.]+)'
+DEMO    := build/compose-demo
 TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help train-torch train-tf data data-full setup dev serve images doctor test test-all check fmt fmt-check lint types arch bench docs clean
+.PHONY: help train-torch train-tf compose-demo data data-full setup dev serve images doctor test test-all check fmt fmt-check lint types arch bench docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -21,6 +22,16 @@ train-torch: setup data  ## train PyTorch on MNIST   [BACKEND=docker|process] [G
 
 train-tf: setup data  ## train TensorFlow on MNIST
 	@$(TRAIN) --framework tensorflow examples/mnist/tensorflow_mnist.py
+
+compose-demo: setup data  ## train PyTorch on MNIST with docker compose, no sagelet running   [HOSTS="2 4"] [EPOCHS=1]
+	@docker compose version >/dev/null || { echo 'this needs docker compose v2: https://docs.docker.com/compose/install/' >&2; exit 1; }
+	@set -e; for hosts in $(if $(filter command environment,$(firstword $(origin HOSTS))),$(HOSTS),2 4); do \
+	  folder=$(DEMO)/$$hosts-hosts; echo "== $$hosts hosts: $$folder/compose.yaml"; \
+	  $(BIN)/sagelet compose --framework pytorch examples/mnist/pytorch_mnist.py --name mnist-$$hosts-hosts --hosts $$hosts \
+	    --gpus $(GPUS) --channel training=$(DATA) --hp epochs=$(or $(EPOCHS),1) -o $$folder $(ARGS); \
+	  (cd $$folder && trap 'docker compose down -v -t 1 >/dev/null 2>&1' EXIT && docker compose up --abort-on-container-failure); \
+	  ls -l $$folder/model/*/model.pt; \
+	done
 
 data: setup  ## expand the 10,000 + 2,000 digits in the repository
 	@$(BIN)/python examples/mnist/data.py $(DATA)

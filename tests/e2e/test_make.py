@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.compose import missing
+
 ROOT = Path(__file__).parents[2]
 COURSE_IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.1.0-gpu-py3"
 
@@ -153,6 +155,20 @@ def test_auto_takes_docker_where_an_engine_answers(make: Make) -> None:
     done = make("train-torch", "EPOCHS=1")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "backend: docker (an engine answers)" in done.stderr
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(
+    bool(missing()) and os.environ.get("CI") != "true", reason="needs docker compose"
+)
+def test_the_compose_demo_leaves_a_model_for_two_and_for_four_hosts(
+    make: Make, clone: Path
+) -> None:
+    done = make("compose-demo")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for hosts in (2, 4):
+        folder = clone / "build" / "compose-demo" / f"{hosts}-hosts"
+        assert (folder / "model/000000001/model.pt").stat().st_size > 100_000
 
 
 def test_a_missing_npm_is_said_clearly(

@@ -14,6 +14,7 @@ from sagelet.cli.plane import Plane
 #: command -> (module, what it does)
 _COMMANDS = {
     "train": ("train", "Run a training job."),
+    "compose": ("compose", "Write a training job as a docker compose project."),
     "jobs": ("jobs", "List training jobs."),
     "describe": ("jobs", "Show one job in full."),
     "logs": ("logs", "Print what a job's hosts printed."),

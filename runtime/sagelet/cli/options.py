@@ -187,9 +187,14 @@ def stamped(base: str, now: datetime | None = None) -> str:
     """A job name from a base name, as the SDK makes them: base, date, time, milliseconds."""
     moment = now or datetime.now(UTC)
     stamp = moment.strftime("%Y-%m-%d-%H-%M-%S-") + f"{moment.microsecond // 1000:03d}"
+    return f"{plain_name(base)[: 63 - len(stamp) - 1].rstrip('-')}-{stamp}"
+
+
+def plain_name(base: str) -> str:
+    """A base name as a job's name: letters, digits, single dashes, at most 63."""
     clean = "".join(char if char.isalnum() and char.isascii() else "-" for char in base)
     clean = "-".join(part for part in clean.split("-") if part) or "job"
-    return f"{clean[: 63 - len(stamp) - 1].rstrip('-')}-{stamp}"
+    return clean[:63].rstrip("-")
 
 
 def tags(options: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -3,17 +3,20 @@
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sagelet.domain.confined import check_confined
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import begin
-from sagelet.domain.machine import Grant, deal, demand_of
+from sagelet.domain.machine import Grant, Machine, deal, demand_of
 from sagelet.domain.rules import check
 from sagelet.domain.training import TrainingJob, without_nulls
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
+from sagelet.engine.project import Project, lay_out
+from sagelet.execution.backend import Progress
 from sagelet.execution.registry import Backends
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
@@ -58,15 +61,7 @@ class Engine:
             DomainError: the request is refused; nothing was remembered.
         """
         now = time.time()
-        job = TrainingJob(
-            without_nulls(dict(request)),
-            self._account,
-            self._store.region,
-            now,
-            begin(now),
-            simulate=self._simulate,
-            confined=confined,
-        )
+        job = self._read(request, now, confined=confined)
         if confined:
             check_confined(job)
         check(job)
@@ -91,6 +86,36 @@ class Engine:
         made = self._dispatcher.enter(self._store, choice, demand, remember)
         self._take_pool(made, now)
         return made
+
+    def project(
+        self, request: Mapping[str, Any], folder: Path, progress: Progress | None
+    ) -> tuple[Project, Machine]:
+        """The job as a compose project in ``folder``, for this machine; no job is made.
+
+        ``progress`` None: nothing may be written.
+
+        Raises:
+            DomainError: the request is refused, or compose cannot do what it asks for.
+        """
+        job = self._read(request, time.time())
+        check(job)
+        staging.check_inputs(job, self._store, self._objects)
+        machine = self._dispatcher.machine
+        tried = dataclasses.replace(job, devices=deal(demand_of(job, machine), machine.gpus))
+        return lay_out(tried, self._store, self._objects, folder, progress), machine
+
+    def _read(
+        self, request: Mapping[str, Any], now: float, *, confined: bool = False
+    ) -> TrainingJob:
+        return TrainingJob(
+            without_nulls(dict(request)),
+            self._account,
+            self._store.region,
+            now,
+            begin(now),
+            simulate=self._simulate,
+            confined=confined,
+        )
 
     def stop(self, name: str) -> TrainingJob:
         """Stop a job; on return it is Stopping, or soon will be.

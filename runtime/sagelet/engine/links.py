@@ -19,20 +19,28 @@ def resolve_links(channel: Path, over: Path) -> None:
     Raises:
         OSError: something cannot be read or written.
     """
-    inside = channel.resolve()
     over.mkdir(parents=True, exist_ok=True)
-    for link in _links(channel):
-        target = link.resolve()
-        if not target.exists() or (
-            target.is_relative_to(inside) and not link.readlink().is_absolute()
-        ):
-            continue
+    for link, target in _outward(channel):
         place = over / link.relative_to(channel)
         place.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             shutil.copytree(target, place, copy_function=link_or_copy, dirs_exist_ok=True)
         else:
             link_or_copy(target, place)
+
+
+def leads_out(channel: Path) -> bool:
+    """Whether a link of ``channel`` would lead nowhere in a host."""
+    return next(_outward(channel), None) is not None
+
+
+def _outward(channel: Path) -> Iterator[tuple[Path, Path]]:
+    """Each link whose end a host would not see, and that end."""
+    inside = channel.resolve()
+    for link in _links(channel):
+        target = link.resolve()
+        if target.exists() and (not target.is_relative_to(inside) or link.readlink().is_absolute()):
+            yield link, target
 
 
 def _links(folder: Path) -> Iterator[Path]:

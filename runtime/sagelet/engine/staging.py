@@ -26,10 +26,13 @@ from sagelet.store.home import Home
 from sagelet.store.object_store import ObjectStore
 
 
-def plan_job(job: TrainingJob, store: Store) -> JobPlan:
-    """The job's plan, with every source where it lies in this home."""
+def plan_job(job: TrainingJob, store: Store, folder: Path | None = None) -> JobPlan:
+    """The job's plan, with every source where it lies in this home.
+
+    ``folder`` is where the job's own files go, if not into its folder in the home.
+    """
     home = store.home
-    folder = home.job(job.name)
+    folder = folder or home.job(job.name)
     sources = {}
     for channel in job.channels:
         path = local(channel.uri, home)
@@ -37,13 +40,31 @@ def plan_job(job: TrainingJob, store: Store) -> JobPlan:
             sources[channel.name] = str(channels.folder_of(folder, channel.name))
         else:
             sources[channel.name] = str(source_of(channel, folder, path))
-    if _code_source(job, home) is not None or _code_object(job) is not None:
+    if code_source(job, home) is not None or code_object(job) is not None:
         sources[""] = str(folder / "code")
-    return plan(job, str(folder), sources, _checkpoints(job, home))
+    return plan(job, str(folder), sources, _checkpoints(job, home, folder))
 
 
 def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     """Refuse a job whose data or code is not there, or whose output could not be written.
+
+    Raises:
+        ValidationException: names what is missing.
+    """
+    check_inputs(job, store, objects)
+    _check_bucket("HyperParameters.sagemaker_s3_output", s3_output(job) or "", job.region, objects)
+    output = local(job.output_uri, store.home)
+    if output is None:
+        _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
+    elif not _can_be_made(output):
+        raise ValidationException(
+            f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
+            "folder (--output)."
+        )
+
+
+def check_inputs(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
+    """Refuse a job whose data or code is not there.
 
     Raises:
         ValidationException: names what is missing.
@@ -54,7 +75,7 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
         if path is not None:
             check_local(channel, path)
     listing.check_channels(job, objects)
-    source = _code_source(job, home)
+    source = code_source(job, home)
     if source is not None and not source.exists():
         raise ValidationException(f"The code {source} does not exist.")
     if job.checkpoints:
@@ -63,15 +84,6 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
             _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
         elif place.is_file():
             raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
-    _check_bucket("HyperParameters.sagemaker_s3_output", s3_output(job) or "", job.region, objects)
-    output = local(job.output_uri, home)
-    if output is None:
-        _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
-    elif not _can_be_made(output):
-        raise ValidationException(
-            f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
-            "folder (--output)."
-        )
 
 
 def _check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> None:
@@ -126,12 +138,12 @@ def stage(
             _stage_host(job, host, manifests)
         Intermediate.of(job, job_plan, home.job(job.name), objects).begin()
         _stage_checkpoints(job, home, objects, progress)
-        source = _code_source(job, home)
+        source = code_source(job, home)
         if source is not None:
             if source.is_dir():
                 progress(f"staging code from {source}")
             snapshot(source, home.job(job.name) / "code", home.root, progress)
-        code = _code_object(job)
+        code = code_object(job)
         if code is not None:
             progress(f"staging code from {code}")
             unpack_object(code, home.job(job.name) / "code", objects)
@@ -172,17 +184,19 @@ def _stage_checkpoints(
         home.path_of(job.checkpoints[0]).mkdir(parents=True, exist_ok=True)
 
 
-def _checkpoints(job: TrainingJob, home: Home) -> str | None:
+def _checkpoints(job: TrainingJob, home: Home, folder: Path) -> str | None:
     """Where the checkpoints lie on this machine while the job runs."""
     if job.checkpoints is None:
         return None
-    return str(local(job.checkpoints[0], home) or Checkpoints.folder_in(home.job(job.name)))
+    return str(local(job.checkpoints[0], home) or Checkpoints.folder_in(folder))
 
 
-def _code_source(job: TrainingJob, home: Home) -> Path | None:
+def code_source(job: TrainingJob, home: Home) -> Path | None:
+    """The folder, archive or script on this machine that the job's code is, if it is one."""
     directory = submit_directory(job)
     return home.path_of(directory) if directory and directory.startswith(FILE_SCHEME) else None
 
 
-def _code_object(job: TrainingJob) -> Location | None:
+def code_object(job: TrainingJob) -> Location | None:
+    """The archive in S3 that the job's code is, if it is one."""
     return location_of(submit_directory(job) or "")
