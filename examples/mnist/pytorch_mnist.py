@@ -218,8 +218,8 @@ def main() -> None:
     shuffle = np.random.default_rng(args.seed)
     torch.manual_seed(args.seed + team.rank)  # each worker drops out units of its own
     print(
-        f"PyTorch {torch.__version__} on {team.device.type}, worker {team.rank + 1} of {team.size}: "
-        f"{len(train)} images, {len(test)} to test"
+        f"PyTorch {torch.__version__} on {team.device.type}, worker {team.rank + 1} of "
+        f"{team.size}: {len(train)} images, {len(test)} to test"
     )
 
     for epoch in range(1, args.epochs + 1):

@@ -13,6 +13,7 @@ them, so that the result is nearly that of one host, and the first one saves it.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import math
@@ -122,27 +123,25 @@ class Digits:
         return self.images[chosen], self.labels[chosen]
 
     def shuffled(self, size: int, seed: int, worker: int, workers: int) -> tuple[Any, int]:
-        """One epoch after another of our share of batches of ``size`` images.
+        """Our share of batches of ``size`` images, and their number.
 
-        Over all workers every image comes once an epoch, in as many batches on each.
+        Over all workers every image comes once, in as many batches on each.
         """
         steps = math.ceil(len(self) / size)
+        order = np.random.default_rng(seed).permutation(len(self))[worker::workers]
 
-        def forever() -> Iterator[tuple[Any, Any]]:
-            shuffle = np.random.default_rng(seed)
-            while True:
-                order = shuffle.permutation(len(self))[worker::workers]
-                for chosen in np.array_split(order, steps):
-                    yield self.take(chosen)
+        def batches() -> Iterator[tuple[Any, Any]]:
+            for chosen in np.array_split(order, steps):
+                yield self.take(chosen)
 
         images = tf.TensorSpec((None, 784), tf.float32)
         labels = tf.TensorSpec((None,), self.labels.dtype)
-        data = tf.data.Dataset.from_generator(forever, output_signature=(images, labels))
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.OFF  # it is shared out already
-        )
-        return data.with_options(options), steps
+        return tf.data.Dataset.from_generator(batches, output_signature=(images, labels)), steps
+
+
+def ours(data: Any, _context: Any) -> Any:
+    """What this worker reads, whoever else there is."""
+    return data
 
 
 def digest(model: Any) -> str:
@@ -196,15 +195,19 @@ def main() -> None:
 
     with strategy.scope():
         model = build_model(args.learning_rate)
-    data, steps = train.shuffled(args.batch_size, args.seed, worker, workers)
-    model.fit(
-        data,
-        steps_per_epoch=steps,
-        epochs=args.epochs,
-        validation_data=(test.images, test.labels),
-        verbose=0,
-        callbacks=[MetricsLine()] if worker == 0 else [],
-    )
+    for epoch in range(args.epochs):
+        data, steps = train.shuffled(args.batch_size, args.seed + epoch, worker, workers)
+        if workers > 1:  # as it is: it would be shared out once more
+            data = strategy.distribute_datasets_from_function(functools.partial(ours, data))
+        model.fit(
+            data,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=(test.images, test.labels),
+            verbose=0,
+            callbacks=[MetricsLine()] if worker == 0 else [],
+        )
     print(f"weights={digest(model)}", flush=True)
     with tempfile.TemporaryDirectory() as elsewhere:
         # Saving needs every worker; the model of the first is the one to keep.
