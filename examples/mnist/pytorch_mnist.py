@@ -3,12 +3,18 @@
 
 Written for SageMaker's script mode, where the SM_* variables say where things are; run as a plain
 script it reads ./data beside this file (`python data.py data` makes it) and writes ./model.
+
+Several hosts, or several processes that torchrun started, train one model together
+(DistributedDataParallel): each batch is shared out among them, so that the result is nearly that
+of one host, and the first one saves it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -23,8 +29,9 @@ import numpy as np
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 HERE = Path(__file__).resolve().parent
 
@@ -65,6 +72,44 @@ def cpu_limit() -> int:
     return min(cores, max(1, limit)) if limit > 0 else cores
 
 
+class Team:
+    """The processes that train together, and this one's place among them."""
+
+    def __init__(self, hosts: list[str], current: str) -> None:
+        env = os.environ
+        self.local = int(env.get("LOCAL_RANK", "0"))
+        # torchrun says who is who; without it each host runs one process.
+        self.rank = int(env.get("RANK", str(hosts.index(current))))
+        self.size = int(env.get("WORLD_SIZE", str(len(hosts))))
+        self.cuda = torch.cuda.is_available()
+        self.device = torch.device(f"cuda:{self.local}" if self.cuda else "cpu")
+        if self.size > 1:
+            env.setdefault("MASTER_ADDR", hosts[0])
+            env.setdefault("MASTER_PORT", "7777")
+            kind = "nccl" if self.cuda else "gloo"
+            distributed.init_process_group(kind, rank=self.rank, world_size=self.size)
+
+    def join(self, model: Net) -> nn.Module:
+        """The model as all train it."""
+        if self.size == 1:
+            return model
+        return DistributedDataParallel(model, device_ids=[self.local] if self.cuda else None)
+
+    def sum(self, value: float) -> float:
+        """The sum of everybody's value."""
+        if self.size == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        return float(total)
+
+    def leave(self) -> None:
+        """Wait for the others, then go."""
+        if self.size > 1:
+            distributed.barrier()
+            distributed.destroy_process_group()
+
+
 class Split:
     """Images and labels on disk: the files are mapped, and a batch is all that is ever copied."""
 
@@ -76,38 +121,44 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(
-        self, size: int, shuffle: torch.Generator | None = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Every image once, in order or shuffled."""
-        if shuffle is None:
-            order = np.arange(len(self))
-        else:
-            order = torch.randperm(len(self), generator=shuffle).numpy()
+    def take(self, chosen: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images and labels with these numbers."""
+        images = torch.from_numpy(self.images[chosen])
+        labels = torch.from_numpy(self.labels[chosen]).long()
+        return images.to(self.device), labels.to(self.device)
+
+    def batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Every image once, in order."""
         for start in range(0, len(self), size):
-            chosen = order[start : start + size]
-            images = torch.from_numpy(self.images[chosen])
-            labels = torch.from_numpy(self.labels[chosen]).long()
-            yield images.to(self.device), labels.to(self.device)
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+    def shuffled(
+        self, size: int, shuffle: np.random.Generator, team: Team
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Our share of batches of ``size`` images: over all workers every image comes once."""
+        order = shuffle.permutation(len(self))[team.rank :: team.size]
+        for chosen in np.array_split(order, math.ceil(len(self) / size)):
+            yield self.take(chosen)
 
 
 def train_epoch(
-    model: Net, optimizer: torch.optim.Optimizer, batches: Iterator[Any], count: int
+    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterator[Any], team: Team
 ) -> float:
-    """One pass over the training images; returns the mean loss."""
+    """One pass over the training images; returns the mean loss over all workers."""
     model.train()
-    total = 0.0
+    total, count = 0.0, 0
     for images, labels in batches:
         optimizer.zero_grad()
         loss = functional.cross_entropy(model(images), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.item() * len(labels)
-    return total / count
+        count += len(labels)
+    return team.sum(total) / team.sum(count)
 
 
 @torch.no_grad()
-def evaluate(model: Net, split: Split) -> tuple[float, float]:
+def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
     """Mean loss and accuracy."""
     model.eval()
     total, correct = 0.0, 0
@@ -116,6 +167,14 @@ def evaluate(model: Net, split: Split) -> tuple[float, float]:
         total += functional.cross_entropy(scores, labels, reduction="sum").item()
         correct += int((scores.argmax(1) == labels).sum())
     return total / len(split), correct / len(split)
+
+
+def digest(model: Net) -> str:
+    """A checksum of the weights: the same on every host that trained along."""
+    total = hashlib.sha256()
+    for value in model.state_dict().values():
+        total.update(value.cpu().numpy().tobytes())
+    return total.hexdigest()[:16]
 
 
 def save(model: Net, directory: Path) -> None:
@@ -150,28 +209,36 @@ def main() -> None:
     args = parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(min(torch.get_num_threads(), cpu_limit()))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train = Split(args.train, "train", device)
-    test = Split(args.train, "eval", device)
-    model = Net().to(device)
+    team = Team(args.hosts, args.current_host)
+    train = Split(args.train, "train", team.device)
+    test = Split(args.train, "eval", team.device)
+    model = Net().to(team.device)
+    whole = team.join(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.learning_rate)
-    shuffle = torch.Generator().manual_seed(args.seed)
-    print(f"PyTorch {torch.__version__} on {device}: {len(train)} images, {len(test)} to test")
+    shuffle = np.random.default_rng(args.seed)
+    torch.manual_seed(args.seed + team.rank)  # each worker drops out units of its own
+    print(
+        f"PyTorch {torch.__version__} on {team.device.type}, worker {team.rank + 1} of "
+        f"{team.size}: {len(train)} images, {len(test)} to test"
+    )
 
     for epoch in range(1, args.epochs + 1):
         start = time.monotonic()
         train_loss = train_epoch(
-            model, optimizer, train.batches(args.batch_size, shuffle), len(train)
+            whole, optimizer, train.shuffled(args.batch_size, shuffle, team), team
         )
-        test_loss, test_accuracy = evaluate(model, test)
-        print(
-            f"epoch={epoch} train_loss={train_loss:.4f} test_loss={test_loss:.4f} "
-            f"test_accuracy={test_accuracy:.4f} seconds={time.monotonic() - start:.1f}",
-            flush=True,
-        )
+        if team.rank == 0:
+            test_loss, test_accuracy = evaluate(model, test)
+            print(
+                f"epoch={epoch} train_loss={train_loss:.4f} test_loss={test_loss:.4f} "
+                f"test_accuracy={test_accuracy:.4f} seconds={time.monotonic() - start:.1f}",
+                flush=True,
+            )
 
-    if args.current_host == args.hosts[0]:
+    print(f"weights={digest(model)}", flush=True)
+    if team.rank == 0:
         save(model, args.sm_model_dir / "000000001")
+    team.leave()
 
 
 if __name__ == "__main__":

@@ -3,22 +3,35 @@
 
 Written for SageMaker's script mode, where the SM_* variables say where things are; run as a plain
 script it reads ./data beside this file (`python data.py data` makes it) and writes ./model.
-Works with Keras 3 and, where TF_USE_LEGACY_KERAS=1 or TensorFlow is older than 2.16, with Keras 2.
+Works with Keras 3 (on one host) and, where TF_USE_LEGACY_KERAS=1 or TensorFlow is older than 2.16,
+with Keras 2.
+
+Several hosts train one model together (MultiWorkerMirroredStrategy): each batch is shared out among
+them, so that the result is nearly that of one host, and the first one saves it.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import hashlib
 import json
+import math
 import os
+import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# TensorFlow reads it when imported: warnings and errors only.
+# TensorFlow reads these when imported. Warnings and errors only; and Keras 2 where several hosts
+# train together, for Keras 3 cannot fit a model over several workers.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+if len(json.loads(os.environ.get("SM_HOSTS", "[]"))) > 1:
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import tensorflow as tf
 
@@ -81,11 +94,62 @@ class MetricsLine(tf.keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-def load(directory: Path, name: str) -> tuple[Any, Any]:
+def join(hosts: list[str], current: str) -> tuple[Any, int, int]:
+    """The strategy to train by, our number among the workers, and how many there are."""
+    if len(hosts) == 1:
+        return tf.distribute.get_strategy(), 0, 1
+    if "TF_CONFIG" not in os.environ:  # a job with distribution has it already
+        # Hosts without a network of their own (all on this machine's loopback) share its ports.
+        shared = socket.gethostbyname(hosts[0]).startswith("127.")
+        workers = [f"{host}:{8890 + number * shared}" for number, host in enumerate(hosts)]
+        task = {"type": "worker", "index": hosts.index(current)}
+        os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
+    task = json.loads(os.environ["TF_CONFIG"])["task"]
+    return tf.distribute.MultiWorkerMirroredStrategy(), task["index"], len(hosts)
+
+
+class Digits:
     """Images and labels, mapped from disk."""
-    images = np.load(directory / f"{name}_data.npy", mmap_mode="r")
-    labels = np.load(directory / f"{name}_labels.npy", mmap_mode="r")
-    return images, labels
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.images = np.load(directory / f"{name}_data.npy", mmap_mode="r")
+        self.labels = np.load(directory / f"{name}_labels.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: Any) -> tuple[Any, Any]:
+        """The images and labels with these numbers."""
+        return self.images[chosen], self.labels[chosen]
+
+    def shuffled(self, size: int, seed: int, worker: int, workers: int) -> tuple[Any, int]:
+        """Our share of batches of ``size`` images, and their number.
+
+        Over all workers every image comes once, in as many batches on each.
+        """
+        steps = math.ceil(len(self) / size)
+        order = np.random.default_rng(seed).permutation(len(self))[worker::workers]
+
+        def batches() -> Iterator[tuple[Any, Any]]:
+            for chosen in np.array_split(order, steps):
+                yield self.take(chosen)
+
+        images = tf.TensorSpec((None, 784), tf.float32)
+        labels = tf.TensorSpec((None,), self.labels.dtype)
+        return tf.data.Dataset.from_generator(batches, output_signature=(images, labels)), steps
+
+
+def ours(data: Any, _context: Any) -> Any:
+    """What this worker reads, whoever else there is."""
+    return data
+
+
+def digest(model: Any) -> str:
+    """A checksum of the weights: the same on every host that trained along."""
+    total = hashlib.sha256()
+    for value in model.get_weights():
+        total.update(value.tobytes())
+    return total.hexdigest()[:16]
 
 
 def save(model: Any, directory: Path) -> None:
@@ -121,26 +185,34 @@ def main() -> None:
     args = parse_args()
     tf.keras.utils.set_random_seed(args.seed)
     tf.config.threading.set_intra_op_parallelism_threads(cpu_limit())  # 0: TensorFlow's choice
-    train_images, train_labels = load(args.train, "train")
-    test_images, test_labels = load(args.train, "eval")
+    strategy, worker, workers = join(args.hosts, args.current_host)
+    train, test = Digits(args.train, "train"), Digits(args.train, "eval")
     device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
     print(
-        f"TensorFlow {tf.__version__}, Keras {KERAS_VERSION} on {device}: "
-        f"{len(train_labels)} images, {len(test_labels)} to test"
+        f"TensorFlow {tf.__version__}, Keras {KERAS_VERSION} on {device}, worker {worker + 1} of "
+        f"{workers}: {len(train)} images, {len(test)} to test"
     )
 
-    model = build_model(args.learning_rate)
-    model.fit(
-        train_images,
-        train_labels,
-        batch_size=args.batch_size,
-        epochs=args.epochs,
-        validation_data=(test_images, test_labels),
-        verbose=0,
-        callbacks=[MetricsLine()],
-    )
-    if args.current_host == args.hosts[0]:
-        save(model, args.sm_model_dir / "000000001")
+    with strategy.scope():
+        model = build_model(args.learning_rate)
+    for epoch in range(args.epochs):
+        data, steps = train.shuffled(args.batch_size, args.seed + epoch, worker, workers)
+        if workers > 1:  # as it is: it would be shared out once more
+            data = strategy.distribute_datasets_from_function(functools.partial(ours, data))
+        model.fit(
+            data,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=(test.images, test.labels),
+            verbose=0,
+            callbacks=[MetricsLine()] if worker == 0 else [],
+        )
+    print(f"weights={digest(model)}", flush=True)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        # Saving needs every worker; the model of the first is the one to keep.
+        folder = args.sm_model_dir if worker == 0 else Path(elsewhere)
+        save(model, folder / "000000001")
 
 
 if __name__ == "__main__":

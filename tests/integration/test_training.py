@@ -450,6 +450,7 @@ for name in ("shared", here):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "algo-1 | ['algo-1', 'algo-2']" in done.stdout
     assert "algo-2 | ['algo-1', 'algo-2']" in done.stdout
+    assert "same name is kept, not algo-2's shared" in done.stdout + done.stderr
     archive = home / "models" / "pair" / "1" / "model.tar.gz"
     assert members(archive) == ["algo-1", "algo-2", "shared"]
     with tarfile.open(archive) as tar:

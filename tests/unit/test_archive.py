@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sagelet.store.archive import copy_tree, link_or_copy, pack, point, unpack, walk
+from sagelet.store.archive import clashes, copy_tree, link_or_copy, pack, point, unpack, walk
 
 
 @pytest.fixture
@@ -207,6 +207,27 @@ def merged(one, two):
     return {**two, **one, **both}
 
 
+def leaves(tree, at):
+    for name, below in tree.items():
+        if isinstance(below, dict):
+            yield from leaves(below, f"{at}/{name}")
+        else:
+            yield f"{at}/{name}"
+
+
+def lost(one, two, at=""):
+    """What of the second tree has no place beside the first."""
+    for name, below in two.items():
+        if name not in one:
+            continue
+        if isinstance(below, dict) and isinstance(one[name], dict):
+            yield from lost(one[name], below, f"{at}/{name}")
+            continue
+        yield f"{at}/{name}"
+        if isinstance(below, dict):
+            yield from leaves(below, f"{at}/{name}")
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES, TREES)
 def test_any_two_trees_merge(tmp_path_factory, one, two):
@@ -218,6 +239,9 @@ def test_any_two_trees_merge(tmp_path_factory, one, two):
     unpack(place / "a.tar.gz", place / "back")
     copy_tree([place / "one", place / "two"], place / "copy")
     assert look(place / "back") == look(place / "copy") == look(place / "expected")
+    left_out = clashes([place / "one", place / "two"])
+    assert {folder for folder, _ in left_out} <= {place / "two"}
+    assert sorted(f"/{name}" for _, name in left_out) == sorted(lost(one, two))
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ from sagelet.store.object_store import ObjectStore
 
 _WORDS = {"model": "model", "output": "output data", "data": "output data"}
 
+#: Files named in one note.
+_NAMED = 5
+
 #: Archiving fewer bytes than this takes no time worth a word.
 BIG = 10_000_000
 
@@ -50,6 +53,9 @@ def store_outputs(
     made = store.home.job(job.name) / "upload" if location else store.home.path_of(uri)
     artifacts = {}
     try:
+        if len(plan.hosts) > 1:
+            _tell_clashes("model", models, job, store)
+            _tell_clashes("output/data", data, job, store)
         model = _make(models, made, "model", job, progress)
         artifacts["model"] = f"{uri}/{model}"
         kept = {model: made / model}
@@ -74,6 +80,21 @@ def store_outputs(
         store.models.release(job.name)
         raise HostFault(f"ClientError: Artifact upload failed: {uri}: {error}") from None
     return artifacts
+
+
+def _tell_clashes(what: str, folders: Sequence[Path], job: TrainingJob, store: Store) -> None:
+    """Several hosts wrote one name: say whose file is left out."""
+    found = archive.clashes(folders)
+    if found:
+        hosts = store.home.job(job.name)
+        named = ", ".join(
+            f"{folder.relative_to(hosts).parts[0]}'s {name}" for folder, name in found[:_NAMED]
+        )
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        store.training_jobs.note(
+            job.name,
+            f"/opt/ml/{what}: an earlier host's file of the same name is kept, not {named}{more}",
+        )
 
 
 def _make(

@@ -105,7 +105,17 @@ def _unless_missing(error: OSError) -> None:
         raise error
 
 
-def _merged(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+def clashes(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """What a merge of the folders leaves out because an earlier one has its name: folder, name."""
+    found: list[tuple[Path, Path]] = []
+    for _ in _merged(folders, lambda folder, name: found.append((folder, name))):
+        pass
+    return found
+
+
+def _merged(
+    folders: Sequence[Path], left_out: Callable[[Path, Path], None] | None = None
+) -> Iterator[tuple[Path, Path]]:
     """The folders' members, each with its name in the whole.
 
     The first folder that has a name keeps it, and nothing comes to lie below a file or link it
@@ -117,9 +127,13 @@ def _merged(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
             name = path.relative_to(folder)
             blocked = is_folder.get(name.parent) is False
             if name in is_folder and not blocked:
+                if left_out and not (is_folder[name] and path.is_dir() and not path.is_symlink()):
+                    left_out(folder, name)
                 continue
             mode = path.lstat().st_mode
             is_folder[name] = stat.S_ISDIR(mode) and not blocked
+            if blocked and left_out and not stat.S_ISDIR(mode):
+                left_out(folder, name)
             if not blocked and (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
                 yield path, name
 
