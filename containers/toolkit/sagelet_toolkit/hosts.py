@@ -41,11 +41,15 @@ def let_the_cause_speak_first(reason: str, child: Supervisor) -> None:
     """
     from sagelet_toolkit import ranks
 
-    if ranks.lost_a_peer(reason):
-        try:
-            child.pause(HOLD_BACK_S)
-        except Stopped:
-            pass
+    if not ranks.lost_a_peer(reason):
+        return
+    child.log.info("The script lost another host; waiting for that one's reason")
+    until = time.monotonic() + HOLD_BACK_S
+    try:
+        while time.monotonic() < until:
+            child.pause(max(until - time.monotonic(), 0))
+    except Stopped:  # the other one was heard
+        pass
 
 
 def _resolves(host: str) -> bool:

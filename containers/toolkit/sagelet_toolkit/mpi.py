@@ -78,7 +78,12 @@ def launch(
     if ddp:
         return Master(mpirun.pytorch_ddp(environment, run), hosts, per_host)
     environ = {**os.environ, **variables}
-    names = [name for name in variables if name.startswith(("SM_", "PYTHON", "TF_CONFIG"))]
+    # Not SM_DLC_TORCH_VERSION: that is each host's own, like the rest of what an image adds.
+    names = [
+        name
+        for name in variables
+        if name.startswith(("SM_", "PYTHON", "TF_CONFIG")) and not name.startswith("SM_DLC_")
+    ]
     return Master(mpirun.mpi(environment, environ, names, run), hosts, per_host)
 
 
