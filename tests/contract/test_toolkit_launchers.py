@@ -264,6 +264,7 @@ def chosen(*names, module="", hosts=2, groups=None):
         ([launchers.TORCH_DISTRIBUTED, launchers.MPI], PYTORCH, 2, launchers.MPI),
         ([launchers.TORCH_DISTRIBUTED, launchers.PYTORCH_DDP], PYTORCH, 2, launchers.PYTORCH_DDP),
         ([launchers.TORCH_DISTRIBUTED, launchers.SMDDP], PYTORCH, 2, launchers.TORCH_DISTRIBUTED),
+        ([launchers.SMDDP, launchers.XLA], PYTORCH, 2, launchers.SMDDP),
         ([launchers.PARAMETER_SERVER], PYTORCH, 2, ""),
         ([launchers.TORCH_DISTRIBUTED], TENSORFLOW, 2, ""),
         ([launchers.MPI, launchers.PARAMETER_SERVER], TENSORFLOW, 2, launchers.PARAMETER_SERVER),
@@ -277,10 +278,16 @@ def test_the_first_launcher_of_the_framework_is_taken(names, module, hosts, expe
     assert chosen(*names, module=module, hosts=hosts) == expected
 
 
-@pytest.mark.parametrize("name", [launchers.SMDDP, launchers.XLA])
-def test_what_exists_only_on_sagemaker_is_refused_with_a_way_out(name):
-    with pytest.raises(ClientError, match=rf"{name}: .*torch_distributed"):
-        chosen(name, module=PYTORCH)
+@pytest.mark.parametrize(
+    ("name", "module", "instead"),
+    [
+        (launchers.XLA, PYTORCH, "torch_distributed"),
+        (launchers.SMDDP, TENSORFLOW, "multi_worker_mirrored_strategy"),
+    ],
+)
+def test_what_exists_only_on_sagemaker_is_refused_with_a_way_out(name, module, instead):
+    with pytest.raises(ClientError, match=rf"{name}: .*{instead}"):
+        chosen(name, module=module)
 
 
 def test_groups_outside_the_distribution_run_the_script():

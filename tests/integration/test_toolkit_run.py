@@ -292,7 +292,7 @@ def test_hyperparameters_a_process_cannot_be_given(job, name, value, exit_code, 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("distributed_dataparallel", "(smdistributed) is closed"),
+        ("distributed_dataparallel", "torchrun is not on PATH"),
         ("pytorch_xla_multi_worker", "SageMaker's own images"),
         ("torch_distributed", "torchrun is not on PATH"),
         ("mpi", "There is no mpirun"),

@@ -4,7 +4,7 @@ import pytest
 
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.hosts import plan
-from sagelet.domain.launchers import ELSEWHERE, MPI, check_launchers, launchers_of
+from sagelet.domain.launchers import MPI, SMDDP, XLA, check_launchers, launchers_of
 
 
 def test_a_launcher_is_asked_for_by_a_value_that_is_true():
@@ -24,14 +24,26 @@ def test_a_plan_names_its_launchers(job_of):
     assert made.launchers == (MPI,)
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_exists_only_on_sagemaker_is_refused(name):
-    with pytest.raises(ValidationException, match=f"HyperParameters.{name}: .*torch_distributed"):
-        check_launchers((name,), 1, shared_machine=False)
+def check(*launchers, framework="pytorch", hosts=1, shared=False):
+    check_launchers(launchers, framework, hosts, shared_machine=shared)
+
+
+def test_what_exists_only_on_sagemaker_is_refused():
+    with pytest.raises(ValidationException, match=f"HyperParameters.{XLA}: .*torch_distributed"):
+        check(XLA)
+    with pytest.raises(ValidationException, match=f"{SMDDP}: .*multi_worker_mirrored_strategy"):
+        check(SMDDP, framework="tensorflow")
+    check(MPI, SMDDP, framework="tensorflow")  # MPI comes first
+    check("sagemaker_torch_distributed_enabled", SMDDP, XLA)
+
+
+def test_what_sdk_2_sends_for_pytorchddp_is_not_refused():
+    check(SMDDP, hosts=2)
+    check(SMDDP, hosts=2, shared=True)
 
 
 def test_mpi_between_hosts_needs_hosts():
-    check_launchers((MPI,), 2, shared_machine=False)
-    check_launchers((MPI,), 1, shared_machine=True)
+    check(MPI, hosts=2)
+    check(MPI, shared=True)
     with pytest.raises(ValidationException, match="needs Docker"):
-        check_launchers((MPI,), 2, shared_machine=True)
+        check(MPI, hosts=2, shared=True)

@@ -32,10 +32,6 @@ _PYTORCH = (MPI, PYTORCH_DDP, TORCH_DISTRIBUTED, SMDDP, XLA)
 _TENSORFLOW = (PARAMETER_SERVER, MPI, SMDDP, MULTI_WORKER)
 _ANY = (PARAMETER_SERVER, MPI, PYTORCH_DDP, TORCH_DISTRIBUTED, SMDDP, XLA, MULTI_WORKER)
 _ORDER = {PYTORCH: _PYTORCH, TENSORFLOW: _TENSORFLOW}
-_REFUSED = {
-    SMDDP: "SageMaker's data parallel library (smdistributed) is closed and exists only there",
-    XLA: "the PyTorch/XLA launcher needs SageMaker's own images",
-}
 
 
 def choose(environment: Environment) -> str:
@@ -50,11 +46,16 @@ def choose(environment: Environment) -> str:
     for name in _ORDER.get(environment.framework, _ANY):
         if name not in environment.launchers:
             continue
-        if name in _REFUSED:
+        if name == XLA:
             raise ClientError(
-                f"{name}: {_REFUSED[name]}, so this toolkit cannot run it. Scripts made for it run"
-                " with PyTorch's own launcher: distribution={'torch_distributed': {'enabled':"
-                " True}} and init_process_group('gloo'), or 'nccl' on GPUs."
+                f"{name}: the PyTorch/XLA launcher is part of SageMaker's own images. Use"
+                " distribution={'torch_distributed': {'enabled': True}}."
+            )
+        if name == SMDDP and environment.framework == TENSORFLOW:
+            raise ClientError(
+                f"{name}: SageMaker's data parallel library (smdistributed) is closed and not"
+                " here. Use TensorFlow's own: distribution={'multi_worker_mirrored_strategy':"
+                " {'enabled': True}}."
             )
         if name != PARAMETER_SERVER or len(environment.hosts) > 1:
             return name
@@ -118,7 +119,14 @@ def make(
         from sagelet_toolkit import tensorflow
 
         variables = {**variables, **tensorflow.workers(environment, kind, child.log).variables}
-    return mpi.launch(environment, kind, variables, child, ddp=name == PYTORCH_DDP)
+    if name == SMDDP and not environment.properties["is_smddprun_installed"]:
+        # SDK 2 sends pytorchddp under this name, too: what it asks for is known to the script only.
+        child.log.warning(
+            "SageMaker's smdistributed library is not here: processes start as for pytorchddp."
+            " init_process_group takes 'gloo', or 'nccl' on GPUs, and not 'smddp'."
+        )
+    ddp = name in (PYTORCH_DDP, SMDDP)
+    return mpi.launch(environment, kind, variables, child, ddp=ddp)
 
 
 def processes_per_host(environment: Environment) -> int:

@@ -9,23 +9,18 @@ from collections.abc import Mapping
 from sagelet.domain.errors import ValidationException
 
 MPI = "sagemaker_mpi_enabled"
+PARAMETER_SERVER = "sagemaker_parameter_server_enabled"
+SMDDP = "sagemaker_distributed_dataparallel_enabled"
+XLA = "sagemaker_pytorch_xla_multi_worker_enabled"
 
-#: Launchers of SageMaker that exist only there -> why.
-ELSEWHERE = {
-    "sagemaker_distributed_dataparallel_enabled": (
-        "SageMaker's data parallel library (smdistributed) is closed"
-    ),
-    "sagemaker_pytorch_xla_multi_worker_enabled": (
-        "the PyTorch/XLA launcher is part of SageMaker's own images"
-    ),
-}
 KNOWN = (
     MPI,
-    "sagemaker_parameter_server_enabled",
+    PARAMETER_SERVER,
     "sagemaker_pytorch_ddp_enabled",
     "sagemaker_multi_worker_mirrored_strategy_enabled",
     "sagemaker_torch_distributed_enabled",
-    *ELSEWHERE,
+    SMDDP,
+    XLA,
 )
 
 
@@ -41,21 +36,32 @@ def _on(value: str) -> bool:
         return bool(value)
 
 
-def check_launchers(launchers: tuple[str, ...], hosts: int, *, shared_machine: bool) -> None:
+def check_launchers(
+    launchers: tuple[str, ...], framework: str, hosts: int, *, shared_machine: bool
+) -> None:
     """Refuse what our toolkit cannot start.
 
-    ``shared_machine``: the hosts are processes of one machine, with its network.
+    ``shared_machine``: the hosts are processes of one machine, with its network. SageMaker's data
+    parallel library is not refused for PyTorch: SDK 2 sends ``pytorchddp`` under its name.
 
     Raises:
         ValidationException: with what to use instead.
     """
-    for name in launchers:
-        if name in ELSEWHERE:
-            raise ValidationException(
-                f"HyperParameters.{name}: {ELSEWHERE[name]} and cannot run here. Scripts made for "
-                "it run with distribution={'torch_distributed': {'enabled': True}} and "
-                "init_process_group('gloo'), or 'nccl' on GPUs."
-            )
+    if launchers == (XLA,):
+        raise ValidationException(
+            f"HyperParameters.{XLA}: the PyTorch/XLA launcher is part of SageMaker's own images. "
+            "Use distribution={'torch_distributed': {'enabled': True}}."
+        )
+    if (
+        framework == "tensorflow"
+        and SMDDP in launchers
+        and not {MPI, PARAMETER_SERVER} & {*launchers}
+    ):
+        raise ValidationException(
+            f"HyperParameters.{SMDDP}: SageMaker's data parallel library (smdistributed) is closed "
+            "and not here. Use TensorFlow's own: "
+            "distribution={'multi_worker_mirrored_strategy': {'enabled': True}}."
+        )
     if MPI in launchers and hosts > 1 and shared_machine:
         raise ValidationException(
             f"HyperParameters.{MPI}: MPI over several hosts needs Docker: without it the hosts "

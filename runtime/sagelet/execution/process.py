@@ -66,7 +66,8 @@ class ProcessBackend:
                 f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
                 "pytorch), so it needs Docker: start an engine, or give --framework or --python."
             )
-        check_launchers(plan.launchers, len(plan.hosts), shared_machine=True)
+        framework = plan.framework.name if plan.framework else ""
+        check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
         if plan.python is not None:
             facts_of(plan.python)
         for mount in plan.hosts[0].mounts:

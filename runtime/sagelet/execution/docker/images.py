@@ -64,7 +64,8 @@ class Images:
             ValidationException: the job asks for a launcher that our images do not have.
         """
         if plan.framework is not None and (_ours(plan.image) or self._inspect(plan.image) is None):
-            check_launchers(plan.launchers, len(plan.hosts), shared_machine=False)
+            name = plan.framework.name
+            check_launchers(plan.launchers, name, len(plan.hosts), shared_machine=False)
         if plan.framework is None and self._inspect(plan.image) is None:
             self._look_up(plan.image)
 
