@@ -138,14 +138,14 @@ def test_mpi_over_two_hosts(tmp_path: Path, home: Path) -> None:
 
 
 @pytest.mark.docker
-def test_a_failing_mpi_process_is_the_reason(tmp_path: Path, home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_a_failing_mpi_process_is_the_reason(tmp_path: Path) -> None:
     done = train(tmp_path, MPI, "mpi", *pytorch(), "--hp", "fail=1")
     assert done.returncode == 1
     reason = describe("job")["FailureReason"]
     assert 'ErrorMessage "ValueError: the second one gives up' in reason
     assert "Rank 1 on algo-2 failed first" in reason
     assert reason.endswith("(algo-1)")
-    assert b"see the master's log" in log_of(home, "job", "algo-2")
 
 
 @pytest.mark.docker
