@@ -4,7 +4,15 @@ import pytest
 
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.hosts import plan
-from sagelet.domain.launchers import MPI, SMDDP, XLA, check_launchers, launchers_of
+from sagelet.domain.launchers import (
+    MPI,
+    MULTI_WORKER,
+    PARAMETER_SERVER,
+    SMDDP,
+    XLA,
+    check_launchers,
+    launchers_of,
+)
 
 
 def test_a_launcher_is_asked_for_by_a_value_that_is_true():
@@ -47,3 +55,12 @@ def test_mpi_between_hosts_needs_hosts():
     check(MPI, shared=True)
     with pytest.raises(ValidationException, match="needs Docker"):
         check(MPI, hosts=2, shared=True)
+
+
+@pytest.mark.parametrize("name", [MULTI_WORKER, PARAMETER_SERVER])
+def test_tensorflow_between_hosts_needs_ports(name):
+    check(name, framework="tensorflow", hosts=2)
+    check(name, framework="tensorflow", shared=True)
+    check(name, framework="pytorch", hosts=2, shared=True)  # means nothing to it
+    with pytest.raises(ValidationException, match="needs Docker"):
+        check(name, framework="tensorflow", hosts=2, shared=True)

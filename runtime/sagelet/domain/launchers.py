@@ -10,6 +10,7 @@ from sagelet.domain.errors import ValidationException
 
 MPI = "sagemaker_mpi_enabled"
 PARAMETER_SERVER = "sagemaker_parameter_server_enabled"
+MULTI_WORKER = "sagemaker_multi_worker_mirrored_strategy_enabled"
 SMDDP = "sagemaker_distributed_dataparallel_enabled"
 XLA = "sagemaker_pytorch_xla_multi_worker_enabled"
 
@@ -17,7 +18,7 @@ KNOWN = (
     MPI,
     PARAMETER_SERVER,
     "sagemaker_pytorch_ddp_enabled",
-    "sagemaker_multi_worker_mirrored_strategy_enabled",
+    MULTI_WORKER,
     "sagemaker_torch_distributed_enabled",
     SMDDP,
     XLA,
@@ -62,9 +63,18 @@ def check_launchers(
             "and not here. Use TensorFlow's own: "
             "distribution={'multi_worker_mirrored_strategy': {'enabled': True}}."
         )
-    if MPI in launchers and hosts > 1 and shared_machine:
+    if hosts == 1 or not shared_machine:
+        return
+    if MPI in launchers:
         raise ValidationException(
             f"HyperParameters.{MPI}: MPI over several hosts needs Docker: without it the hosts "
             "share this machine's network and cannot be told apart. Start an engine, take one "
             "host, or use torch_distributed."
         )
+    for name in (PARAMETER_SERVER, MULTI_WORKER):
+        if name in launchers and framework != "pytorch":
+            raise ValidationException(
+                f"HyperParameters.{name}: TensorFlow over several hosts needs Docker: it opens the "
+                "same port on every host, and without Docker the hosts share this machine's. "
+                "Start an engine, or take one host."
+            )
