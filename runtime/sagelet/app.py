@@ -199,11 +199,12 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
         return Key(*of_job)
     if access_key.startswith(SESSION_PREFIX):
         session = store.roles.session(access_key)
-        if session is not None and session.expires > time.time():
+        if session is not None:
             # What a job was given ends with the job.
             opener = _key_of(settings, store, talkback, session.opened_by)
             if opener is not None or not session.confined:
-                return Key(session.secret, session.confined)
+                expired = session.expires <= time.time()
+                return Key(session.secret, session.confined, session.token, expired=expired)
     if settings.credentials is not None and access_key == settings.credentials[0]:
         return Key(settings.credentials[1])
     return None
@@ -247,7 +248,7 @@ def _backends(settings: Settings) -> Backends:
         "docker": lambda: docker_backend(settings),
         "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
     }
-    return Backends(makers, lambda: why_silent(address))
+    return Backends(makers, lambda: why_silent(address), settings.backend)
 
 
 def docker_backend(settings: Settings) -> "DockerBackend":

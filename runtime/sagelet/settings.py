@@ -1,9 +1,11 @@
 """Settings, read once from the environment; nothing else reads it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.training import size_in_bytes
@@ -42,7 +44,7 @@ class Settings:
 
     SAGELET_HOME: jobs, models, database (~/.sagelet).
     SAGELET_CACHE: framework environments, wheels, parsed service models (~/.cache/sagelet).
-    SAGELET_BACKEND: the default of --backend (auto).
+    SAGELET_BACKEND: where jobs run that do not say it: docker, process or auto (auto).
     SAGELET_NAMESPACES=off: run jobs without Docker in private folders, never in namespaces.
     SAGELET_ACCOUNT: the account in ARNs (123456789012).
     AWS_REGION, AWS_DEFAULT_REGION: the region in ARNs and in jobs (us-east-1).
@@ -90,9 +92,9 @@ class Settings:
         return cls(
             home=_absolute(environ.get("SAGELET_HOME") or user / ".sagelet"),
             cache=_absolute(cache),
-            account=environ.get("SAGELET_ACCOUNT") or "123456789012",
+            account=_account(environ.get("SAGELET_ACCOUNT") or "123456789012"),
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-            backend=environ.get("SAGELET_BACKEND") or "auto",
+            backend=_backend(environ.get("SAGELET_BACKEND") or "auto"),
             namespaces=environ.get("SAGELET_NAMESPACES", "on") != "off",
             docker_host=environ.get("DOCKER_HOST") or None,
             runtime_dir=environ.get("XDG_RUNTIME_DIR") or None,
@@ -114,8 +116,8 @@ class Settings:
                 if name.strip()
             ),
             credentials=_credentials(environ),
-            relaxed=environ.get("SAGELET_VALIDATION") == "relaxed",
-            s3_endpoint=environ.get("SAGELET_S3_ENDPOINT_URL") or None,
+            relaxed=_relaxed(environ.get("SAGELET_VALIDATION") or "strict"),
+            s3_endpoint=_endpoint(environ.get("SAGELET_S3_ENDPOINT_URL") or None),
             s3_cache_size=_size(environ.get("SAGELET_S3_CACHE_SIZE") or "20g"),
         )
 
@@ -138,6 +140,39 @@ def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
             if value:
                 before[name] = value
     return before
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise ValidationException(f"SAGELET_ACCOUNT: '{text}' is not an account: 12 digits.")
+    return text
+
+
+def _backend(text: str) -> str:
+    if text not in ("auto", "docker", "process"):
+        raise ValidationException(f"SAGELET_BACKEND: '{text}' is not auto, docker or process.")
+    return text
+
+
+def _relaxed(text: str) -> bool:
+    if text not in ("relaxed", "strict"):
+        raise ValidationException(f"SAGELET_VALIDATION: '{text}' is neither strict nor relaxed.")
+    return text == "relaxed"
+
+
+def _endpoint(text: str | None) -> str | None:
+    if text in (None, "aws"):
+        return text
+    try:
+        url = urlsplit(text)
+        fine = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValidationException(
+            f"SAGELET_S3_ENDPOINT_URL: '{text}' is neither http(s)://host[:port] nor aws."
+        )
+    return text
 
 
 def _port(text: str) -> int:

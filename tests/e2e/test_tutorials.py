@@ -23,23 +23,30 @@ def test_tensorflow_script_mode_reads_the_sample_bucket(plane: Plane) -> None:
     assert set(labels.tolist()) == set(range(10))
 
 
-def test_pytorch_with_the_original_files(plane: Plane, digits: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["idx_digits.py", "vision_digits.py"])
+def test_pytorch_with_the_original_files(
+    plane: Plane, digits: Path, tmp_path: Path, script: str
+) -> None:
     files = tmp_path / "files"
-    files.mkdir()
+    raw = files / "MNIST/raw"  # where torchvision looks for them, unpacked
+    raw.mkdir(parents=True)
     for ours, theirs in (("train", "train"), ("eval", "t10k")):
         images = np.load(digits / f"{ours}_data.npy")
         labels = np.load(digits / f"{ours}_labels.npy")
-        for kind, header, content in (
-            ("images-idx3", 16, (images * 255).round().astype(np.uint8)),
-            ("labels-idx1", 8, labels.astype(np.uint8)),
+        for kind, sizes, content in (
+            ("images-idx3", (len(labels), 28, 28), (images * 255).round()),
+            ("labels-idx1", (len(labels),), labels),
         ):
+            head = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">i4").tobytes()
+            data = head + content.astype(np.uint8).tobytes()
             with gzip.open(files / f"{theirs}-{kind}-ubyte.gz", "wb") as file:
-                file.write(bytes(header) + content.tobytes())
+                file.write(data)
+            (raw / f"{theirs}-{kind}-ubyte").write_bytes(data)
     said = plane.run(
         "sagemaker2",
         "tutorial_pytorch.py",
         SCRIPTS / "jobs",
-        "idx_digits.py",
+        script,
         files,
         timeout=900,
     )

@@ -60,6 +60,7 @@ HERE = ("--backend", "process", "--python", sys.executable)
     ("arguments", "says"),
     [
         (["--channel", "training=/no/such/folder"], "Channel 'training': /no/such/folder"),
+        (["--framework", "pytorch", "--framework-version", "abc"], "--framework-version abc"),
         (["--channel", "training"], "--channel training: write --channel NAME=VALUE"),
         (["--channel", "training="], "the path is empty"),
         (["--name", ""], "the name is empty"),

@@ -211,6 +211,9 @@ def test_a_page_of_jobs_at_a_time(trainer: Trainer, home: Path) -> None:
         for number in range(3):
             assert trainer.run("print(1)", "--name", f"job-{number}").returncode == 0
         two = json.loads(sagelet("jobs", "--limit", "2", "--json").stdout)["TrainingJobSummaries"]
+        most = sagelet("jobs", "--limit", "9" * 20)
+        assert most.returncode == 2
+        assert "is not a number that counts" in most.stderr
         assert [job["TrainingJobName"] for job in two] == ["job-2", "job-1"]
         table = sagelet("jobs").stdout.splitlines()
         assert table[0].split() == [

@@ -88,11 +88,41 @@ def test_other_machines_need_credentials(home: Path, monkeypatch: pytest.MonkeyP
         assert sagelet("jobs").returncode == 0, "the control socket asks nobody"
 
 
-def test_a_port_that_is_none_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAGELET_PORT", "http")
-    done = sagelet("serve")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SAGELET_PORT", "http", "is not a port"),
+        ("SAGELET_ACCOUNT", "12", "is not an account: 12 digits"),
+        ("SAGELET_BACKEND", "podman", "is not auto, docker or process"),
+        ("SAGELET_VALIDATION", "relaxd", "is neither strict nor relaxed"),
+        ("SAGELET_S3_ENDPOINT_URL", "foo", "is neither http(s)://host[:port] nor aws"),
+        ("SAGELET_S3_ENDPOINT_URL", "http://", "is neither http(s)://host[:port] nor aws"),
+        ("SAGELET_S3_ENDPOINT_URL", "http://h:port", "is neither http(s)://host[:port] nor aws"),
+        ("SAGELET_S3_CACHE_SIZE", "much", "is not a size"),
+    ],
+)
+def test_a_setting_that_means_nothing_is_one_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    done = sagelet("serve", "--port", "0", timeout=30)
     assert done.returncode == 2
-    assert "SAGELET_PORT: 'http' is not a port" in done.stderr
+    assert f"{name}: '{value}' {said}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_backend_of_jobs_that_do_not_name_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("print('here')")
+    monkeypatch.setenv("SAGELET_BACKEND", "process")
+    with serving():
+        monkeypatch.delenv("SAGELET_BACKEND")
+        done = sagelet("train", str(script), "--framework", "pytorch", "--name", "job", "--json")
+        said = done.stdout + done.stderr
+        assert "backend: process (as asked)" in said
+        sagelet("stop", "job")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

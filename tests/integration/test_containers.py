@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from sagelet.execution.docker.network import gateway
 from support.cli import COMMAND, Trainer, describe, log_of, planes_of, sagelet, wait_until
 
 pytestmark = pytest.mark.docker
@@ -133,6 +135,74 @@ def test_entrypoint_and_arguments_of_the_request(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [printed]
     assert (tmp_path / "out/entry/output/model.tar.gz").exists()
+
+
+ALONE = """
+import json, os, socket, time, urllib.request
+me, peers = os.environ["SM_CURRENT_HOST"], json.loads(os.environ["SM_HOSTS"])
+door = socket.create_server(("0.0.0.0", 9999))
+for address in {addresses!r}:
+    try:
+        socket.create_connection((address, {port}), timeout=1)
+        print("reached", address, flush=True)
+    except OSError:
+        print("no way to", address, flush=True)
+for peer in peers:
+    while True:  # until the job's own time is over
+        try:
+            socket.create_connection((peer, 9999), timeout=1)
+            break
+        except OSError:
+            time.sleep(0.05)
+    print("reached", peer, flush=True)
+for _ in peers:  # stay until all have been here
+    door.accept()
+"""
+
+
+def addresses_of_this_machine() -> list[str]:
+    listed = subprocess.run(
+        ["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True
+    ).stdout
+    found = [line.split()[3].partition("/")[0] for line in listed.splitlines()]
+    return [address for address in found if not address.startswith("127.")]
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_isolated_hosts_reach_their_peers_and_nothing_of_this_machine(
+    trainer: Trainer, hosts: int
+) -> None:
+    ours = addresses_of_this_machine()
+    assert ours
+    with socket.create_server(("0.0.0.0", 0)) as service:
+        script = ALONE.format(addresses=ours, port=service.getsockname()[1])
+        done = trainer.run(script, "--isolated", "--hosts", str(hosts), "--max-run", "60")
+    assert done.returncode == 0, done.stdout
+    for address in ours:
+        assert done.stdout.count(f"no way to {address}\n") == hosts
+    for number in range(1, hosts + 1):
+        assert done.stdout.count(f"reached algo-{number}\n") == hosts
+
+
+def test_the_machine_s_address_is_known_of_a_new_engine_too(image: str) -> None:
+    """Before its first restart an engine does not name its bridge's gateway."""
+    api = docker.APIClient(version="auto")
+    try:
+        said = api.inspect_network("bridge")
+        container = api.create_container(image, entrypoint=["sleep"], command=["60"])["Id"]
+        try:
+            api.start(container)
+            networks = api.inspect_container(container)["NetworkSettings"]["Networks"]
+        finally:
+            api.remove_container(container, force=True)
+    finally:
+        api.close()
+    seen = networks["bridge"]["Gateway"]
+    assert gateway(said) == seen
+    for config in said["IPAM"]["Config"]:
+        config.pop("Gateway", None)
+    assert gateway(said) == seen
+    assert gateway({**said, "Options": {}}) is None
 
 
 def test_an_image_without_train_says_so(home: Path, tmp_path: Path, image: str) -> None:

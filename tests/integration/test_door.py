@@ -1,5 +1,6 @@
 """The server's sockets: which there are, who may come in, how it stops."""
 
+import json
 import os
 import signal
 import socket
@@ -215,6 +216,33 @@ def test_large_bodies_are_not_bounded_here(server):
         sock.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         sock.sendall(b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n")
         assert b'"length": 100000' in read_answer(file)[2]
+
+
+@pytest.mark.parametrize("size", [10, 5 << 20, 30 << 20])
+def test_an_early_answer_reaches_a_client_that_sends_on(server, size):
+    """It asked for the connection's end; what it has still to say is taken in first."""
+    port = server.open("127.0.0.1", 0)
+    with serving(server), tcp(port) as sock, sock.makefile("rb") as file:
+        head = b"PUT /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        sock.sendall(head % size)
+        sock.sendall(bytes(size))
+        status, _, answer = read_answer(file)
+        assert (status, json.loads(answer)["length"]) == (200, 0)
+        assert file.read() == b""
+
+
+def test_who_was_answered_early_cannot_send_for_ever(server, monkeypatch):
+    monkeypatch.setattr("sagelet.server.protocol.LINGER", 0.2)
+    port = server.open("127.0.0.1", 0)
+
+    def pour(sock):
+        sock.sendall(b"PUT /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
+        sock.sendall(b"Content-Length: 1000000000000\r\n\r\n")
+        while True:
+            sock.sendall(bytes(1 << 20))
+
+    with serving(server), tcp(port) as sock, pytest.raises(ConnectionError):
+        pour(sock)
 
 
 def test_what_is_not_http_is_refused(server):

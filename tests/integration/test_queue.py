@@ -135,6 +135,16 @@ def test_who_waits_keeps_the_others_behind_it(plane: Plane) -> None:
     assert left_behind(plane.home) == []
 
 
+def test_one_that_was_stopped_is_seen_to_stop_at_once(plane: Plane) -> None:
+    plane.start()
+    for name in ("one", "two", "three"):
+        plane.submit(plane.request(name, SLEEPER, options={"grace": "60"}))
+        plane.wait_for_lines(name, 0)
+        plane.stop(name)
+        assert plane.job(name).life.primary in ("Stopping", "Stopped")
+        plane.wait_over(name)
+
+
 def test_stopping_one_that_waits_needs_no_room(plane: Plane) -> None:
     plane.start(most=1)
     plane.submit(plane.request("first", SLEEPER))

@@ -26,9 +26,10 @@ ROLE_ANSWER = (
 
 
 async def application(scope, receive, send):
-    """Says what it was asked; /sts answers as STS, /slow when told to, /echo with the body."""
+    """Says what it was asked; /sts answers as STS, /slow when told to, /echo with the body, /early
+    before it has read that."""
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-    body, more = b"", True
+    body, more = b"", scope["path"] != "/early"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -30,7 +30,7 @@ class Plane:
     def client(
         self,
         service: str,
-        key: tuple[str, str] = ("test", "test"),
+        key: tuple[str, ...] = ("test", "test"),
         region: str = "us-east-1",
         url: str | None = None,
         **config: Any,

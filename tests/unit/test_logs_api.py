@@ -152,9 +152,11 @@ def test_streams_come_in_order_and_in_pages(logs, job):
     assert all_streams(logs, orderBy="LastEventTime", limit=7, descending=True) == by_time[::-1]
     with pytest.raises(Refusal, match="Cannot order by LastEventTime with a logStreamNamePrefix"):
         logs("DescribeLogStreams", orderBy="LastEventTime", logStreamNamePrefix="a/")
-    with pytest.raises(Refusal) as caught:
-        logs("DescribeLogStreams", nextToken="nonsense")
-    assert caught.value.code == "InvalidParameterException"
+    token = logs("DescribeLogStreams", limit=1)["nextToken"]
+    for request in ({"nextToken": "nonsense"}, {"nextToken": token, "descending": True}):
+        with pytest.raises(Refusal, match="nextToken is invalid") as caught:
+            logs("DescribeLogStreams", **request)
+        assert caught.value.code == "InvalidParameterException"
 
 
 def test_a_growing_stream_is_read_with_forward_tokens(logs, job):
@@ -197,6 +199,11 @@ def test_a_stream_is_read_backwards_by_default(logs, job):
     assert found == [list("6789"), list("2345"), list("01"), []]
     with pytest.raises(Refusal, match="nextToken is invalid"):
         logs("GetLogEvents", **request, nextToken="x/1")
+    two = job("two")
+    two.prints("a\nb\n", 1)
+    theirs = logs("GetLogEvents", logStreamName=two.stream())["nextForwardToken"]
+    with pytest.raises(Refusal, match="nextToken is invalid"):
+        logs("GetLogEvents", **request, nextToken=theirs)
 
 
 def test_a_stream_is_read_by_time(logs, job):

@@ -79,11 +79,20 @@ def test_a_name_is_free_in_another_region(store, other, add):
     assert ":us-east-1:" in other.training_jobs.get("a").arn
 
 
+def test_names_differ_in_more_than_case(store, other, add):
+    """ARNs have them in lower case."""
+    add(store, "Job")
+    with pytest.raises(ResourceInUse):
+        add(store, "job")
+    add(other, "job")
+    assert store.training_jobs.has("JOB")
+
+
 def test_a_region_sees_its_own_jobs_only(store, other, add):
     add(store, "a")
     add(other, "b")
     assert (everything(store), everything(other)) == (["a"], ["b"])
-    assert not store.training_jobs.exists("b")
+    assert not store.training_jobs.has("b")
     with pytest.raises(ValidationException, match="Requested resource not found"):
         other.training_jobs.get("a")
 
@@ -205,7 +214,7 @@ JOBS = st.lists(
             "plan": st.sampled_from([None, None, PLAN_A]),
         }
     ),
-    unique_by=lambda job: job["name"],
+    unique_by=lambda job: job["name"].lower(),
     max_size=12,
 )
 FILTERS = st.builds(

@@ -107,7 +107,7 @@ def test_a_deleted_job_s_name_is_free_and_its_metrics_are_gone(store, add):
     add("a")
     store.metrics.append("a", "algo-1", [Datum("m", 1.0, 1.0)])
     store.training_jobs.delete("a")
-    assert not store.training_jobs.exists("a")
+    assert not store.training_jobs.has("a")
     add("a")
     assert store.metrics.final("a") == []
 
@@ -137,7 +137,7 @@ def test_of_many_that_want_one_name_one_gets_it(store, add):
 def test_an_unknown_job_is_sagemaker_s_validation_error(store):
     with pytest.raises(ValidationException, match="Requested resource not found"):
         store.training_jobs.get("nobody")
-    assert not store.training_jobs.exists("nobody")
+    assert not store.training_jobs.has("nobody")
 
 
 def test_live_jobs_come_in_the_order_they_came(store, add):

@@ -29,6 +29,11 @@ def test_tags_are_set_listed_and_dropped(ask):
     assert ask("sagemaker", "ListTags", ResourceArn=ARN) == {"Tags": []}
 
 
+def test_there_is_no_second_page_of_tags(ask):
+    with pytest.raises(ValidationException, match="Invalid pagination token"):
+        ask("sagemaker", "ListTags", ResourceArn=ARN, NextToken="bogus")
+
+
 def test_a_resource_has_at_most_fifty_tags(ask):
     ask("sagemaker", "AddTags", ResourceArn=ARN, Tags=pairs(**{f"k{n}": "" for n in range(50)}))
     ask("sagemaker", "AddTags", ResourceArn=ARN, Tags=pairs(k7="again"))

@@ -31,7 +31,7 @@ def test_defaults_are_sagemaker_s(job_of):
     assert (job.attempts, job.keep_alive, job.max_wait, job.max_pending) == (1, 0, None, None)
     assert (job.channels, job.hyperparameters, job.environment) == ((), {}, {})
     assert (job.checkpoints, job.metric_definitions) == (None, ())
-    assert job.options == Options(backend="auto", grace=120.0)
+    assert job.options == Options(backend=None, grace=120.0)
 
 
 def test_members_that_are_null_are_not_there(job_of, channel_of):

@@ -234,6 +234,15 @@ def _from_query_v2(given: Mapping[str, str]) -> Signed:
     return Signed(key, "us-east-1", "s3", given.get("Signature", ""), "v2-query", expires)
 
 
+def token_of(request: Request, signed: Signed) -> str | None:
+    """The session token that comes with temporary credentials."""
+    if signed.form == "v4-query":
+        return parameters(request.query).get("X-Amz-Security-Token")
+    if signed.form == "v2-query":
+        return parameters(request.query).get("x-amz-security-token")
+    return request.headers.get("x-amz-security-token")
+
+
 def unsigned(request: Request) -> Refusal:
     """What to answer when a signature is demanded and there is none."""
     if speaks_s3(request):
@@ -247,6 +256,30 @@ def unknown_key(request: Request, signed: Signed) -> Refusal:
     if signed.service == "s3":
         text = "The AWS Access Key Id you provided does not exist in our records."
         return Refusal("InvalidAccessKeyId", text, 403, AWSAccessKeyId=signed.access_key)
-    query = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    code = "InvalidClientTokenId" if query else "UnrecognizedClientException"
+    return _invalid_token(request)
+
+
+def wrong_token(request: Request, signed: Signed) -> Refusal:
+    """What to answer when the session token is not the one that belongs to the access key."""
+    if signed.service == "s3":
+        text = "The provided token is malformed or otherwise invalid."
+        return Refusal("InvalidToken", text, 400)
+    return _invalid_token(request)
+
+
+def expired_token(request: Request, signed: Signed) -> Refusal:
+    """What to answer when the time of temporary credentials is over."""
+    if signed.service == "s3":
+        return Refusal("ExpiredToken", "The provided token has expired.", 400)
+    code = "ExpiredToken" if _is_query(request) else "ExpiredTokenException"
+    return Refusal(code, "The security token included in the request is expired", 403)
+
+
+def _invalid_token(request: Request) -> Refusal:
+    code = "InvalidClientTokenId" if _is_query(request) else "UnrecognizedClientException"
     return Refusal(code, "The security token included in the request is invalid.", 403)
+
+
+def _is_query(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    return kind.startswith("application/x-www-form-urlencoded")

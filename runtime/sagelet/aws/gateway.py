@@ -32,10 +32,13 @@ from sagelet.aws.signature import (
     ChunkVerifier,
     Signed,
     check_time,
+    expired_token,
     read_signature,
+    token_of,
     unknown_key,
     unsigned,
     verify,
+    wrong_token,
 )
 from sagelet.aws.validation import validate
 from sagelet.domain.errors import DomainError, Refusal
@@ -76,10 +79,15 @@ Point AWS clients at it with: eval "$(sagelet env)"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What belongs to an access key; a ``confined`` one is a job's."""
+    """What belongs to an access key; a ``confined`` one is a job's.
+
+    ``token`` and ``expired`` are for the temporary ones of a session.
+    """
 
     secret: str
     confined: bool = False
+    token: str | None = None
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,8 @@ class Gateway:
             return _hint()
         route = self._route(call)
         if route.protocol == S3:
+            if _is_form(call.request):
+                raise _not_served("s3 PostObject")
             self._authenticate(call, route)
             await self._s3(call, receive, send)
             return None
@@ -272,6 +282,10 @@ class Gateway:
             return
         digest = None if route.protocol == S3 else sha256(call.body).hexdigest()
         verify(request, signed, call.key.secret, now, digest)
+        if token_of(request, signed) != call.key.token:
+            raise wrong_token(request, signed)
+        if call.key.expired:
+            raise expired_token(request, signed)
 
     def _unpack(self, call: _Call, route: Route) -> None:
         """Undo the compression of large bodies; REST bodies are their receiver's affair."""
@@ -403,6 +417,12 @@ def _is_curious(call: _Call) -> bool:
         and request.path == "/"
         and not request.query
     )
+
+
+def _is_form(request: Request) -> bool:
+    """Whether a web page's form uploads an object; its signature is inside the form."""
+    kind = request.headers.get("content-type", "")
+    return request.method == "POST" and kind.startswith("multipart/form-data")
 
 
 def _hint() -> Response:

@@ -15,11 +15,14 @@ from sagelet.aws.canonical import header_names, requests_v4, strings_v2
 from sagelet.aws.credentials import (
     V4,
     Signed,
+    expired_token,
     parameters,
     query_error,
     read_signature,
+    token_of,
     unknown_key,
     unsigned,
+    wrong_token,
 )
 from sagelet.aws.request import Request
 from sagelet.domain.errors import Refusal
@@ -28,10 +31,13 @@ __all__ = [
     "ChunkVerifier",
     "Signed",
     "check_time",
+    "expired_token",
     "read_signature",
+    "token_of",
     "unknown_key",
     "unsigned",
     "verify",
+    "wrong_token",
 ]
 
 #: How far a client's clock may be off, in seconds.

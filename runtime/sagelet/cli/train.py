@@ -1,6 +1,7 @@
 """``sagelet train``: build the request, submit it, follow the job or leave it to itself."""
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -354,7 +355,12 @@ def _image(given: dict[str, Any]) -> str:
             raise ValidationException("--image and --framework both name an image; give one.")
         return str(given["image"])
     if given["framework"]:
-        tag = f":{given['framework_version']}-cpu" if given["framework_version"] else ""
+        version = given["framework_version"]
+        if version and not re.fullmatch(r"\d+(\.\d+){1,3}", version, re.ASCII):
+            raise ValidationException(
+                f"--framework-version {version}: write X.Y, as SageMaker's image tags do."
+            )
+        tag = f":{version}-cpu" if version else ""
         return options.FRAMEWORK_IMAGES[given["framework"]] + tag
     return "python"
 

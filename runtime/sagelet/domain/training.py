@@ -66,7 +66,7 @@ class Options:
     None: decided by the instance type or the machine.
     """
 
-    backend: str = "auto"
+    backend: str | None = None
     gpus: int | None = None
     cpus: float | None = None
     memory: int | None = None

@@ -22,6 +22,9 @@ from sagelet.engine.supervisor import Supervisor
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
 
+#: How long whoever stops a job waits until it is seen to stop, in seconds.
+HEARD = 2.0
+
 #: How long an admission that could not be stored waits for its next attempt, in seconds.
 RETRY = 5.0
 
@@ -106,20 +109,19 @@ class Dispatcher:
                 self._run(_key(job), store, got, choice, Supervisor.run)
             return job
 
-    def stop(self, job: TrainingJob) -> None:
-        """Stop a job that waits or runs."""
+    def stop(self, job: TrainingJob, *, hurry: bool = False) -> None:
+        """Stop a job that waits or runs; what is stored says so, but for one amid a long step.
+
+        ``hurry``: its hosts get no time.
+        """
         with self._lock:
             if _key(job) in self._waiting:
                 self._give_up(_key(job), Event.STOP_REQUESTED)
-            elif _key(job) in self._running:
-                self._running[_key(job)].supervisor.stop()
-
-    def kill(self, job: TrainingJob) -> None:
-        """Stop a job without giving its hosts any time."""
-        with self._lock:
-            self.stop(job)
-            if _key(job) in self._running:
-                self._running[_key(job)].supervisor.hurry()
+            running = self._running.get(_key(job))
+            if running is not None:
+                (running.supervisor.hurry if hurry else running.supervisor.stop)()
+        if running is not None:
+            running.supervisor.await_ending(HEARD)
 
     def idle(self) -> bool:
         """Whether no job waits or runs."""

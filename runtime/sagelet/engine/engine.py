@@ -70,7 +70,7 @@ class Engine:
         if confined:
             check_confined(job)
         check(job)
-        if self._store.training_jobs.exists(job.name):
+        if self._store.training_jobs.has(job.name):
             raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
         staging.check_sources(job, self._store, self._objects)
         machine = self._dispatcher.machine
@@ -93,11 +93,17 @@ class Engine:
         return made
 
     def stop(self, name: str) -> TrainingJob:
-        """Ask for a stop.
+        """Stop a job; on return it is Stopping, or soon will be.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
+        job = self._ask_to_stop(name)
+        self._dispatcher.stop(job)
+        return job
+
+    def _ask_to_stop(self, name: str) -> TrainingJob:
+        """Store the wish, so that whoever supervises the job next knows it too."""
         job = self._store.training_jobs.get(name)
         if job.life.over:
             raise ValidationException(
@@ -105,7 +111,6 @@ class Engine:
                 f"{job.life.primary}."
             )
         self._store.training_jobs.request_stop(name, time.time())
-        self._dispatcher.stop(job)
         return job
 
     def kill(self, name: str) -> None:
@@ -114,7 +119,7 @@ class Engine:
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        self._dispatcher.kill(self.stop(name))
+        self._dispatcher.stop(self._ask_to_stop(name), hurry=True)
 
     def notes(self, name: str, since: int) -> Sequence[str]:
         """What the job's user should know, from number ``since`` on.

@@ -16,7 +16,7 @@ def reset(store: Store, dispatcher: Dispatcher) -> None:
         Unavailable: a job does not end; nothing was forgotten.
     """
     for job in store.training_jobs.live():
-        dispatcher.kill(job)
+        dispatcher.stop(job, hurry=True)
     if not dispatcher.drain(PATIENCE):
         raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")
     store.database.wipe()

@@ -84,6 +84,7 @@ class Supervisor:
         self._clock = clock
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._decided = threading.Event()
         self._read(name)
 
     def _read(self, name: str) -> None:
@@ -91,7 +92,7 @@ class Supervisor:
         self._job: TrainingJob = self._store.training_jobs.get(name)
         self._plan: JobPlan = staging.plan_job(self._job, self._store)
         self._collector = Collector(self._job, self._store)
-        self._events: queue.SimpleQueue[HostEvent] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[HostEvent | None] = queue.SimpleQueue()
         self._waiting = {host.name for host in self._plan.hosts}
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
@@ -103,11 +104,16 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for a stop. Safe in a signal handler."""
         self._stop.set()
+        self._events.put(None)  # it waits no longer for a host's word
 
     def hurry(self) -> None:
         """Do not wait for the grace: kill the hosts. Safe in a signal handler."""
-        self._stop.set()
         self._hurry.set()
+        self.stop()
+
+    def await_ending(self, seconds: float) -> bool:
+        """Wait until how the job ends is decided and stored; whether that came to pass."""
+        return self._decided.wait(seconds)
 
     def run(self) -> Life:
         """Supervise a job that was just admitted, to its end."""
@@ -138,7 +144,6 @@ class Supervisor:
                 for host in self._plan.hosts:
                     self._collector.restart(host.name)
                 self._find_hosts()
-                self._talkback.reopen(self._backend_of_job().address())
                 self._keep_checkpoints()
                 effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
         return self._drive(effects)
@@ -149,6 +154,7 @@ class Supervisor:
         pause = 0.5
         while True:
             try:
+                self._talkback.reopen(self._backend_of_job().address())
                 self._backend_of_job().adopt(self._plan, self._door())
                 break
             except (Unavailable, HostFault) as error:
@@ -332,6 +338,8 @@ class Supervisor:
         except queue.Empty:
             self._collect(self._collector.flush)
             return None
+        if event is None:
+            return None
         if isinstance(event, HostStarted):
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
@@ -418,6 +426,8 @@ class Supervisor:
                 time.sleep(0.5)
             else:
                 break
+        if life.ending is not None or life.over:
+            self._decided.set()
         for observer in self._observers:
             observer(self._job)
 

@@ -87,7 +87,11 @@ class ExecutionBackend(Protocol):
         """
 
     def address(self) -> str | None:
-        """This machine's IP address as hosts reach it; None when they reach it nowhere."""
+        """This machine's IP address as hosts reach it; None when they reach it nowhere.
+
+        Raises:
+            HostFault: what runs them does not answer now.
+        """
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Start every host; events go to ``sink`` from the backend's own threads.

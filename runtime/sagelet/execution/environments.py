@@ -70,6 +70,9 @@ class Environments:
                 venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
                 for requirements in self._requirements(framework, gpu=gpu):
                     self._install(folder, requirements, progress, local_wheels=not gpu)
+                completion = self._completion(framework)
+                if completion is not None:
+                    _complete(folder, completion)
                 (folder / _MARK).touch()
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -97,8 +100,14 @@ class Environments:
         first = special if gpu and special.exists() else folder / "requirements.txt"
         return [path for path in (first, folder / "requirements-nodeps.txt") if path.exists()]
 
+    def _completion(self, framework: str) -> Path | None:
+        """What is run in the environment once all is installed, as in the image."""
+        path = self._containers / framework / "complete.py"
+        return path if path.exists() else None
+
     def _folder(self, framework: str, *, gpu: bool) -> Path:
-        content = b"".join(path.read_bytes() for path in self._requirements(framework, gpu=gpu))
+        made_of = [*self._requirements(framework, gpu=gpu), self._completion(framework)]
+        content = b"".join(path.read_bytes() for path in made_of if path is not None)
         key = hashlib.sha256(content + sys.version.encode() + sys.base_prefix.encode()).hexdigest()
         return self._root / f"{framework}-{'gpu' if gpu else 'cpu'}-{key[:12]}"
 
@@ -134,6 +143,13 @@ class Environments:
                 f"pip could not install {requirements}: {' '.join(reason)[:800]} "
                 "(A proxy or package index is set as for any pip; then run the same command again.)"
             )
+
+
+def _complete(folder: Path, completion: Path) -> None:
+    python = folder / "bin" / "python"
+    done = subprocess.run([python, completion], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"{completion} failed in {folder}: {done.stderr.strip()[-400:]}")
 
 
 def facts_of(python: str) -> dict[str, Any]:

@@ -25,11 +25,13 @@ class Backends:
         self,
         makers: dict[str, Callable[[], ExecutionBackend]],
         why_no_docker: Callable[[], str | None],
+        usual: str = "auto",
     ) -> None:
         self._makers = makers
         self._made: dict[str, ExecutionBackend] = {}
         self._making = threading.Lock()
         self._why_no_docker = why_no_docker
+        self._usual = usual
 
     def get(self, name: str) -> ExecutionBackend:
         """The backend of that name.
@@ -42,12 +44,13 @@ class Backends:
                 self._made[name] = self._makers[name]()
             return self._made[name]
 
-    def choose(self, plan: JobPlan, wanted: str) -> Choice:
-        """The backend for a job, checked.
+    def choose(self, plan: JobPlan, wanted: str | None) -> Choice:
+        """The backend for a job, checked; None: the usual one.
 
         Raises:
             DomainError: the wanted one (or, for auto, none) can run it.
         """
+        wanted = wanted or self._usual
         if wanted != "auto":
             backend = self.get(wanted)
             backend.check(plan)

@@ -24,11 +24,33 @@ LONGEST = 65_536
 #: How much of a body is taken in before the application asks for it, in bytes.
 BODY = 1 << 19
 
+#: How long a client that was answered early may go on sending, in seconds.
+LINGER = 5.0
+
 _CONNECT = b"CONNECT "
 _TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+
+
+class _Farewell:
+    """A transport, closed only when the client has sent the rest of what was answered already.
+
+    Closing it on bytes that nobody read resets the connection, and the answer is lost.
+    """
+
+    def __init__(self, connection: "Connection", cycle: RequestResponseCycle) -> None:
+        self._connection = connection
+        self._cycle = cycle
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+
+    def close(self) -> None:
+        if self._cycle.more_body:
+            self._connection.linger()
+        else:
+            self._connection.transport.close()
 
 
 class Connection(HttpToolsProtocol):
@@ -50,6 +72,7 @@ class Connection(HttpToolsProtocol):
         self._begun: bytes | None = b""  # what may become a CONNECT; None: it is none
         self._unread = 0  # bytes since something whole was made of them
         self._gone = threading.Event()
+        self._lingers = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come, by the door of its listener; from this machine it is a near one."""
@@ -61,6 +84,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse it; a head without end is refused."""
+        if self._lingers:
+            return
         if self._begun is not None:
             data = self._begun + data
             if data[:8] == _CONNECT[: len(data)]:
@@ -96,7 +121,19 @@ class Connection(HttpToolsProtocol):
 
             await app(scope, receive, send_any)
 
+        farewell: Any = _Farewell(self, cycle)
+        cycle.transport = farewell
         super()._start_asgi_task(cycle, with_files)
+
+    def linger(self) -> None:
+        """The last answer was given: read on for a while, but listen to nothing."""
+        if self._lingers or self.transport.is_closing():
+            return
+        self._lingers = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(LINGER, self.transport.close)
 
     async def _send_file(self, cycle: RequestResponseCycle, message: dict[str, Any]) -> None:
         """A part of a response's body, which has a length: ``count`` bytes of a file."""

@@ -126,10 +126,6 @@ class TrainingJobs:
             raise ValidationException("Requested resource not found.")
         return _job(row)
 
-    def exists(self, name: str) -> bool:
-        """Whether there is a job of that name."""
-        return self._row(name) is not None
-
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
         row = (

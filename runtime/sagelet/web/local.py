@@ -36,6 +36,9 @@ Message = MutableMapping[str, Any]
 #: The most bytes of a log that one answer holds.
 BLOCK = 4 << 20
 
+#: The most digits of a number that a database and a file can count with.
+_DIGITS = 18
+
 
 class LocalDoors:
     """``context_for`` gives a region's store and engine; ``about`` is filled by who serves."""
@@ -105,8 +108,8 @@ class LocalDoors:
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
-    if not text.isdigit():
-        raise Refusal("ValidationException", f"{name}: '{text}' is not a number.")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise Refusal("ValidationException", f"{name}: '{text[:40]}' is not a number that counts.")
     return int(text)
 
 

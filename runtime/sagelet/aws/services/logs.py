@@ -12,7 +12,8 @@ from zlib import crc32
 
 from sagelet.aws.filter_pattern import read_pattern
 from sagelet.aws.operation import Context, Document, operation
-from sagelet.domain.errors import Refusal
+from sagelet.aws.paging import token_for, token_of
+from sagelet.domain.errors import Refusal, ValidationException
 from sagelet.store.log_streams import LogStream, LogStreams, Place, interleave
 from sagelet.store.logs import PAGE_LIMIT, Log, LogEvent
 
@@ -29,6 +30,11 @@ _SCAN = 100_000
 _SETTLED = 1000
 
 _BEHIND_ALL = 1 << 62
+
+#: What may change from page to page.
+_FREE = ("limit", "startTime")
+
+_STREAMS, _EVENTS = "DescribeLogStreams", "FilterLogEvents"
 
 
 @operation("logs", "DescribeLogGroups")
@@ -65,41 +71,36 @@ def describe_log_streams(context: Context, request: Document) -> Document:
     """One page of the group's streams."""
     streams = _group(context, request)
     descending = bool(request.get("descending"))
-    limit, token = request.get("limit") or _LIST, request.get("nextToken")
+    limit, last = request.get("limit") or _LIST, _last(_STREAMS, request)
     if request.get("orderBy") == "LastEventTime":
         if request.get("logStreamNamePrefix"):
             raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
-        return _by_last_event(context, streams, limit, token, descending=descending)
-    if token is not None and "/" not in token:
-        raise _invalid("The specified nextToken is invalid.")
+        return _by_last_event(context, streams, request, limit, last)
     prefix = request.get("logStreamNamePrefix") or ""
     page: list[LogStream] = []
-    for stream in streams.named(prefix, after=token, descending=descending):
+    for stream in streams.named(prefix, after=last, descending=descending):
         if len(page) == limit:
             return {
                 "logStreams": [_stream(context, stream) for stream in page],
-                "nextToken": page[-1].name,
+                "nextToken": _next(_STREAMS, request, page[-1].name),
             }
         page.append(stream)
     return {"logStreams": [_stream(context, stream) for stream in page]}
 
 
 def _by_last_event(
-    context: Context, streams: LogStreams, limit: int, token: str | None, *, descending: bool
+    context: Context, streams: LogStreams, request: Document, limit: int, last: Any
 ) -> Document:
+    descending = bool(request.get("descending"))
     found = [_stream(context, stream) for stream in streams.named()]
     place = {id(s): (s.get("lastEventTimestamp", 0), s["logStreamName"]) for s in found}
     found.sort(key=lambda stream: place[id(stream)], reverse=descending)
-    if token is not None:
-        match = re.fullmatch(r"(\d+)@(.+)", token)
-        if match is None:
-            raise _invalid("The specified nextToken is invalid.")
-        last = int(match[1]), match[2]
+    if last is not None:
+        last = tuple(last)
         found = [s for s in found if (place[id(s)] < last if descending else place[id(s)] > last)]
     document: Document = {"logStreams": found[:limit]}
     if len(found) > limit:
-        time_, name = place[id(found[limit - 1])]
-        document["nextToken"] = f"{time_}@{name}"
+        document["nextToken"] = _next(_STREAMS, request, place[id(found[limit - 1])])
     return document
 
 
@@ -133,8 +134,9 @@ def get_log_events(context: Context, request: Document) -> Document:
         first = 0 if since is None else file.since(since)
         stop = file.end if until is None else file.since(until)
         forward, place = bool(request.get("startFromHead")), None
+        mark = f"{crc32(request['logStreamName'].encode()):08x}"
         if token is not None:
-            match = re.fullmatch(r"([fb])/(\d{1,18})", token)
+            match = re.fullmatch(rf"([fb])/(\d{{1,18}})/{mark}", token, re.ASCII)
             if match is None:
                 raise _invalid("The specified nextToken is invalid.")
             forward, place = match[1] == "f", int(match[2])
@@ -147,8 +149,8 @@ def get_log_events(context: Context, request: Document) -> Document:
             {"timestamp": event.time, "message": event.message, "ingestionTime": event.time}
             for event in page.events
         ],
-        "nextForwardToken": f"f/{page.end:018d}",
-        "nextBackwardToken": f"b/{page.start:018d}",
+        "nextForwardToken": f"f/{page.end:018d}/{mark}",
+        "nextBackwardToken": f"b/{page.start:018d}/{mark}",
     }
 
 
@@ -163,22 +165,23 @@ def filter_log_events(context: Context, request: Document) -> Document:
     streams = _searched(context, request, since)
     if not all(stream.ended for stream in streams):
         until = min(until, int(time.time() * 1000) - _SETTLED)
-    after = _after(request.get("nextToken"))
+    last = _last(_EVENTS, request)
+    after: Place | None = (last[0], last[1], last[2]) if last else None
     found: list[Document] = []
     limit, room = request.get("limit") or _PAGE, PAGE_LIMIT
     document: Document = {"events": found, "searchedLogStreams": []}
-    last = after
+    reached = after or (0, "", 0)
     for scanned, (stream, event) in enumerate(interleave(streams, since, until, after)):
         if len(found) == limit or scanned == _SCAN:
-            document["nextToken"] = _token(last)
+            document["nextToken"] = _next(_EVENTS, request, reached)
             break
         if matches(event.message):
             room -= len(event.message.encode()) + 26
             if room < 0 and found:
-                document["nextToken"] = _token(last)
+                document["nextToken"] = _next(_EVENTS, request, reached)
                 break
             found.append(_found(stream, event))
-        last = event.time, stream, event.offset
+        reached = event.time, stream, event.offset
     return document
 
 
@@ -192,18 +195,16 @@ def _found(stream: str, event: LogEvent) -> Document:
     }
 
 
-def _token(place: Place | None) -> str:
-    time_, stream, offset = place or (0, "", 0)
-    return f"{time_}@{offset}@{stream}"
+def _next(operation_: str, request: Document, cursor: Any) -> str:
+    return token_for(operation_, request, "nextToken", cursor, without=_FREE)
 
 
-def _after(token: str | None) -> Place | None:
-    if token is None:
-        return None
-    match = re.fullmatch(r"(\d{1,18})@(\d{1,18})@(.+)", token)
-    if match is None:
-        raise _invalid("The specified nextToken is invalid.")
-    return int(match[1]), match[3], int(match[2])
+def _last(operation_: str, request: Document) -> Any:
+    """Where the page before this one ended."""
+    try:
+        return token_of(operation_, request, "nextToken", without=_FREE)
+    except ValidationException:
+        raise _invalid("The specified nextToken is invalid.") from None
 
 
 def _searched(context: Context, request: Document, since: int) -> list[LogStream]:

@@ -20,7 +20,7 @@ from sagelet.domain.hosts import Mount as PlannedMount
 from sagelet.execution.backend import HostStarted, Progress, Sink
 from sagelet.execution.docker.hands import give_back
 from sagelet.execution.docker.images import Images
-from sagelet.execution.docker.network import JobNetwork, create_network
+from sagelet.execution.docker.network import JobNetwork, create_network, gateway
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
 from sagelet.execution.namespaces import catches_sigterm, overlay_options
@@ -92,12 +92,12 @@ class DockerBackend:
         """The gateway of the engine's default bridge; None for an engine on another machine."""
         if not self._host.startswith("unix://"):
             return None
-        with suppress(DockerException, RequestException):
-            network: dict[str, Any] = self._api.inspect_network("bridge")
-            for config in network["IPAM"]["Config"] or []:
-                if config.get("Gateway"):
-                    return str(config["Gateway"])
-        return None
+        try:
+            return gateway(self._api.inspect_network("bridge"))
+        except (DockerException, RequestException) as error:
+            raise HostFault(
+                f"InternalServerError: the Docker engine does not tell its network: {error}"
+            ) from None
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
         """Create all containers, attach, start all."""

@@ -4,8 +4,11 @@ Addresses stand in every container's /etc/hosts before it starts. The engine's o
 only while a container runs, and hosts that look each other up at the wrong moment wait for ever.
 """
 
+import fcntl
 import hashlib
 import random
+import socket
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +19,11 @@ from docker.types import IPAMConfig, IPAMPool
 from sagelet.domain.hosts import JobPlan
 
 _TRIES = 32
+
+#: An internal network still reaches this machine's own addresses through its gateway.
+_NO_GATEWAY = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+
+_SIOCGIFADDR = 0x8915
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ def create_network(api: APIClient, plan: JobPlan, labels: dict[str, str]) -> Job
                 name,
                 driver="bridge",
                 internal=plan.isolated,
+                options=_NO_GATEWAY if plan.isolated else None,
                 labels=labels,
                 check_duplicate=False,
                 ipam=IPAMConfig(pool_configs=[pool]),
@@ -68,3 +77,22 @@ def create_network(api: APIClient, plan: JobPlan, labels: dict[str, str]) -> Job
         addresses = {host: f"{prefix}.{number}" for number, host in enumerate(names, start=2)}
         return JobNetwork(identifier, addresses, identifier, addresses)
     raise AssertionError("unreachable")
+
+
+def gateway(network: dict[str, Any]) -> str | None:
+    """This machine's address in a bridge network, from what the engine says of it.
+
+    Until it is restarted for the first time, an engine does not name the gateway of its own
+    bridge; the interface has it.
+    """
+    for config in network["IPAM"]["Config"] or []:
+        if config.get("Gateway"):
+            return str(config["Gateway"])
+    name = (network["Options"] or {}).get("com.docker.network.bridge.name", "")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        request = struct.pack("16s240x", name.encode()[:15])
+        try:
+            answer = fcntl.ioctl(handle, _SIOCGIFADDR, request)
+        except OSError:
+            return None
+    return socket.inet_ntoa(answer[20:24])

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Mapping
 
 from sagelet.aws.operation import Context, Document, operation
+from sagelet.aws.paging import token_for, token_of
 from sagelet.aws.services.s3.traits import check_tags, refuse_unsupported
-from sagelet.domain.errors import Refusal
+from sagelet.domain.errors import Refusal, ValidationException
 
 #: The region whose name a location constraint leaves out.
 _FIRST = "us-east-1"
@@ -13,6 +14,9 @@ _FIRST = "us-east-1"
 _OLD_NAMES = {"EU": "eu-west-1"}
 
 _MAX_TAGS = 50
+
+#: Buckets of one page, at most.
+_MOST = 10_000
 
 
 def owner(account: str) -> Document:
@@ -24,9 +28,12 @@ def owner(account: str) -> Document:
 def list_buckets(context: Context, request: Document) -> Document:
     """All buckets, by name."""
     prefix = request.get("Prefix", "")
-    after = request.get("ContinuationToken", "")
+    after = _after(request)
     region = request.get("BucketRegion")
-    most = request.get("MaxBuckets", 10_000)
+    most = request.get("MaxBuckets", _MOST)
+    if not 1 <= most <= _MOST:
+        text = f"Argument max-buckets must be an integer between 1 and {_MOST}"
+        raise _wrong(text, "max-buckets", most)
     found = [
         bucket
         for bucket in context.store.objects.buckets()
@@ -43,9 +50,25 @@ def list_buckets(context: Context, request: Document) -> Document:
     }
     if prefix:
         answer["Prefix"] = prefix
-    if len(found) > most > 0:
-        answer["ContinuationToken"] = found[most - 1].name
+    if len(found) > most:
+        last = found[most - 1].name
+        answer["ContinuationToken"] = token_for(
+            "ListBuckets", request, "ContinuationToken", last, without=["MaxBuckets"]
+        )
     return answer
+
+
+def _after(request: Document) -> str:
+    """The name that the last page ended with."""
+    try:
+        return token_of("ListBuckets", request, "ContinuationToken", without=["MaxBuckets"]) or ""
+    except ValidationException:
+        text = "The continuation token provided is incorrect"
+        raise _wrong(text, "continuation-token", request["ContinuationToken"]) from None
+
+
+def _wrong(text: str, name: str, value: object) -> Refusal:
+    return Refusal("InvalidArgument", text, ArgumentName=name, ArgumentValue=str(value))
 
 
 @operation("s3", "CreateBucket")

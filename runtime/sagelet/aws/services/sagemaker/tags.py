@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from sagelet.aws.operation import Context, Document, operation
+from sagelet.aws.paging import token_of
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
 from sagelet.store import Store
 
@@ -54,6 +55,7 @@ def add_tags(context: Context, request: Document) -> Document:
 @operation("sagemaker", "ListTags", quick=True)
 def list_tags(context: Context, request: Document) -> Document:
     """All tags: a page holds no fewer than a resource can have."""
+    token_of("ListTags", request, "NextToken")  # there is no second page, so any is wrong
     tags = context.store.tags.of(_resource(context, request))
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
