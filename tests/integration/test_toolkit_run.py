@@ -290,16 +290,69 @@ def test_hyperparameters_a_process_cannot_be_given(job, name, value, exit_code, 
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["sagemaker_mpi_enabled", "sagemaker_torch_distributed_enabled",
-     "sagemaker_parameter_server_enabled", "sagemaker_multi_worker_mirrored_strategy_enabled"],
-)  # fmt: skip
-def test_launchers_are_refused(job, name):
+    ("name", "says"),
+    [
+        ("distributed_dataparallel", "torchrun is not on PATH"),
+        ("pytorch_xla_multi_worker", "SageMaker's own images"),
+        ("torch_distributed", "torchrun is not on PATH"),
+        ("mpi", "There is no mpirun"),
+        ("pytorch_ddp", "torchrun is not on PATH"),
+    ],
+)
+def test_launchers_that_cannot_run_say_why(job, name, says):
     job.script("print('ran')")
-    job.configure(**{name: "true"})
-    assert failed(job, 1, name, "not supported by this toolkit yet").stdout == ""
-    job.configure(**{name: "false"})
+    job.configure(**{f"sagemaker_{name}_enabled": "true"})
+    assert failed(job, 1, says, PATH="/nowhere").stdout == ""
+    job.configure(**{f"sagemaker_{name}_enabled": "false"})
     assert job.run().stdout == "ran\n"
+
+
+def test_the_only_host_needs_no_parameter_server(job):
+    job.script("import os; print(os.environ.get('TF_CONFIG'))")
+    job.configure(sagemaker_parameter_server_enabled="true")
+    assert job.run().stdout == "None\n"
+
+
+def test_scripts_of_a_framework_get_what_its_images_give(job):
+    names = ["MASTER_ADDR", "MASTER_PORT", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_DEBUG"]
+    job.script(f"import os; print(*[os.environ.get(name) for name in {names}])")
+    module = "sagemaker_pytorch_container.training:main"
+    said = job.run(SAGEMAKER_TRAINING_MODULE=module, NCCL_DEBUG="INFO").stdout.split()
+    assert said[:2] + said[3:] == ["algo-1", "7777", "1", "WARN"]
+    assert job.run().stdout == "None None None None None\n"
+
+
+def test_tensorflow_says_what_serving_would_miss(job):
+    module = "sagemaker_tensorflow_container.training:main"
+    job.script("import os; print(os.environ['S3_USE_HTTPS'], os.environ['TF_CPP_MIN_LOG_LEVEL'])")
+    result = job.run(SAGEMAKER_TRAINING_MODULE=module)
+    assert result.stdout == "1 1\n"
+    assert "wrote no file" in result.stderr
+    save = "os.makedirs(d); open(d + '/saved_model.pb', 'w').close()"
+    job.script(f"import os; d = os.environ['SM_MODEL_DIR'] + '/export/best'; {save}")
+    assert "must be a number" in job.run(SAGEMAKER_TRAINING_MODULE=module).stderr
+    job.script(f"import os; d = os.environ['SM_MODEL_DIR'] + '/export/1'; {save}")
+    assert "must be a number" in job.run(SAGEMAKER_TRAINING_MODULE=module).stderr  # `best` is there
+
+
+def test_jobs_of_a_tuning_keep_their_model_dirs_apart(job):
+    job.script("import os, sys; print(sys.argv[1:], os.environ['SM_HP_MODEL_DIR'])")
+    job.configure(model_dir="s3://b/m", _tuning_objective_metric="acc")
+    module = "sagemaker_tensorflow_container.training:main"
+    result = job.run(SAGEMAKER_TRAINING_MODULE=module, TRAINING_JOB_NAME="t-1")
+    assert result.stdout == "['--model_dir', 's3://b/m/t-1/model'] s3://b/m/t-1/model\n"
+
+
+def test_a_host_that_lost_another_lets_it_speak_first(job):
+    """The cause and what it brings about end together; the platform believes who ends first."""
+    job.write_config("resourceconfig", '{"current_host":"algo-1","hosts":["algo-1","algo-2"]}')
+    job.script("import sys; sys.exit('RuntimeError: Connection closed by peer')")
+    told = failed(job, 1, "Connection closed by peer", SM_STUDIO_LOCAL_MODE="true").stderr
+    assert "waiting for that one's reason" in told
+    (job.base / "output" / "failure").unlink()
+    job.script("import sys; sys.exit('RuntimeError: out of patience')")
+    told = failed(job, 1, "out of patience", SM_STUDIO_LOCAL_MODE="true").stderr
+    assert "waiting for that one's reason" not in told
 
 
 # --- source ---------------------------------------------------------------------------------------

@@ -31,6 +31,12 @@ SAGEMAKER_HYPERPARAMETERS = frozenset(
         "sagemaker_s3_output",
     }
 )
+# Frameworks whose images have more to say to a script, by the module SageMaker's own images name.
+PYTORCH, TENSORFLOW = "pytorch", "tensorflow"
+FRAMEWORKS = {
+    "sagemaker_pytorch_container": PYTORCH,
+    "sagemaker_tensorflow_container": TENSORFLOW,
+}
 # Framework parameters that ask for a launcher, in place of a plain run of the script.
 LAUNCHERS = (
     "sagemaker_mpi_enabled",
@@ -84,6 +90,11 @@ class Environment:
     ) -> None:
         user, sagemaker, framework = split(config.hyperparameters)
         program = environ.get("SAGEMAKER_PROGRAM")
+        self.framework = FRAMEWORKS.get(
+            environ.get("SAGEMAKER_TRAINING_MODULE", "").partition(".")[0], ""
+        )
+        if self.framework == TENSORFLOW and "_tuning_objective_metric" in sagemaker:
+            _keep_apart(user, environ)
         self.hyperparameters = user
         self.user_entry_point = program or sagemaker.get("sagemaker_program")
         if program is None:
@@ -168,6 +179,13 @@ def split(
         else:
             user[name] = value
     return user, sagemaker, framework
+
+
+def _keep_apart(user: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Give each job of a tuning its own model_dir, unless that is local to the host."""
+    model_dir = user.get("model_dir")
+    if isinstance(model_dir, str) and not model_dir.startswith("/opt/ml"):
+        user["model_dir"] = f"{model_dir}/{environ.get('TRAINING_JOB_NAME')}/model"
 
 
 def instance_groups(

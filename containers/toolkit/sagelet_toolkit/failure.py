@@ -34,10 +34,10 @@ class FrameworkError(Failure):
 
 
 class Stopped(Failure):
-    """A signal asked for the end while no script was running."""
+    """A signal asked for the end, and no script's own end tells of it."""
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"Stopped by signal {signum} before the script ran.", 128 + signum)
+    def __init__(self, signum: int, when: str = "before the script ran") -> None:
+        super().__init__(f"Stopped by signal {signum} {when}.", 128 + signum)
 
 
 def write(paths: Paths, failure: Failure) -> str:

@@ -51,6 +51,16 @@ def find(program: str, path: str) -> str:
     return ""
 
 
+def interface(name: str) -> str:
+    """Return the network interface the hosts share: `name`, or loopback where there is none such.
+
+    Hosts that are processes of one machine reach each other over loopback.
+    """
+    interfaces = "/sys/class/net"
+    there = os.path.exists(os.path.join(interfaces, name)) or not os.path.isdir(interfaces)
+    return name if there else "lo"
+
+
 def _num_gpus(path: str, visible: str | None) -> int:
     if visible is not None and visible.strip() in HIDDEN:
         return 0

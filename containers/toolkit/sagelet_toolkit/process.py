@@ -17,7 +17,7 @@ from sagelet_toolkit.log import Log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from typing import Mapping, Sequence
+    from typing import Callable, Mapping, Sequence
 else:
     try:
         import _signal as signal  # `signal` adds enums over these, and 6 ms to every job
@@ -38,6 +38,7 @@ class Supervisor:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.stopped_by = 0
+        self.passes_on: Callable[[int], bool] | None = None  # a signal, in place of the group
         self._group = 0  # of the running child
         self._wake, waker = os.pipe()
         for end in (self._wake, waker):
@@ -56,11 +57,17 @@ class Supervisor:
             first, detail = reason.describe(error, status, output, argv)
             raise Failure(first, 1 if status > 0 else 128 - status, detail)
 
-    def run(self, argv: Sequence[str], env: Mapping[bytes, bytes], cwd: str) -> tuple[int, bytes]:
+    def run(
+        self,
+        argv: Sequence[str],
+        env: Mapping[bytes, bytes],
+        cwd: str,
+        watched: stderr.FileEnd | stderr.Copy | None = None,
+    ) -> tuple[int, bytes]:
         """Run a command to its end; return its status (-N: ended by signal N) and stderr's end."""
         self.raise_if_stopped()
         words = [encode(item, "An argument of the script") for item in argv]
-        watched = stderr.watch()
+        watched = watched or stderr.watch()
         try:
             pid = self._spawn(words, env, cwd, watched)
             status = self._wait(pid, watched)
@@ -79,7 +86,7 @@ class Supervisor:
     ) -> int:
         try:
             os.chdir(cwd)
-            pid = os.posix_spawn(
+            pid = os.posix_spawnp(  # launchers are looked up on PATH
                 words[0],
                 words,
                 env,
@@ -114,7 +121,7 @@ class Supervisor:
     def _forward(self, number: int, _frame: object) -> None:
         # Only noted where no child runs: an exception from here could surface anywhere.
         self.stopped_by = number
-        if self._group:
+        if self._group and not (self.passes_on and self.passes_on(number)):
             self._signal_group(number)
 
     def _signal_group(self, number: int) -> bool:

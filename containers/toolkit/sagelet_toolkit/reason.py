@@ -20,11 +20,16 @@ KILLED = -9
 KILLED_SHELL = 137
 
 
-def describe(error: str, status: int, output: bytes, argv: list[str]) -> tuple[str, str]:
-    """Return the failure text, within the limit, and what is worth keeping beyond it."""
+def describe(
+    error: str, status: int, output: bytes, argv: list[str], where: str = ""
+) -> tuple[str, str]:
+    """Return the failure text, within the limit, and what is worth keeping beyond it.
+
+    `where` names the process, if the command ran many.
+    """
     text = output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").rstrip()
     command = cut(show(argv), COMMAND_LIMIT)
-    extra = extra_info(status)
+    extra = ". ".join([part for part in (where, extra_info(status)) if part])
     before = f'{error}:\nExitCode {status}\nErrorMessage "'
     after = '"\n' + (f'ExtraInfo "{extra}"\n' if extra else "") + f'Command "{command}"'
     room = FAILURE_REASON_LIMIT - len(before) - len(after)

@@ -50,8 +50,9 @@ class FileEnd:
 class Copy:
     """Stderr is a pipe of ours: each byte goes on to the real one, the last ones are kept."""
 
-    def __init__(self, streams: list[int]) -> None:
+    def __init__(self, streams: list[int], to: int = STDERR) -> None:
         self._streams = streams
+        self._to = to
         self.fd, self._child_end = os.pipe()
         os.set_blocking(self.fd, False)
         self._kept = bytearray()
@@ -89,17 +90,18 @@ class Copy:
         if not data:
             self._close()
             return False
+        self.take(data)
+        return True
+
+    def take(self, data: bytes) -> None:
+        """Keep what the child wrote, and pass it on."""
         self._kept += data
         if len(self._kept) > 2 * KEPT:
             del self._kept[:-KEPT]
-        self._write(data)
-        return True
-
-    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         try:
             while view:
-                view = view[_write_some(view) :]
+                view = view[_write_some(view, self._to) :]
         except OSError:  # its reader is gone: let the child see that as it would without us
             self._close()
 
@@ -108,12 +110,12 @@ class Copy:
         self.closed = True
 
 
-def _write_some(view: memoryview) -> int:
+def _write_some(view: memoryview, to: int) -> int:
     try:
-        return os.write(STDERR, view)
-    except BlockingIOError:  # somebody made the shared stderr non-blocking
+        return os.write(to, view)
+    except BlockingIOError:  # somebody made the shared stream non-blocking
         waiting = select.poll()
-        waiting.register(STDERR, select.POLLOUT)
+        waiting.register(to, select.POLLOUT)
         waiting.poll()
         return 0
 

@@ -9,7 +9,7 @@ import os
 
 from sagelet_toolkit import code, config, entrypoint, failure, machine, process
 from sagelet_toolkit.environment import Environment
-from sagelet_toolkit.failure import ClientError, Failure, FrameworkError
+from sagelet_toolkit.failure import Failure, FrameworkError
 from sagelet_toolkit.log import DEBUG, Log
 from sagelet_toolkit.paths import BASE_DIR_ENV, Paths
 from sagelet_toolkit.process import Supervisor
@@ -44,11 +44,11 @@ def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], l
     instance_type = str(documents.resources.get("current_instance_type", "local"))
     environment = Environment(documents, paths, machine.inspect(environ, instance_type), environ)
     log.set_level(environment.log_level)
+    launcher = ""
     if environment.launchers:
-        raise ClientError(
-            f"{' and '.join(environment.launchers)}: not supported by this toolkit yet. It runs"
-            " the script once on each host; remove the distribution from the job to have that."
-        )
+        from sagelet_toolkit import launchers
+
+        launcher = launchers.choose(environment)
     name = entrypoint.check(environment.user_entry_point)
     code.unpack(environment.module_dir, paths, log)
     kind = entrypoint.kind(paths.code, name)
@@ -65,10 +65,32 @@ def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], l
     search = environ.get("PYTHONPATH")
     variables["PYTHONPATH"] = paths.code + (":" + search if search else "")
     variables.setdefault("PYTHONUNBUFFERED", environ.get("PYTHONUNBUFFERED", "1"))
+    own: dict[str, str] = {}
+    if environment.framework:
+        from sagelet_toolkit import frameworks
+
+        own = frameworks.variables(environment)
     command = entrypoint.command(kind, name, environment.arguments)
+    launch = None
+    if launcher:
+        launch = launchers.make(launcher, environment, kind, {**own, **variables}, child)
+        command = launch.command
+        variables.update(launch.variables)
     _log_invocation(command, environment, variables, log)
-    script_env = {**inherited, **process.encode_environment(variables)}
-    child.check("ExecuteUserScriptError", command, script_env, paths.code)
+    script_env = {**inherited, **process.encode_environment({**own, **variables})}
+    try:
+        if launch is None:
+            child.check("ExecuteUserScriptError", command, script_env, paths.code)
+        else:
+            launch.run(child, script_env, paths.code)
+    except Failure as error:
+        if len(environment.hosts) > 1 and not child.stopped_by:
+            from sagelet_toolkit import hosts
+
+            hosts.let_the_cause_speak_first(error.text, child)
+        raise
+    if environment.framework:
+        frameworks.model_warnings(environment, log)
     _write_success(paths)
 
 

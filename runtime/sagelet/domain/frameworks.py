@@ -17,6 +17,11 @@ class Framework:
     version: str | None = None
 
     @property
+    def module(self) -> str:
+        """SAGEMAKER_TRAINING_MODULE, as SageMaker's image of the framework has it."""
+        return f"sagemaker_{self.name}_container.training:main"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Variables that make scripts of that version's time run on the version we install."""
         if self.name == "tensorflow" and self.version and _number(self.version) < (2, 16):

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from sagelet.domain import opt_ml
 from sagelet.domain.channels import location_of
 from sagelet.domain.frameworks import Framework, framework_of
+from sagelet.domain.launchers import launchers_of
 from sagelet.domain.training import Channel, TrainingJob
 
 
@@ -86,6 +87,7 @@ class JobPlan:
     isolated: bool
     grace: float
     python: str | None = None
+    launchers: tuple[str, ...] = ()
 
     @property
     def gpu(self) -> bool:
@@ -118,6 +120,7 @@ def plan(
         isolated=job.isolated,
         grace=job.options.grace,
         python=job.options.python,
+        launchers=launchers_of(job.hyperparameters),
     )
 
 

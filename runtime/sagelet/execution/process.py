@@ -20,6 +20,7 @@ from typing import Any
 
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import HostPlan, JobPlan
+from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
 from sagelet.execution import feeding
 from sagelet.execution.backend import (
@@ -66,6 +67,8 @@ class ProcessBackend:
                 f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
                 "pytorch), so it needs Docker: start an engine, or give --framework or --python."
             )
+        framework = plan.framework.name if plan.framework else ""
+        check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
         if plan.python is not None:
             facts_of(plan.python)
         for mount in plan.hosts[0].mounts:
@@ -155,15 +158,21 @@ class ProcessBackend:
             os.close(lock)
 
     def _spec(self, plan: JobPlan, host: HostPlan) -> dict[str, Any]:
-        python = self._python(plan, host)
+        base = self._base(plan)
+        python = self._layered(base, host)
         toolkit = self._environments.toolkit
         entry = [*(host.entrypoint or ()), *host.command]
         if not host.entrypoint and host.command == ("train",):
             # What `train` on the image's PATH is, without a launcher in between.
             entry = [python, "-I", "-S", str(toolkit / "bin" / "train")]
-        folders = [str(Path(python).parent), str(toolkit / "bin")]
+        # The base's programs, such as torchrun, are on the PATH of a layer, too.
+        folders = [
+            *dict.fromkeys((str(Path(python).parent), str(Path(base).parent))),
+            str(toolkit / "bin"),
+        ]
         environment = {
             **self._inherited,
+            **({"SAGEMAKER_TRAINING_MODULE": plan.framework.module} if plan.framework else {}),
             "PATH": os.pathsep.join([*folders, self._inherited.get("PATH", os.defpath)]),
             "CUDA_VISIBLE_DEVICES": ",".join(host.gpus),
             **host.environment,
@@ -181,16 +190,18 @@ class ProcessBackend:
             "namespaces": self._namespaces,
         }
 
-    def _python(self, plan: JobPlan, host: HostPlan) -> str:
+    def _base(self, plan: JobPlan) -> str:
+        """The interpreter whose packages the job has."""
         if plan.python is not None:
-            base = plan.python
-        elif plan.framework is not None:
-            base = str(self._environments.python(plan.framework.name, gpu=plan.gpu))
-        else:
+            return plan.python
+        if plan.framework is None:
             raise HostFault("ClientError: the job has neither a framework nor an interpreter.")
+        return str(self._environments.python(plan.framework.name, gpu=plan.gpu))
+
+    def _layered(self, base: str, host: HostPlan) -> str:
+        """The interpreter of one host: what a script installs must not change the base."""
         code = next((m.source for m in host.mounts if m.target == f"{ROOT}/code"), None)
         if code and any((Path(code) / name).exists() for name in ("requirements.txt", "setup.py")):
-            # What a script installs must not change the shared environment.
             return str(self._environments.layer(base, Path(host.folder) / "venv"))
         return base
 

@@ -22,6 +22,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from sagelet.domain.errors import Unavailable
 from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.hosts import JobPlan
+from sagelet.domain.launchers import check_launchers
 from sagelet.execution.backend import Cancelled, Progress
 from sagelet.execution.wheels import IMAGE_PYTHON, Wheels
 
@@ -60,7 +61,11 @@ class Images:
 
         Raises:
             Unavailable: it is none of these.
+            ValidationException: the job asks for a launcher that our images do not have.
         """
+        if plan.framework is not None and (_ours(plan.image) or self._inspect(plan.image) is None):
+            name = plan.framework.name
+            check_launchers(plan.launchers, name, len(plan.hosts), shared_machine=False)
         if plan.framework is None and self._inspect(plan.image) is None:
             self._look_up(plan.image)
 
@@ -198,7 +203,7 @@ def _context_files(containers: Path, framework: str) -> Iterator[tuple[str, Path
         if path.is_file():
             yield path.name, path
     toolkit = containers / "toolkit"
-    for folder in ("bin", "sagelet_toolkit"):
+    for folder in ("bin", "sagelet_toolkit", "ssh"):
         for path in sorted((toolkit / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield f"toolkit/{path.relative_to(toolkit)}", path

@@ -5,6 +5,7 @@ only while a container runs, and hosts that look each other up at the wrong mome
 """
 
 import fcntl
+import hashlib
 import random
 import socket
 import struct
@@ -53,10 +54,12 @@ def create_network(api: APIClient, plan: JobPlan, labels: dict[str, str]) -> Job
         if plan.isolated:
             return JobNetwork("none", {names[0]: "127.0.0.1"})
         return JobNetwork("bridge")
+    # Names need not differ for the engine, but it then cannot start what is joined by one of them.
+    key = hashlib.sha256(repr(sorted(labels.items())).encode()).hexdigest()[:6]
     for attempt in range(_TRIES):
         prefix = f"10.{random.randint(64, 250)}.{random.randint(0, 255)}"  # noqa: S311
         pool = IPAMPool(subnet=f"{prefix}.0/24", gateway=f"{prefix}.1")
-        name = f"sagelet-{plan.job}"
+        name = f"sagelet-{plan.job}-{key}"
         try:
             identifier = api.create_network(
                 name,
