@@ -17,6 +17,7 @@ from sagelet.cli.follow import JobView, ask_to_stop, describe
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen, plain, summarise
 from sagelet.domain.errors import DomainError, ResourceInUse, ValidationException
+from sagelet.domain.training import BACKENDS
 from sagelet.settings import Settings
 
 
@@ -99,7 +100,7 @@ from sagelet.settings import Settings
 )
 @click.option(
     "--backend",
-    type=click.Choice(["auto", "docker", "process"]),
+    type=click.Choice(BACKENDS),
     help="Where hosts run; auto takes Docker when it can.",
 )
 @click.option(
