@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import size_in_bytes
+from sagelet.domain.training import BACKENDS, size_in_bytes
 
 #: What a job without Docker may see of the caller's environment.
 _INHERITED = (
@@ -149,7 +149,7 @@ def _account(text: str) -> str:
 
 
 def _backend(text: str) -> str:
-    if text not in ("auto", "docker", "process"):
+    if text not in BACKENDS:
         raise ValidationException(f"SAGELET_BACKEND: '{text}' is not auto, docker or process.")
     return text
 

@@ -111,8 +111,6 @@ OPERATIONS = [
 KEYS = {
     "AKIDMINE": Key("secret"),
     "SAGELETJOB1": Key("jobs-own", confined=True),
-    "ASIASESSION": Key("lent", token="token"),
-    "ASIAOVER": Key("lent", token="token", expired=True),
 }
 
 
@@ -359,35 +357,6 @@ def test_where_credentials_are_demanded_unknown_keys_are_refused(strict, service
     with strict.client("s3", url=strict.url) as client, pytest.raises(ClientError) as caught:
         client.list_buckets()
     assert caught.value.response["Error"]["Code"] == "InvalidAccessKeyId"
-
-
-@pytest.mark.parametrize(
-    ("service", "codes"),
-    [
-        ("sagemaker", ("UnrecognizedClientException", "ExpiredTokenException")),
-        ("sts", ("InvalidClientTokenId", "ExpiredToken")),
-        ("s3", ("InvalidToken", "ExpiredToken")),
-    ],
-)
-def test_temporary_credentials_are_good_with_their_token_and_in_their_time(strict, service, codes):
-    call = {
-        "sagemaker": "list_training_jobs",
-        "sts": "get_caller_identity",
-        "s3": "list_buckets",
-    }[service]
-    wrong, over = codes
-    for key, code in (
-        (("ASIASESSION", "lent"), wrong),
-        (("ASIASESSION", "lent", "tokem"), wrong),
-        (("AKIDMINE", "secret", "token"), wrong),
-        (("ASIAOVER", "lent", "token"), over),
-    ):
-        with strict.client(service, key=key) as client, pytest.raises(ClientError) as caught:
-            getattr(client, call)()
-        assert caught.value.response["Error"]["Code"] == code, key
-    if service != "s3":  # no objects behind this gateway
-        with strict.client(service, key=("ASIASESSION", "lent", "token")) as client:
-            getattr(client, call)()
 
 
 def test_a_form_s_upload_is_said_not_to_be_served(strict):

@@ -10,6 +10,7 @@ import click
 
 from sagelet.cli import options
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.training import BACKENDS
 from sagelet.settings import Settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -117,7 +118,7 @@ _JOB: dict[str, Decorator] = {
     ),
     "backend": click.option(
         "--backend",
-        type=click.Choice(["auto", "docker", "process"]),
+        type=click.Choice(BACKENDS),
         help="Where hosts run; auto takes Docker when it can.",
     ),
     "python": click.option(

@@ -19,6 +19,9 @@ Document = Mapping[str, Any]
 #: Tags that start with this steer how a job runs here; on AWS they are harmless labels.
 OPTION_PREFIX = "sagelet:"
 
+#: Where a job may be told to run.
+BACKENDS = ("auto", "docker", "process")
+
 DEFAULT_MAX_RUNTIME = 86400
 DEFAULT_CHECKPOINT_PATH = "/opt/ml/checkpoints"
 
@@ -366,7 +369,7 @@ def _switch(text: str) -> bool:
 
 
 def _backend(text: str) -> str:
-    if text not in ("auto", "docker", "process"):
+    if text not in BACKENDS:
         raise ValueError(f"'{text}' is not a backend; choose auto, docker or process.")
     return text
 

@@ -22,9 +22,6 @@ from sagelet.engine.supervisor import Supervisor
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
 
-#: How long whoever stops a job waits until it is seen to stop, in seconds.
-HEARD = 2.0
-
 #: How long an admission that could not be stored waits for its next attempt, in seconds.
 RETRY = 5.0
 
@@ -109,10 +106,10 @@ class Dispatcher:
                 self._run(_key(job), store, got, choice, Supervisor.run)
             return job
 
-    def stop(self, job: TrainingJob, *, hurry: bool = False) -> None:
-        """Stop a job that waits or runs; what is stored says so, but for one amid a long step.
+    def stop(self, job: TrainingJob, *, hurry: bool = False, patience: float = 0.0) -> None:
+        """Stop a job that waits or runs; ``hurry``: its hosts get no time.
 
-        ``hurry``: its hosts get no time.
+        Returns once what is stored says so, or after ``patience``, in seconds.
         """
         with self._lock:
             if _key(job) in self._waiting:
@@ -121,7 +118,7 @@ class Dispatcher:
             if running is not None:
                 (running.supervisor.hurry if hurry else running.supervisor.stop)()
         if running is not None:
-            running.supervisor.await_ending(HEARD)
+            running.supervisor.await_ending(patience)
 
     def idle(self) -> bool:
         """Whether no job waits or runs."""

@@ -22,6 +22,10 @@ from sagelet.store import Store
 from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore
 
+#: How long whoever stops a job waits until it is seen to stop, in seconds; one amid a long step
+#: takes longer.
+HEARD = 2.0
+
 
 class Engine:
     """Jobs of one region of a home.
@@ -124,7 +128,7 @@ class Engine:
             ValidationException: there is no such job, or it has ended.
         """
         job = self._ask_to_stop(name)
-        self._dispatcher.stop(job)
+        self._dispatcher.stop(job, patience=HEARD)
         return job
 
     def _ask_to_stop(self, name: str) -> TrainingJob:
@@ -144,7 +148,7 @@ class Engine:
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        self._dispatcher.stop(self._ask_to_stop(name), hurry=True)
+        self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
 
     def notes(self, name: str, since: int) -> Sequence[str]:
         """What the job's user should know, from number ``since`` on.
