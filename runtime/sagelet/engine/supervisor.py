@@ -30,6 +30,7 @@ from sagelet.domain.lifecycle import (
 from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
+from sagelet.engine.fate import Fate
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.telling import Telling
@@ -101,8 +102,7 @@ class Supervisor:
         self._plan: JobPlan = staging.plan_job(self._job, self._store)
         self._collector = Collector(self._job, self._store)
         self._events: queue.SimpleQueue[HostEvent | None] = queue.SimpleQueue()
-        self._waiting = {host.name for host in self._plan.hosts}
-        self._failed: HostExited | HostLost | None = None
+        self._fate = Fate(self._plan)
         self._backend: ExecutionBackend | None = None
         self._deaf = False
         self._taken: Interruption | None = self._job.interruption
@@ -334,7 +334,7 @@ class Supervisor:
         if self._job.life.secondary is Secondary.INTERRUPTED and taken:
             # The others go when it has gone.
             alone = tuple(host for host in plan.hosts if host.name == taken.host)
-            plan = replace(plan, hosts=alone) if taken.host in self._waiting else plan
+            plan = replace(plan, hosts=alone) if taken.host in self._fate.waiting else plan
         self._backend_of_job().stop(plan, grace=grace)
 
     def _wait(self, life: Life) -> Report | None:
@@ -345,7 +345,7 @@ class Supervisor:
         if self._hurry.is_set() and not self._deaf:
             self._deaf = True
             self._stop_hosts()
-        if interrupted or (training and self._failed is None):  # else the ending is decided
+        if interrupted or (training and not self._fate.failed):  # else the ending is decided
             interruption = self._interruption()
             if interruption:
                 return interruption
@@ -372,41 +372,18 @@ class Supervisor:
         self, event: HostExited | HostLost, *, training: bool, interrupted: bool
     ) -> Report | None:
         self._collect(lambda: self._collector.finish(event.host))
-        self._waiting.discard(event.host)
-        failed = isinstance(event, HostLost) or event.code != 0
-        if failed and self._failed is None:
-            self._failed = event
-            if self._waiting and training:
-                # One fate: a host that fails ends the others.
-                self._stop_hosts()
-        if interrupted and self._waiting:
-            self._stop_hosts()
-        return None if self._waiting else self._verdict()
+        failed_before = self._fate.failed
+        self._fate.hear(event)
+        first_failure = self._fate.failed and not failed_before
+        if self._fate.waiting and (interrupted or (training and first_failure)):
+            self._stop_hosts()  # one fate: a host that fails ends the others
+        return None if self._fate.waiting else self._verdict()
 
     def _verdict(self) -> Report:
         """All hosts ended: how, and why."""
         self._backend_of_job().reclaim(self._plan)
-        if isinstance(self._failed, HostLost):
-            return Event.HOSTS_FAILED, (
-                f"InternalServerError: {self._failed.host} is gone: {self._failed.reason}"
-            )[: failure.LIMIT]
-        many = len(self._plan.hosts) > 1
-        for host in self._plan.hosts:
-            exited = HostExited(host.name, 0)
-            if self._failed is not None:
-                if self._failed.host != host.name:
-                    continue
-                exited = self._failed
-            reason = failure.host_failure(
-                remains.failure_text(host),
-                exited.code,
-                oom=exited.oom,
-                error=exited.error,
-                host=host.name if many else None,
-            )
-            if reason:
-                return Event.HOSTS_FAILED, reason
-        return Event.HOSTS_SUCCEEDED, None
+        reason = self._fate.reason()
+        return (Event.HOSTS_FAILED if reason else Event.HOSTS_SUCCEEDED), reason
 
     def _store_outputs(self) -> None:
         if not self._job.artifacts:  # else stored before, by a supervisor that died then

@@ -247,7 +247,7 @@ def _watch(host: HostPlan, sink: Sink) -> None:
     try:
         _follow(host, sink)
     except Exception as error:  # noqa: BLE001 - without a word the job would wait for ever
-        sink(HostLost(host.name, f"it cannot be watched: {error}"))
+        sink(HostLost(host.name, f"it cannot be watched: {error}", time.time()))
 
 
 def _follow(host: HostPlan, sink: Sink) -> None:
@@ -266,15 +266,14 @@ def _follow(host: HostPlan, sink: Sink) -> None:
         if exited is not None:
             while tail.read():
                 pass
-            if exited["code"] is None:
-                sink(HostLost(host.name, exited["error"]))
+            code, error, ended = exited["code"], exited["error"], exited["time"]
+            if code is None:
+                sink(HostLost(host.name, error, ended))
             else:
-                sink(
-                    HostExited(host.name, exited["code"], exited.get("oom", False), exited["error"])
-                )
+                sink(HostExited(host.name, code, exited.get("oom", False), error, ended))
             return
         if not alive:
-            sink(HostLost(host.name, _last_words(folder)))
+            sink(HostLost(host.name, _last_words(folder), time.time()))
             return
         if not moved:
             time.sleep(TICK)

@@ -9,6 +9,7 @@ nothing.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,9 +70,9 @@ class Pump:
             body()
             self._tell_exit()
         except LogError as error:
-            self._sink(HostLost(self._host, f"its log cannot be written: {error}"))
+            self._lost(f"its log cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 - without a word the job would wait for ever
-            self._sink(HostLost(self._host, f"the Docker engine lost the container: {error}"))
+            self._lost(f"the Docker engine lost the container: {error}")
 
     def _run_live(self) -> None:
         frames, merge = Frames(), Merge()
@@ -141,12 +142,17 @@ class Pump:
         except APIError as error:
             if error.status_code != 404:
                 raise
-            self._sink(HostLost(self._host, "its container was removed from outside"))
+            self._lost("its container was removed from outside")
             return
         if state["Status"] == "created":
-            self._sink(HostLost(self._host, f"its container never started: {state['Error']}"))
+            self._lost(f"its container never started: {state['Error']}")
             return
-        self._sink(HostExited(self._host, int(state["ExitCode"]), bool(state["OOMKilled"])))
+        ended = datetime.fromisoformat(state["FinishedAt"]).timestamp()
+        code, oom = int(state["ExitCode"]), bool(state["OOMKilled"])
+        self._sink(HostExited(self._host, code, oom, time=ended))
+
+    def _lost(self, reason: str) -> None:
+        self._sink(HostLost(self._host, reason, time.time()))
 
 
 def _until_closed(response: Any) -> Iterator[bytes]:
