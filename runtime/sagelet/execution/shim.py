@@ -55,6 +55,7 @@ class _Host:
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.pid = 0
+        self.leader = 0
         self.stopping = False
         self.told = False
         self.deadline = 0.0
@@ -138,7 +139,7 @@ class _Host:
                     report["notes"].append(value)
                 else:
                     report[key] = value
-        self.pid = int(report["pid"])
+        self.pid, self.leader = int(report["pid"]), pid
         return report, pid
 
     def _run_in_namespaces(self, log: int, report: int) -> None:
@@ -239,6 +240,7 @@ class _Host:
         self.killed = True
         if self.pid:
             _send(self.pid, signal.SIGKILL)
+            _send(self.leader, signal.SIGCONT)  # who stands between may have been frozen, too
 
 
 def _become(argv: list[str], environment: dict[str, str], cwd: str, log: int, report: int) -> None:
