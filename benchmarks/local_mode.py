@@ -8,6 +8,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1] / "tests"
 LABEL = "com.docker.compose.project"
+NETWORK = "sagemaker-local"
 
 
 def local_mode_python() -> Path | None:
@@ -29,17 +30,12 @@ def clean_up(folder: Path) -> None:
         "--format",
         f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}} {{{{.Label "{LABEL}.working_dir"}}}}',
     )
-    projects = set()
     for line in listed.splitlines():
-        container, project, *place = line.split()
+        container, _, *place = line.split()
         if place and Path(place[0]).is_relative_to(folder):
             docker("rm", "-f", "-v", container)
-            projects.add(project)
-    for project in projects:
-        for network in docker(
-            "network", "ls", "-q", "--filter", f"label={LABEL}={project}"
-        ).split():
-            docker("network", "rm", network)
+    for network in docker("network", "ls", "-q", "--filter", f"name=^{NETWORK}$").split():
+        docker("network", "rm", network)
 
 
 def docker(*command: str) -> str:
