@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.cli import log_of, sagelet, wait_until
+from support.cli import log_of, sagelet, start, wait_until
 from support.plane import (
     Plane,
     Refused,
@@ -258,6 +258,7 @@ def test_from_the_command_line(home: Path, tmp_path: Path) -> None:
         *("--max-run", "100", "--checkpoints", str(tmp_path / "checkpoints"), "--detach"),
     )
     assert done.returncode == 0, done.stderr
+    following = start("logs", "--follow", "cheap")
     wait_until(lambda: b"line 10\n" in log_of(home, "cheap"), "ten lines")
     done = sagelet("interrupt", "cheap", "--host", "algo-1")
     assert (done.returncode, done.stdout + done.stderr) == (0, "cheap: algo-1 is taken away.\n")
@@ -271,6 +272,12 @@ def test_from_the_command_line(home: Path, tmp_path: Path) -> None:
     kinds = [step["Status"] for step in document["SecondaryStatusTransitions"]]
     assert kinds == [*BEGIN, "Interrupted", *BEGIN, *END]
     assert document["BillableTimeInSeconds"] <= document["TrainingTimeInSeconds"]
+    shown = sagelet("logs", "cheap").stdout
+    assert next(line for line in shown.splitlines() if "| from" in line) == "algo-1 | from 0"
+    assert shown.count("| from ") == 2
+    assert shown.rstrip().splitlines()[-2].startswith("algo-1 | done at")
+    followed, _ = following.communicate(timeout=60)
+    assert followed == shown
     refused = sagelet("interrupt", "cheap")
     assert refused.returncode == 2
     assert "only a job in status Training" in refused.stderr
