@@ -181,6 +181,9 @@ _AGAIN: dict[Secondary, tuple[Effect, ...]] = {
     S.UPLOADING: (X.STORE,),
 }
 
+#: States after which the job is begun once more.
+BEGINS_AGAIN = frozenset({S.RESTARTING, S.INTERRUPTED})
+
 #: States in which hosts may run.
 HAVE_HOSTS = frozenset({S.TRAINING, S.STOPPING, S.INTERRUPTED})
 
@@ -254,7 +257,7 @@ class Life:
     @property
     def attempt(self) -> int:
         """Which time it is that the job is begun."""
-        return 1 + self.count(S.RESTARTING, S.INTERRUPTED)
+        return 1 + self.count(*BEGINS_AGAIN)
 
     def say(self, message: str) -> "Life":
         """The same life with another StatusMessage on the current step."""

@@ -151,7 +151,7 @@ class Engine:
         """
         self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
 
-    def interrupt(self, name: str, host: str | None = None, *, away: float = 0.0) -> None:
+    def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
         """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.
 
         ``host``: whose; its notice is the others', too. ``away``: how long there is none, seconds.

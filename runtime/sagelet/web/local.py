@@ -103,7 +103,7 @@ class LocalDoors:
                 engine.kill(job)
                 return {}
             case "POST", ["jobs", job, "interrupt"]:
-                engine.interrupt(job, query.get("host"), away=float(_number(query, "away", 0)))
+                engine.interrupt(job, query.get("host"), float(_number(query, "away", 0)))
                 return {}
             case "GET", ["models"]:
                 return {"Models": _models(store, query.get("name"))}
