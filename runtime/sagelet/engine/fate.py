@@ -23,6 +23,7 @@ class Fate:
     def __init__(self, plan: JobPlan) -> None:
         self._plan = plan
         self._hosts = {host.name: host for host in plan.hosts}
+        self._begun: set[str] = set()
         self._failed: list[HostExited | HostLost] = []
         self.waiting = set(self._hosts)
 
@@ -30,6 +31,24 @@ class Fate:
     def failed(self) -> bool:
         """Whether a host has failed."""
         return bool(self._failed)
+
+    def states(self) -> dict[str, str]:
+        """Each host in one word: Waiting, Running, Ended or Failed."""
+        failed = {event.host for event in tuple(self._failed)}
+        return {
+            host: "Failed"
+            if host in failed
+            else "Ended"
+            if host not in self.waiting
+            else "Running"
+            if host in self._begun
+            else "Waiting"
+            for host in self._hosts
+        }
+
+    def begin(self, host: str) -> None:
+        """A host runs."""
+        self._begun.add(host)
 
     def hear(self, event: HostExited | HostLost) -> None:
         """A host ended."""

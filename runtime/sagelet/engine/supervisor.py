@@ -135,6 +135,10 @@ class Supervisor:
         """Wait until how the job ends is decided and stored; whether that came to pass."""
         return self._decided.wait(seconds)
 
+    def hosts(self) -> dict[str, str]:
+        """Each host's state in one word, see ``Fate``. Safe in any thread."""
+        return self._fate.states()
+
     def run(self) -> Life:
         """Supervise a job that was just admitted, to its end."""
         if self._job.life.secondary is Secondary.PENDING:
@@ -362,6 +366,7 @@ class Supervisor:
         if event is None:
             return None
         if isinstance(event, HostStarted):
+            self._fate.begin(event.host)
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
