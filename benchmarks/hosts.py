@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_mode import clean_up, local_mode_python, stock_image
+from local_mode import STOCK, clean_up, local_mode_python, stock_image
 from rounds import Sample, Samples, arguments, collect, pairwise, ratio, spread, table
 from workshop import FIRST_LINE, Workshop, first_line, workshop
 
@@ -288,6 +288,8 @@ Aims: eight hosts at most 1.3 x `docker run`; at least 3 x as fast as local mode
 """)
     with workshop() as shop:
         samples = collect(contenders(shop, given.hosts, given.image), given.rounds)
+        if not shop.no_docker and shop.docker.images(STOCK):
+            shop.docker.remove_image(STOCK, force=True)
     report(samples, given.hosts, given.rounds)
 
 
