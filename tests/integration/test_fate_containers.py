@@ -19,7 +19,7 @@ from support.hosts import (
     submit,
     wait_until_all_are_ready,
 )
-from support.plane import REGION, Plane
+from support.plane import REGION, Plane, left_in_docker
 
 pytestmark = pytest.mark.docker
 
@@ -40,7 +40,8 @@ def test_a_host_that_cannot_be_made_takes_the_others_along(plane: Plane) -> None
     other = docker_said("create", "--name", f"job-algo-2-{key}", plane.image)
     try:
         submit(plane, "meet()")
-        job = ended(plane)
+        (job,) = plane.wait_over("job")
+        assert left_in_docker(plane.home) == []
     finally:
         docker_said("rm", other)
     assert job.life.secondary == "Failed"
