@@ -269,7 +269,7 @@ def report(samples: Samples, counts: Sequence[int], rounds: int) -> None:
 
 
 def main() -> None:
-    parser = arguments(7)
+    parser = arguments(5)
     parser.add_argument("--hosts", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--image", default="pytorch-training", help="an image with the toolkit")
     given = parser.parse_args()
