@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
@@ -170,7 +171,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             local=LocalDoors(in_region, about),
             clock=time.time,
             relaxed=settings.relaxed,
-            allowed_hosts=(*settings.allowed_hosts, settings.host),
+            allowed_hosts=(*settings.allowed_hosts, settings.host, GATEWAY),
         )
     )
     return App(

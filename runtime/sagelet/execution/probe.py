@@ -34,6 +34,8 @@ def namespaces_refused(scratch: Path) -> str | None:
             "isolated": False,
             "grace": 1,
             "namespaces": True,
+            "held": [],
+            "hub": None,
         }
         Path(folder, "host.json").write_text(json.dumps(spec))
         subprocess.run(
