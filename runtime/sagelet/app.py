@@ -247,7 +247,12 @@ def _backends(settings: Settings) -> Backends:
     address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
-        "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
+        "process": lambda: ProcessBackend(
+            made,
+            settings.inherited,
+            namespaces=settings.namespaces,
+            networks=settings.networks,
+        ),
     }
     return Backends(makers, lambda: why_silent(address), settings.backend)
 

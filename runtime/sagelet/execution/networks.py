@@ -79,9 +79,9 @@ class Network:
         }
 
 
-def find_slirp(path: str | None) -> str | None:
-    """Where slirp4netns is on a PATH."""
-    return shutil.which(SLIRP, path=path)
+def find_slirp(environ: Mapping[str, str]) -> str | None:
+    """Where slirp4netns is, if it is on the PATH."""
+    return shutil.which(SLIRP, path=environ.get("PATH"))
 
 
 def folder_of(plan: JobPlan) -> Path:

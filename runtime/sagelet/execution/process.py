@@ -55,11 +55,17 @@ class ProcessBackend:
     name = "process"
 
     def __init__(
-        self, environments: Environments, inherited: Mapping[str, str], *, namespaces: bool = True
+        self,
+        environments: Environments,
+        inherited: Mapping[str, str],
+        *,
+        namespaces: bool = True,
+        networks: bool = True,
     ) -> None:
         self._environments = environments
         self._inherited = inherited
         self._namespaces = namespaces
+        self._networks = networks
 
     def check(self, plan: JobPlan) -> None:
         """Refuse what has no environment here."""
@@ -96,7 +102,7 @@ class ProcessBackend:
                 tuple(host.name for host in plan.hosts),
                 isolated=plan.isolated,
                 hub=self._namespaces,
-                slirp=networks.find_slirp(self._inherited.get("PATH")),
+                slirp=networks.find_slirp(self._inherited) if self._networks else None,
             ) as network:
                 for host in plan.hosts:
                     self._spawn(plan, host, network)
