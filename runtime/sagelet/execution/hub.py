@@ -83,8 +83,11 @@ def _keep(spec: Mapping[str, Any], making: int, joined: int) -> None:
     record = os.path.join(spec["folder"], "hub.json.part")
     try:
         document = _make(spec, making, joined)
-    except (namespaces.Refused, OSError) as error:
+    except namespaces.Refused as error:
         write_json(record, {"error": str(error)})
+        return
+    except OSError as error:
+        write_json(record, {"error": f"network: {error.strerror}"})
         return
     signal.alarm(0)
     write_json(record, {**document, "error": None, "pid": os.getpid()})
@@ -118,7 +121,7 @@ def _make(spec: Mapping[str, Any], making: int, joined: int) -> dict[str, Any]:
     link.ask([netlink.up(name=f"host{number}", master=bridge) for number in range(len(hosts))])
     if joined >= 0:
         if not os.read(joined, 1):
-            raise OSError(0, _last_words(spec))
+            raise namespaces.Refused(_last_words(spec))
         link.ask([netlink.up(name=_TAP, master=bridge, mtu=MTU)])
     link.close()
     return {"contained": contained, "network": hub, "hosts": hosts}
