@@ -1,4 +1,4 @@
-"""The network that the hosts of a job without Docker have: whom they reach, and whom they do not."""
+"""The network that the hosts of a job without Docker have: whom they reach, whom they do not."""
 
 import http.server
 import json
@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from sagelet.execution.networks import SLIRP
-from sagelet.execution.probe import networks_refused
 from support.cli import (
     Trainer,
     describe,
@@ -26,6 +25,7 @@ from support.cli import (
     sagelet,
     wait_until,
 )
+from support.network import needs, slirp_of
 
 #: Every host answers at one port with its job's name; each asks all, while the other job runs too.
 MEET = """
@@ -81,22 +81,6 @@ server.accept()
 @pytest.fixture
 def trainer(home: Path, tmp_path: Path) -> Trainer:
     return Trainer("process", str, tmp_path / "code")
-
-
-def needs(scratch: Path, slirp: str | None) -> None:
-    refused = networks_refused(scratch, slirp)
-    if refused:
-        pytest.skip(f"needs network namespaces: {refused}")
-
-
-def slirp_of(scratch: Path) -> str:
-    """Where slirp4netns is; CI has it."""
-    slirp = shutil.which(SLIRP)
-    if slirp is None:
-        assert os.environ.get("CI") != "true", f"in CI {SLIRP} may not be missing"
-        pytest.skip(f"needs {SLIRP}")
-    needs(scratch, slirp)
-    return slirp
 
 
 @pytest.fixture
