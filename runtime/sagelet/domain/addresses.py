@@ -26,9 +26,9 @@ BLOCKS = 100
 _FIRST_PORT = 10240
 PORTS = 204
 
-#: Variables of this machine whose URLs mean this machine; a job's own are left alone.
+#: Variables whose URLs mean this machine.
 _URLS = re.compile(r"AWS_ENDPOINT_URL(_[A-Z0-9_]+)?|\w+_PROXY|PIP_\w+", re.IGNORECASE)
-_HERE = re.compile(r"(?<=[/@])(127\.0\.0\.1|localhost)(?=[:/]|$)")
+_HERE = re.compile(r"(?<=(?://|.@))(127\.0\.0\.1|localhost)(?=[:/]|$)")
 
 Addresses = list[tuple[str, str]]
 
@@ -51,7 +51,7 @@ def first_port(block: int) -> int:
 def through_gateway(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment as hosts in a network of their own need it to reach this machine's loopback.
 
-    Only variables that this machine sets are changed, and those of the AWS endpoints.
+    Only AWS endpoints, proxies and what pip is told are changed: other URLs may mean the host.
     """
     seen = {"NO_PROXY": GATEWAY}
     for name, value in environment.items():
