@@ -38,7 +38,7 @@ _TAP = "tap0"
 
 
 def main(spec_path: str, lock: int) -> None:
-    """Make the network that ``spec_path`` (hub.json.in) describes; end with its last host."""
+    """Make the network that ``spec_path`` (hub.spec.json) describes; end with its last host."""
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     if spec["slirp"]:
