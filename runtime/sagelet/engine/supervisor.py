@@ -11,17 +11,28 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 
 from sagelet.domain import failure
 from sagelet.domain.errors import DomainError, HostFault, Unavailable
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.lifecycle import (
+    HAVE_HOSTS,
+    MESSAGE,
+    RETRYABLE,
+    Effect,
+    Event,
+    Life,
+    Secondary,
+    advance,
+    again,
+)
+from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
+from sagelet.engine.telling import Telling
 from sagelet.execution.backend import (
     Cancelled,
     ExecutionBackend,
@@ -34,14 +45,10 @@ from sagelet.execution.backend import (
 )
 from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
-from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore
 
 #: Between looks for a stop request, in seconds.
 TICK = 0.1
-
-#: Between two texts of a long step that are shown as StatusMessage, in seconds.
-TELL_EVERY = 0.25
 
 #: How long a new state may wait for a full disk or a locked database, in seconds.
 SAVE_PATIENCE = 60.0
@@ -85,6 +92,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._decided = threading.Event()
+        self._interrupted = threading.Event()
         self._read(name)
 
     def _read(self, name: str) -> None:
@@ -97,6 +105,7 @@ class Supervisor:
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
         self._deaf = False
+        self._taken: Interruption | None = self._job.interruption
         folder = self._store.home.job(name)
         self._synced = Synced(self._job, self._plan, folder, self._objects)
         if self._job.stop_requested is not None:
@@ -111,6 +120,16 @@ class Supervisor:
         """Do not wait for the grace: kill the hosts. Safe in a signal handler."""
         self._hurry.set()
         self.stop()
+
+    def interrupt(self, interruption: Interruption) -> None:
+        """Take the job's capacity away; that this is to be is stored already."""
+        self._interrupted.clear()
+        self._taken = interruption
+        self._events.put(None)
+
+    def await_interruption(self, seconds: float) -> bool:
+        """Wait until the job is seen to be interrupted, or to end; whether that came to pass."""
+        return self._interrupted.wait(seconds)
 
     def await_ending(self, seconds: float) -> bool:
         """Wait until how the job ends is decided and stored; whether that came to pass."""
@@ -128,26 +147,13 @@ class Supervisor:
 
     def adopt(self) -> Life:
         """Supervise a job whose supervisor died, to its end. What it was at is done again."""
-        match self._job.life.secondary:
-            case Secondary.STARTING:
-                effects: tuple[Effect, ...] = (Effect.RESET, Effect.PREPARE)
-            case Secondary.DOWNLOADING:
-                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE)
-            case Secondary.TRAINING if self._job.launched is None:
-                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE, Effect.LAUNCH)
-            case Secondary.RESTARTING:
-                effects = (Effect.RESET,)
-            case Secondary.UPLOADING:
-                effects = (Effect.STORE,)
-            case Secondary.STOPPING if self._job.launched is None:
-                effects = (Effect.ABANDON,)
-            case state:
-                for host in self._plan.hosts:
-                    self._collector.restart(host.name)
-                self._find_hosts()
-                self._synced.start(self._note)
-                effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
-        return self._drive(effects)
+        life, launched = self._job.life, self._job.launched is not None
+        if launched and life.secondary in HAVE_HOSTS:
+            for host in self._plan.hosts:
+                self._collector.restart(host.name)
+            self._find_hosts()
+            self._synced.start(self._note)
+        return self._drive(again(life.secondary, launched=launched))
 
     def _find_hosts(self) -> None:
         """Watch the hosts that an earlier process started, as soon as their engine answers."""
@@ -206,7 +212,7 @@ class Supervisor:
             event in (Event.FAULTED, Event.HOSTS_FAILED)
             and life.secondary in RETRYABLE
             and (reason or "").startswith("InternalServerError")
-            and self._job.attempt < self._job.attempts
+            and life.count(Secondary.RESTARTING) < self._job.attempts - 1
             and not self._stop.is_set()
         )
 
@@ -246,7 +252,7 @@ class Supervisor:
                 self._launch()
             case Effect.STOP_HOSTS:
                 if self._job.launched is None:
-                    return Event.HOSTS_SUCCEEDED, None  # stopped before they were there
+                    return Event.ABANDONED, None  # there are none: not yet, or not any more
                 self._stop_hosts()
             case Effect.STORE:
                 self._store_outputs()
@@ -256,6 +262,8 @@ class Supervisor:
             case Effect.RESET:
                 self._reset()
                 return Event.RESET, None
+            case Effect.AWAIT_CAPACITY:
+                return self._await_capacity()
             case Effect.CLEAN:
                 raise AssertionError("cleaning is done before the state is stored")
         return None
@@ -300,35 +308,52 @@ class Supervisor:
         with suppress(HostFault):
             self._synced.finish()
         name = self._job.name
+        remains.set_aside(self._store.home.job(name), self._plan, self._job.attempt)
         for host in self._plan.hosts:
-            remains.keep_log(self._store.home.job(name), host, self._job.attempt)
-            remove_tree(Path(host.folder))
             self._collector.restart(host.name)
         self._store.training_jobs.save_launch(name, None)
-        if self._job.life.secondary is Secondary.RESTARTING:
-            self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
+        self._store.training_jobs.save_attempt(name, self._job.life.attempt)
+        if self._job.life.secondary is not Secondary.INTERRUPTED:
+            self._store.training_jobs.save_interruption(name, None)  # these hosts are gone
         self._choice = None
         self._read(name)
 
+    def _await_capacity(self) -> Report:
+        back = self._taken.back if self._taken else 0.0
+        if back > self._clock():
+            self._tell("Waiting for managed spot training capacity")
+        while (left := back - self._clock()) > 0 and self._interruption() is None:
+            self._stop.wait(min(TICK, left))
+        self._taken = None
+        self._store.training_jobs.save_interruption(self._job.name, None)
+        return self._interruption() or (Event.RESUMED, None)
+
     def _stop_hosts(self) -> None:
-        grace = 0.0 if self._hurry.is_set() else self._plan.grace
-        self._backend_of_job().stop(self._plan, grace=grace)
+        plan, taken = self._plan, self._taken
+        grace = 0.0 if self._hurry.is_set() else plan.grace
+        if self._job.life.secondary is Secondary.INTERRUPTED and taken:
+            # The others go when it has gone.
+            alone = tuple(host for host in plan.hosts if host.name == taken.host)
+            plan = replace(plan, hosts=alone) if taken.host in self._waiting else plan
+        self._backend_of_job().stop(plan, grace=grace)
 
     def _wait(self, life: Life) -> Report | None:
         """The next event of a job whose hosts run; None after a while without one."""
         training = life.secondary is Secondary.TRAINING
+        interrupted = life.secondary is Secondary.INTERRUPTED
         left = TICK
         if self._hurry.is_set() and not self._deaf:
             self._deaf = True
             self._stop_hosts()
-        if training and self._failed is None:  # a failed host has decided the ending
+        if interrupted or (training and self._failed is None):  # else the ending is decided
             interruption = self._interruption()
             if interruption:
                 return interruption
-            began = life.started() or self._clock()
-            left = began + self._job.max_runtime - self._clock()
+            left = self._job.max_runtime - life.ran(self._clock())
             if left <= 0:
                 return Event.TIME_EXCEEDED, None
+            if training and self._taken is not None:
+                return Event.INTERRUPTED, None
         try:
             event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
@@ -340,10 +365,12 @@ class Supervisor:
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
-            return self._host_ended(event, training=training)
+            return self._host_ended(event, training=training, interrupted=interrupted)
         return None
 
-    def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
+    def _host_ended(
+        self, event: HostExited | HostLost, *, training: bool, interrupted: bool
+    ) -> Report | None:
         self._collect(lambda: self._collector.finish(event.host))
         self._waiting.discard(event.host)
         failed = isinstance(event, HostLost) or event.code != 0
@@ -352,6 +379,8 @@ class Supervisor:
             if self._waiting and training:
                 # One fate: a host that fails ends the others.
                 self._stop_hosts()
+        if interrupted and self._waiting:
+            self._stop_hosts()
         return None if self._waiting else self._verdict()
 
     def _verdict(self) -> Report:
@@ -422,6 +451,8 @@ class Supervisor:
                 break
         if life.ending is not None or life.over:
             self._decided.set()
+        if life.secondary is not Secondary.TRAINING:
+            self._interrupted.set()
         for observer in self._observers:
             observer(self._job)
 
@@ -463,22 +494,5 @@ class Supervisor:
         """Something the user should know."""
         self._store.training_jobs.note(self._job.name, text)
 
-    def _step(self, *, stoppable: bool = True) -> "_Step":
-        return _Step(self._tell, self._interruption if stoppable else lambda: None)
-
-
-class _Step:
-    """The Progress of a long step: its texts become StatusMessage, now and then."""
-
-    def __init__(self, tell: Callable[[str], None], interruption: Callable[[], object]) -> None:
-        self._tell = tell
-        self._interruption = interruption
-        self._told = 0.0
-
-    def __call__(self, text: str) -> None:
-        if time.monotonic() - self._told > TELL_EVERY:
-            self._tell(text)
-            self._told = time.monotonic()
-
-    def cancelled(self) -> bool:
-        return self._interruption() is not None
+    def _step(self, *, stoppable: bool = True) -> Telling:
+        return Telling(self._tell, self._interruption if stoppable else lambda: None)
