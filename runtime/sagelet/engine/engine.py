@@ -170,6 +170,7 @@ class Engine:
         if not job.life.over or (pool and pool.status is WarmPoolStatus.AVAILABLE):
             what = "retains an available warm pool" if job.life.over else "has not ended"
             raise ResourceInUse(f"The training job {job.arn} cannot be deleted: it {what}.")
+        self._dispatcher.warm.forget(job)
         remove_tree(self._store.home.job(name))
         self._store.training_jobs.delete(name)
         return job
@@ -190,6 +191,7 @@ class Engine:
         self._store.training_jobs.save_request(
             name, {**job.request, "ResourceConfig": resources}, seconds
         )
+        self._dispatcher.warm.renew(job, seconds)
         return job
 
     def _take_pool(self, job: TrainingJob, now: float) -> None:

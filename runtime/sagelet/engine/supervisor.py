@@ -5,6 +5,7 @@ queue, and whoever wants the job stopped sets a flag. It may end at any moment, 
 ``adopt`` goes on from what the store and the backend show.
 """
 
+import dataclasses
 import logging
 import queue
 import threading
@@ -20,8 +21,10 @@ from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Se
 from sagelet.domain.training import TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
+from sagelet.engine.step import Step
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
+from sagelet.engine.warm import WarmHosts
 from sagelet.execution.backend import (
     Cancelled,
     ExecutionBackend,
@@ -39,9 +42,6 @@ from sagelet.store.object_store import ObjectStore
 
 #: Between looks for a stop request, in seconds.
 TICK = 0.1
-
-#: Between two texts of a long step that are shown as StatusMessage, in seconds.
-TELL_EVERY = 0.25
 
 #: How long a new state may wait for a full disk or a locked database, in seconds.
 SAVE_PATIENCE = 60.0
@@ -71,6 +71,7 @@ class Supervisor:
         name: str,
         objects: ObjectStore,
         talkback: TalkBack,
+        warm: WarmHosts,
         choice: Choice | None = None,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.time,
@@ -79,6 +80,7 @@ class Supervisor:
         self._backends = backends
         self._objects = objects
         self._talkback = talkback
+        self._warm = warm
         self._choice = choice
         self._observers = observers
         self._clock = clock
@@ -240,6 +242,7 @@ class Supervisor:
                 self._prepare()
                 return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
+                self._take_warm_hosts()
                 staging.stage(self._job, self._plan, self._store, self._objects, self._step())
                 return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
@@ -279,17 +282,40 @@ class Supervisor:
         self._store.training_jobs.save_backend(self._job.name, backend.name)
         self._backend = backend
 
+    def _take_warm_hosts(self) -> None:
+        if self._warm.take(self._job, self._plan, self._backend_of_job()):
+            self._plan = staging.plan_job(self._job, self._store)
+        self._warm.make_room(self._job, self._plan)
+
     def _launch(self) -> None:
         backend = self._backend_of_job()
-        plan = self._plan
-        if not plan.isolated:
-            joined = self._talkback.join(self._job, plan, backend.address())
-            if joined is None:
-                self._note("the job cannot reach the control plane: no address it could use")
-            plan = joined or plan
-        backend.launch(plan, self._door())
+        plan = self._joined(backend)
+        if self._plan.spare and self._warm.wake(self._job, plan):
+            backend.adopt(plan, self._door())
+        else:
+            if self._plan.spare:
+                self._leave_warm_hosts(backend)
+                plan = dataclasses.replace(plan, spare=None)
+            backend.launch(plan, self._door())
         self._synced.start(self._note)
         self._store.training_jobs.save_launch(self._job.name, self._clock())
+
+    def _joined(self, backend: ExecutionBackend) -> JobPlan:
+        if self._plan.isolated:
+            return self._plan
+        joined = self._talkback.join(self._job, self._plan, backend.address())
+        if joined is None:
+            self._note("the job cannot reach the control plane: no address it could use")
+        return joined or self._plan
+
+    def _leave_warm_hosts(self, backend: ExecutionBackend) -> None:
+        """They do not answer, or are not fit after all: the job gets hosts of its own."""
+        backend.remove(self._plan)
+        backend.reclaim(self._plan)
+        for host in self._plan.hosts:
+            remains.clear_host(host)
+        self._store.spares.forget(self._store.home.job(self._job.name))
+        self._plan = dataclasses.replace(self._plan, spare=None)
 
     def _reset(self) -> None:
         """Remove what an attempt left; only its checkpoints are for the next one."""
@@ -304,6 +330,7 @@ class Supervisor:
             remains.keep_log(self._store.home.job(name), host, self._job.attempt)
             remove_tree(Path(host.folder))
             self._collector.restart(host.name)
+        self._store.spares.forget(self._store.home.job(name))
         self._store.training_jobs.save_launch(name, None)
         if self._job.life.secondary is Secondary.RESTARTING:
             self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
@@ -463,22 +490,5 @@ class Supervisor:
         """Something the user should know."""
         self._store.training_jobs.note(self._job.name, text)
 
-    def _step(self, *, stoppable: bool = True) -> "_Step":
-        return _Step(self._tell, self._interruption if stoppable else lambda: None)
-
-
-class _Step:
-    """The Progress of a long step: its texts become StatusMessage, now and then."""
-
-    def __init__(self, tell: Callable[[str], None], interruption: Callable[[], object]) -> None:
-        self._tell = tell
-        self._interruption = interruption
-        self._told = 0.0
-
-    def __call__(self, text: str) -> None:
-        if time.monotonic() - self._told > TELL_EVERY:
-            self._tell(text)
-            self._told = time.monotonic()
-
-    def cancelled(self) -> bool:
-        return self._interruption() is not None
+    def _step(self, *, stoppable: bool = True) -> Step:
+        return Step(self._tell, self._interruption if stoppable else lambda: None)

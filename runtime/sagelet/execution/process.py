@@ -32,6 +32,7 @@ from sagelet.execution.backend import (
     Sink,
 )
 from sagelet.execution.environments import Environments, facts_of
+from sagelet.execution.fingerprint import fingerprint
 
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
@@ -98,6 +99,29 @@ class ProcessBackend:
             _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
         self.adopt(plan, sink)
+
+    def made_of(self, plan: JobPlan) -> str | None:
+        """The interpreter, its packages, the toolkit, and what every process inherits."""
+        if not self._namespaces:
+            return None
+        return fingerprint(self._base(plan), self._environments.toolkit, self._inherited)
+
+    def keep(self, plan: JobPlan) -> None:
+        """Start a shim a host, and see that its folder can be renamed."""
+        try:
+            for host in plan.hosts:
+                self._spawn(plan, host)
+        except OSError as error:
+            raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
+        deadline = time.monotonic() + PATIENCE
+        for host in plan.hosts:
+            folder = Path(host.folder)
+            while (record := _read(folder / "started.json")) is None:
+                if not _alive(folder) or time.monotonic() > deadline:
+                    raise HostFault(f"InternalServerError: {host.name}: {_last_words(folder)}")
+                time.sleep(TICK)
+            if record["tier"] != "namespaces":
+                raise HostFault("InternalServerError: hosts with private paths cannot wait.")
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch shims, whoever started them."""
