@@ -2,6 +2,7 @@
 PYTHON  ?= python3
 BACKEND ?= auto
 GPUS    ?= 0
+HOSTS   ?= 1
 EPOCHS  ?=
 ARGS    ?=
 VENV    := .venv
@@ -9,7 +10,7 @@ BIN     := $(VENV)/bin
 DATA    := examples/mnist/data
 METRICS := --metric 'train:loss=train_loss=([0-9.]+)' --metric 'test:loss=test_loss=([0-9.]+)' --metric 'test:accuracy=test_accuracy=([0-9.]+)'
 DEMO    := build/compose-demo
-TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
+TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --hosts $(HOSTS) --channel training=$(DATA) $(METRICS) $(if $(EPOCHS),--hp epochs=$(EPOCHS)) $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help train-torch train-tf compose-demo data data-full setup dev serve images doctor test test-all check fmt fmt-check lint types arch bench docs clean
@@ -17,7 +18,7 @@ TRAIN    = $(BIN)/sagelet train --backend $(BACKEND) --gpus $(GPUS) --channel tr
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
-train-torch: setup data  ## train PyTorch on MNIST   [BACKEND=docker|process] [GPUS=N] [EPOCHS=N] [ARGS=...]
+train-torch: setup data  ## train PyTorch on MNIST   [HOSTS=N] [BACKEND=docker|process] [GPUS=N] [EPOCHS=N] [ARGS=...]
 	@$(TRAIN) --framework pytorch examples/mnist/pytorch_mnist.py
 
 train-tf: setup data  ## train TensorFlow on MNIST

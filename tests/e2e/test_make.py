@@ -85,8 +85,11 @@ def test_training_on_real_digits_leaves_a_versioned_model(
     assert wanted in names
     assert str(Path(models[-1]["Path"]) / "model.tar.gz") in done.stderr
 
-    again = make(target, f"BACKEND={backend}", "EPOCHS=1")
+    again = make(target, f"BACKEND={backend}", "EPOCHS=1", "HOSTS=2")
     assert again.returncode == 0, again.stderr[-3000:]
+    digests = {line.partition("weights=")[2] for line in again.stdout.splitlines()} - {""}
+    assert len(digests) == 1
+    assert "algo-2 | weights=" in again.stdout
     for setting_up in ("setting up", "creating the", "building", "Collecting", "Step "):
         assert setting_up not in again.stdout + again.stderr
     assert f"version {models[-1]['Version'] + 1}" in again.stderr

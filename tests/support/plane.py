@@ -206,11 +206,11 @@ class Plane:
             self.wait(lambda name=name: self.job(name, region).life.over, f"{name}: its end")
         return [self.job(name, region) for name in names]
 
-    def wait_for_lines(self, name: str, count: int) -> None:
-        log = self.store.home.log(name, "algo-1")
+    def wait_for_lines(self, name: str, count: int, host: str = "algo-1") -> None:
+        log = self.store.home.log(name, host)
         self.wait(
             lambda: log.exists() and log.read_bytes().count(b"\nline ") >= count,
-            f"{name}: {count} lines",
+            f"{name}: {count} lines of {host}",
             every=0.005,
         )
 

@@ -9,7 +9,6 @@ ends by itself.
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from sagelet_toolkit import config, jsontext, machine

@@ -24,6 +24,8 @@ _NOT_HERE = (
     "output",
     "checkpoints",
     "max_run",
+    "spot",
+    "max_wait",
     "backend",
     "python",
     "input_modes",

@@ -11,7 +11,7 @@ import click
 from sagelet.aws.client import Client
 from sagelet.cli.render import Screen
 from sagelet.domain.errors import DomainError, ValidationException
-from sagelet.domain.lifecycle import MESSAGE
+from sagelet.domain.lifecycle import MESSAGE, Secondary
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -78,7 +78,10 @@ def host_count(document: Document) -> int:
 
 
 def streams(client: Client, job: str) -> dict[str, str]:
-    """The log streams of a job that are there by now, by host, in the order of the hosts."""
+    """The hosts of the log streams of a job that are there by now.
+
+    In the order of the attempts, and of the hosts in each.
+    """
     found: dict[str, str] = {}
     request: Document = {"logGroupName": GROUP, "logStreamNamePrefix": f"{job}/"}
     while True:
@@ -90,9 +93,9 @@ def streams(client: Client, job: str) -> dict[str, str]:
             raise
         for stream in page.get("logStreams") or []:
             name = str(stream["logStreamName"])
-            found[name.removeprefix(f"{job}/").rpartition("-")[0]] = name
+            found[name] = name.removeprefix(f"{job}/").rpartition("-")[0]
         if not page.get("nextToken"):
-            return dict(sorted(found.items(), key=lambda entry: _number(entry[0])))
+            return dict(sorted(found.items(), key=lambda s: (_number(s[0]), _number(s[1]))))
         request["nextToken"] = page["nextToken"]
 
 
@@ -183,6 +186,7 @@ class JobView:
         self._states = states
         self._lines = lines
         self._only = only
+        self._known: set[str] = set()
         self._hosts: dict[str, HostLines] = {}
         self._told = 0
         self._notes = 0
@@ -234,23 +238,28 @@ class JobView:
             return False
 
     def _pump(self, document: Document) -> bool:
-        if len(self._hosts) < (1 if self._only else host_count(document)):
+        steps = document.get("SecondaryStatusTransitions") or []
+        attempts = sum(step["Status"] == Secondary.TRAINING for step in steps)
+        if len(self._known) < attempts * (1 if self._only else host_count(document)):
             self._meet_hosts()
         moved = False
-        for name, host in list(self._hosts.items()):
+        for host in self._hosts.values():
             try:
                 moved |= host.pump()
             except DomainError as error:
                 if error.code != "ResourceNotFoundException":
-                    raise
-                del self._hosts[name]  # the job is tried again: its hosts have other streams then
+                    raise  # else its log is being put aside: the job begins again
         if moved:
             self._screen.out.flush()
         return moved
 
     def _meet_hosts(self) -> None:
-        for host, stream in streams(self._client, self._job).items():
-            if host not in self._hosts and self._only in (None, host):
+        for stream, host in streams(self._client, self._job).items():
+            if stream not in self._known and self._only in (None, host):
+                self._known.add(stream)
+                earlier = self._hosts.get(host)
+                while earlier and earlier.pump():  # of an attempt that was given up
+                    pass
                 self._hosts[host] = HostLines(self._screen, self._client, self._job, host, stream)
 
     def _tell(self, document: Document) -> bool:

@@ -44,7 +44,7 @@ def logs(job: str, only: str | None, *, follow: bool, raw: bool, as_json: bool) 
 
 
 def _documents(client: Client, job: str, only: str | None) -> None:
-    for host, stream in streams(client, job).items():
+    for stream, host in streams(client, job).items():
         if only in (None, host):
             events = Events(client, stream)
             while page := events.read():

@@ -19,6 +19,7 @@ _COMMANDS = {
     "describe": ("jobs", "Show one job in full."),
     "logs": ("logs", "Print what a job's hosts printed."),
     "stop": ("jobs", "Stop a job."),
+    "interrupt": ("interrupt", "Take a managed spot job's hosts away."),
     "models": ("models", "List model versions."),
     "serve": ("serve", "Run the control plane: the AWS API on one port."),
     "env": ("env", "Point AWS clients at the control plane."),

@@ -91,6 +91,17 @@ _JOB: dict[str, Decorator] = {
         metavar="SECONDS",
         help="Stop the job after this long.",
     ),
+    "spot": click.option(
+        "--spot",
+        is_flag=True,
+        help="EnableManagedSpotTraining: `sagelet interrupt` may take its hosts away.",
+    ),
+    "max_wait": click.option(
+        "--max-wait",
+        type=click.IntRange(min=1),
+        metavar="SECONDS",
+        help="With --spot: the most that waiting and running may take (default: --max-run).",
+    ),
     "grace": click.option(
         "--grace", metavar="SECONDS", help="Time between SIGTERM and SIGKILL on stop (default 120)."
     ),
@@ -207,6 +218,11 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         request["CheckpointConfig"] = {"S3Uri": options.file_uri(given["checkpoints"])}
     if given["isolated"]:
         request["EnableNetworkIsolation"] = True
+    if given.get("spot"):
+        request["EnableManagedSpotTraining"] = True
+    if given.get("spot") or given.get("max_wait"):
+        stopping = request["StoppingCondition"]
+        stopping["MaxWaitTimeInSeconds"] = given.get("max_wait") or stopping["MaxRuntimeInSeconds"]
     return request
 
 
@@ -226,11 +242,12 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "output",
         "checkpoints",
         "max_run",
+        "spot",
+        "max_wait",
         "instance_type",
         "isolated",
+        "keep_alive",
     )
-    if given.get("keep_alive") is not None:
-        belong_inside += ("keep_alive",)
     clash = [key for key in belong_inside if given.get(key)]
     clash += ["hosts"] if given["hosts"] > 1 else []
     if clash:

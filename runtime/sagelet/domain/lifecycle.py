@@ -18,6 +18,7 @@ class Secondary(StrEnum):
     UPLOADING = "Uploading"
     STOPPING = "Stopping"
     RESTARTING = "Restarting"
+    INTERRUPTED = "Interrupted"
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPED = "Stopped"
@@ -38,6 +39,8 @@ class Event(StrEnum):
     WAIT_EXCEEDED = "wait exceeded"
     RETRIED = "retried"
     RESET = "reset"
+    INTERRUPTED = "interrupted"
+    RESUMED = "capacity is back"
     STORED = "outputs stored"
     ABANDONED = "abandoned"
     FAULTED = "faulted"
@@ -53,6 +56,7 @@ class Effect(StrEnum):
     STORE = "store the outputs"
     ABANDON = "give up before launch"
     RESET = "remove the attempt"
+    AWAIT_CAPACITY = "wait for capacity"
     CLEAN = "remove hosts and scratch"
 
 
@@ -66,6 +70,7 @@ PRIMARY: dict[Secondary, str] = {
     S.TRAINING: "InProgress",
     S.UPLOADING: "InProgress",
     S.RESTARTING: "InProgress",
+    S.INTERRUPTED: "InProgress",
     S.STOPPING: "Stopping",
     S.COMPLETED: "Completed",
     S.FAILED: "Failed",
@@ -83,6 +88,7 @@ MESSAGE: dict[Secondary, str] = {
     S.UPLOADING: "Uploading generated training model",
     S.STOPPING: "Stopping the training job",
     S.RESTARTING: "Restarting the training job after an internal error",
+    S.INTERRUPTED: "Managed spot training instances were interrupted",
     S.COMPLETED: "Training job completed",
     S.FAILED: "Training job failed",
     S.STOPPED: "Training job stopped",
@@ -104,11 +110,14 @@ ENDING: dict[tuple[Secondary, Event], Secondary] = {
     (S.STARTING, E.STOP_REQUESTED): S.STOPPED,
     (S.DOWNLOADING, E.STOP_REQUESTED): S.STOPPED,
     (S.RESTARTING, E.STOP_REQUESTED): S.STOPPED,
+    (S.INTERRUPTED, E.STOP_REQUESTED): S.STOPPED,
+    (S.INTERRUPTED, E.TIME_EXCEEDED): S.MAX_RUNTIME_EXCEEDED,
     (S.PENDING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
     (S.STARTING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
     (S.DOWNLOADING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
     (S.TRAINING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
     (S.RESTARTING, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
+    (S.INTERRUPTED, E.WAIT_EXCEEDED): S.MAX_WAIT_TIME_EXCEEDED,
 }
 
 #: ``None`` as the next state means: the ending decided earlier.
@@ -133,6 +142,7 @@ TRANSITIONS: dict[tuple[Secondary, Event], tuple[Secondary | None, tuple[Effect,
     (S.TRAINING, E.TIME_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
     (S.TRAINING, E.WAIT_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
     (S.TRAINING, E.RETRIED): (S.RESTARTING, (X.RESET,)),
+    (S.TRAINING, E.INTERRUPTED): (S.INTERRUPTED, (X.STOP_HOSTS,)),
     (S.TRAINING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
     (S.STOPPING, E.HOSTS_SUCCEEDED): (S.UPLOADING, (X.STORE,)),
     (S.STOPPING, E.HOSTS_FAILED): (S.UPLOADING, (X.STORE,)),
@@ -150,7 +160,35 @@ TRANSITIONS: dict[tuple[Secondary, Event], tuple[Secondary | None, tuple[Effect,
     (S.RESTARTING, E.STOP_REQUESTED): (S.STOPPING, (X.ABANDON,)),
     (S.RESTARTING, E.WAIT_EXCEEDED): (S.STOPPING, (X.ABANDON,)),
     (S.RESTARTING, E.FAULTED): (S.FAILED, (X.CLEAN,)),
+    (S.INTERRUPTED, E.HOSTS_SUCCEEDED): (S.INTERRUPTED, (X.RESET,)),
+    (S.INTERRUPTED, E.HOSTS_FAILED): (S.INTERRUPTED, (X.RESET,)),
+    (S.INTERRUPTED, E.RESET): (S.INTERRUPTED, (X.AWAIT_CAPACITY,)),
+    (S.INTERRUPTED, E.RESUMED): (S.STARTING, (X.PREPARE,)),
+    (S.INTERRUPTED, E.STOP_REQUESTED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.INTERRUPTED, E.TIME_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.INTERRUPTED, E.WAIT_EXCEEDED): (S.STOPPING, (X.STOP_HOSTS,)),
+    (S.INTERRUPTED, E.FAULTED): (S.FAILED, (X.CLEAN,)),
 }
+
+#: What is done again, by state, for a job that lost its supervisor before its hosts started.
+_AGAIN: dict[Secondary, tuple[Effect, ...]] = {
+    S.STARTING: (X.RESET, X.PREPARE),
+    S.DOWNLOADING: (X.RESET, X.PREPARE, X.STAGE),
+    S.TRAINING: (X.RESET, X.PREPARE, X.STAGE, X.LAUNCH),
+    S.RESTARTING: (X.RESET,),
+    S.INTERRUPTED: (X.RESET,),
+    S.STOPPING: (X.ABANDON,),
+    S.UPLOADING: (X.STORE,),
+}
+
+#: States after which the job is begun once more.
+BEGINS_AGAIN = frozenset({S.RESTARTING, S.INTERRUPTED})
+
+#: States in which hosts may run.
+HAVE_HOSTS = frozenset({S.TRAINING, S.STOPPING, S.INTERRUPTED})
+
+#: States that are billed, and count as run time.
+_BILLED = frozenset({S.DOWNLOADING, S.TRAINING, S.UPLOADING, S.STOPPING})
 
 #: States that a job with attempts left begins again from.
 RETRYABLE = frozenset(state for state, event in TRANSITIONS if event is E.RETRIED)
@@ -203,6 +241,24 @@ class Life:
         """TrainingEndTime, epoch seconds; None while the job lives."""
         return self.steps[-1].start if self.over else None
 
+    def ran(self, now: float) -> float:
+        """How long the job has had its hosts by ``now``, over all attempts, in seconds."""
+        began = self.started()
+        return sum(
+            ((now if s.end is None else s.end) - s.start)
+            for s in self.steps
+            if s.status in _BILLED and began is not None and s.start >= began
+        )
+
+    def count(self, *states: Secondary) -> int:
+        """How often the job came into one of these states."""
+        return sum(s.status in states for s in self.steps)
+
+    @property
+    def attempt(self) -> int:
+        """Which time it is that the job is begun."""
+        return 1 + self.count(*BEGINS_AGAIN)
+
     def say(self, message: str) -> "Life":
         """The same life with another StatusMessage on the current step."""
         return replace(self, steps=(*self.steps[:-1], replace(self.steps[-1], message=message)))
@@ -212,6 +268,16 @@ def begin(now: float, *, waiting: bool = False) -> Life:
     """A new life: Starting, or Pending for one that has to wait its turn."""
     first = S.PENDING if waiting else S.STARTING
     return Life((Step(first, now, None, MESSAGE[first]),))
+
+
+def again(here: Secondary, *, launched: bool) -> tuple[Effect, ...]:
+    """The effects with which a job that lost its supervisor goes on.
+
+    ``launched``: its hosts were started, so that they are to be found, not made.
+    """
+    if launched and here in HAVE_HOSTS:
+        return () if here is S.TRAINING else (X.STOP_HOSTS,)
+    return _AGAIN[here]
 
 
 def advance(

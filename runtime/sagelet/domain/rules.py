@@ -81,7 +81,7 @@ def _resources(job: TrainingJob) -> None:
 def _stopping(job: TrainingJob) -> None:
     condition = job.request.get("StoppingCondition") or {}
     wait = condition.get("MaxWaitTimeInSeconds")
-    if not job.request.get("EnableManagedSpotTraining"):
+    if not job.spot:
         if wait is not None:
             raise ValidationException(
                 "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "

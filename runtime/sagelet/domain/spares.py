@@ -78,8 +78,9 @@ def keeps_hosts(job: TrainingJob, now: float) -> bool:
 
 
 def can_wait(plan: JobPlan) -> bool:
-    """Whether such hosts can be started without their job: the toolkit is what starts, and data
-    that is streamed is not there yet.
+    """Whether such hosts can be started without their job.
+
+    The toolkit has to be what starts, and data that is streamed is not there yet.
     """
     return all(
         host.entrypoint is None and host.command == ("train",) and not host.pipes
@@ -93,7 +94,7 @@ def installs(names: Sequence[str]) -> bool:
 
 
 def waiting(plan: JobPlan, name: str) -> JobPlan:
-    """The plan of a spare called ``name``, from that of a job: it is told later which job it has."""
+    """The plan of a spare called ``name``, from a job's: it is told later which job it has."""
     hosts = tuple(
         dataclasses.replace(
             host,

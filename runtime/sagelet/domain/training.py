@@ -98,6 +98,14 @@ class Options:
     warm: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Managed spot capacity is taken away: ``host``'s, or all. ``back``: until then, epoch s."""
+
+    host: str | None
+    back: float
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """A job as created: request, account, region, and its life so far.
@@ -120,6 +128,7 @@ class TrainingJob:
     launched: float | None = None
     attempt: int = 1
     stop_requested: float | None = None
+    interruption: Interruption | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reused_by: str | None = None
@@ -236,7 +245,12 @@ class TrainingJob:
     def max_wait(self) -> float | None:
         """MaxWaitTimeInSeconds: waiting and running together; managed spot training only."""
         wait = (self.request.get("StoppingCondition") or {}).get("MaxWaitTimeInSeconds")
-        return float(wait) if wait and self.request.get("EnableManagedSpotTraining") else None
+        return float(wait) if wait and self.spot else None
+
+    @property
+    def spot(self) -> bool:
+        """EnableManagedSpotTraining."""
+        return bool(self.request.get("EnableManagedSpotTraining"))
 
     @property
     def max_pending(self) -> float | None:

@@ -16,7 +16,7 @@ from functools import partial
 from sagelet.domain.errors import DomainError
 from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant, lacks_only_gpus
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
 from sagelet.engine.warm import WarmHosts
@@ -128,6 +128,15 @@ class Dispatcher:
                 (running.supervisor.hurry if hurry else running.supervisor.stop)()
         if running is not None:
             running.supervisor.await_ending(patience)
+
+    def interrupt(self, job: TrainingJob, interruption: Interruption, *, patience: float) -> None:
+        """Take a running job's capacity away; returns like ``stop``."""
+        with self._lock:
+            running = self._running.get(_key(job))
+            if running is not None:
+                running.supervisor.interrupt(interruption)
+        if running is not None:
+            running.supervisor.await_interruption(patience)
 
     def idle(self) -> bool:
         """Whether no job waits or runs, and nothing is made ready after one."""

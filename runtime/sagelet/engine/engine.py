@@ -8,10 +8,11 @@ from typing import Any
 
 from sagelet.domain.confined import check_confined
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
-from sagelet.domain.lifecycle import begin
+from sagelet.domain.lifecycle import Secondary, begin
 from sagelet.domain.machine import Grant, Machine, deal, demand_of
+from sagelet.domain.opt_ml import host_names
 from sagelet.domain.rules import check
-from sagelet.domain.training import TrainingJob, without_nulls
+from sagelet.domain.training import Interruption, TrainingJob, without_nulls
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
@@ -149,6 +150,34 @@ class Engine:
             ValidationException: there is no such job, or it has ended.
         """
         self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
+
+    def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
+        """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.
+
+        ``host``: whose; its notice is the others', too. ``away``: how long there is none, seconds.
+
+        Raises:
+            ValidationException: there is no such job or host, it is not one of managed spot
+                training, or it has no hosts now.
+        """
+        job = self._store.training_jobs.get(name)
+        if not job.spot:
+            raise ValidationException(
+                f"{name} is not a managed spot training job, so SageMaker would not interrupt it: "
+                "create it with EnableManagedSpotTraining (sagelet train --spot)."
+            )
+        if host is not None and host not in host_names(job.host_count):
+            raise ValidationException(
+                f"{name} has no host '{host}': its hosts are algo-1 to algo-{job.host_count}."
+            )
+        if job.life.secondary is not Secondary.TRAINING:
+            raise ValidationException(
+                f"{name} is {job.life.secondary}: only a job in status Training has hosts that "
+                "can be taken away."
+            )
+        interruption = Interruption(host, time.time() + away)
+        self._store.training_jobs.save_interruption(name, interruption)
+        self._dispatcher.interrupt(job, interruption, patience=HEARD)
 
     def notes(self, name: str, since: int) -> Sequence[str]:
         """What the job's user should know, from number ``since`` on.

@@ -46,13 +46,15 @@ def failure_text(host: HostPlan) -> str | None:
         return file.read(4 * failure.LIMIT).decode("utf-8", "replace")
 
 
-def keep_log(folder: Path, host: HostPlan, attempt: int) -> None:
-    """Put the log of an attempt that is given up aside: ``attempts/<attempt>/<host>.log``."""
-    log = Path(host.folder) / "log"
-    place = folder / "attempts" / str(attempt) / f"{host.name}.log"
-    if log.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        move_log(log, place)
+def set_aside(folder: Path, plan: JobPlan, attempt: int) -> None:
+    """Of an attempt that is given up, keep the logs only: ``attempts/<attempt>/<host>.log``."""
+    for host in plan.hosts:
+        log = Path(host.folder) / "log"
+        place = folder / "attempts" / str(attempt) / f"{host.name}.log"
+        if log.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            move_log(log, place)
+        remove_tree(Path(host.folder))
 
 
 def clear_host(host: HostPlan) -> None:

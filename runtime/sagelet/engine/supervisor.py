@@ -5,25 +5,36 @@ queue, and whoever wants the job stopped sets a flag. It may end at any moment, 
 ``adopt`` goes on from what the store and the backend show.
 """
 
-import dataclasses
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 
 from sagelet.domain import failure
 from sagelet.domain.errors import DomainError, HostFault, Unavailable
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.lifecycle import MESSAGE, RETRYABLE, Effect, Event, Life, Secondary, advance
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.lifecycle import (
+    HAVE_HOSTS,
+    MESSAGE,
+    RETRYABLE,
+    Effect,
+    Event,
+    Life,
+    Secondary,
+    advance,
+    again,
+)
+from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
-from sagelet.engine.step import Step
+from sagelet.engine.launching import launch
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
+from sagelet.engine.telling import Telling
+from sagelet.engine.verdict import Report, verdict
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution.backend import (
     Cancelled,
@@ -37,7 +48,6 @@ from sagelet.execution.backend import (
 )
 from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
-from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore
 
 #: Between looks for a stop request, in seconds.
@@ -48,9 +58,6 @@ SAVE_PATIENCE = 60.0
 
 #: States whose hosts may have written something worth keeping when the platform fails.
 _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPLOADING})
-
-Report = tuple[Event, str | None]
-
 
 #: Hears of every new state of a job.
 Observer = Callable[[TrainingJob], None]
@@ -87,6 +94,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._decided = threading.Event()
+        self._interrupted = threading.Event()
         self._read(name)
 
     def _read(self, name: str) -> None:
@@ -99,6 +107,7 @@ class Supervisor:
         self._failed: HostExited | HostLost | None = None
         self._backend: ExecutionBackend | None = None
         self._deaf = False
+        self._taken: Interruption | None = self._job.interruption
         folder = self._store.home.job(name)
         self._synced = Synced(self._job, self._plan, folder, self._objects)
         if self._job.stop_requested is not None:
@@ -113,6 +122,16 @@ class Supervisor:
         """Do not wait for the grace: kill the hosts. Safe in a signal handler."""
         self._hurry.set()
         self.stop()
+
+    def interrupt(self, interruption: Interruption) -> None:
+        """Take the job's capacity away; that this is to be is stored already."""
+        self._interrupted.clear()
+        self._taken = interruption
+        self._events.put(None)
+
+    def await_interruption(self, seconds: float) -> bool:
+        """Wait until the job is seen to be interrupted, or to end; whether that came to pass."""
+        return self._interrupted.wait(seconds)
 
     def await_ending(self, seconds: float) -> bool:
         """Wait until how the job ends is decided and stored; whether that came to pass."""
@@ -130,26 +149,13 @@ class Supervisor:
 
     def adopt(self) -> Life:
         """Supervise a job whose supervisor died, to its end. What it was at is done again."""
-        match self._job.life.secondary:
-            case Secondary.STARTING:
-                effects: tuple[Effect, ...] = (Effect.RESET, Effect.PREPARE)
-            case Secondary.DOWNLOADING:
-                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE)
-            case Secondary.TRAINING if self._job.launched is None:
-                effects = (Effect.RESET, Effect.PREPARE, Effect.STAGE, Effect.LAUNCH)
-            case Secondary.RESTARTING:
-                effects = (Effect.RESET,)
-            case Secondary.UPLOADING:
-                effects = (Effect.STORE,)
-            case Secondary.STOPPING if self._job.launched is None:
-                effects = (Effect.ABANDON,)
-            case state:
-                for host in self._plan.hosts:
-                    self._collector.restart(host.name)
-                self._find_hosts()
-                self._synced.start(self._note)
-                effects = (Effect.STOP_HOSTS,) if state is Secondary.STOPPING else ()
-        return self._drive(effects)
+        life, launched = self._job.life, self._job.launched is not None
+        if launched and life.secondary in HAVE_HOSTS:
+            for host in self._plan.hosts:
+                self._collector.restart(host.name)
+            self._find_hosts()
+            self._synced.start(self._note)
+        return self._drive(again(life.secondary, launched=launched))
 
     def _find_hosts(self) -> None:
         """Watch the hosts that an earlier process started, as soon as their engine answers."""
@@ -208,7 +214,7 @@ class Supervisor:
             event in (Event.FAULTED, Event.HOSTS_FAILED)
             and life.secondary in RETRYABLE
             and (reason or "").startswith("InternalServerError")
-            and self._job.attempt < self._job.attempts
+            and life.count(Secondary.RESTARTING) < self._job.attempts - 1
             and not self._stop.is_set()
         )
 
@@ -242,14 +248,14 @@ class Supervisor:
                 self._prepare()
                 return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
-                self._take_warm_hosts()
+                self._plan = self._warm.take(self._job, self._plan, self._backend_of_job())
                 staging.stage(self._job, self._plan, self._store, self._objects, self._step())
                 return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
                 self._launch()
             case Effect.STOP_HOSTS:
                 if self._job.launched is None:
-                    return Event.HOSTS_SUCCEEDED, None  # stopped before they were there
+                    return Event.ABANDONED, None  # there are none: not yet, or not any more
                 self._stop_hosts()
             case Effect.STORE:
                 self._store_outputs()
@@ -259,6 +265,8 @@ class Supervisor:
             case Effect.RESET:
                 self._reset()
                 return Event.RESET, None
+            case Effect.AWAIT_CAPACITY:
+                return self._await_capacity()
             case Effect.CLEAN:
                 raise AssertionError("cleaning is done before the state is stored")
         return None
@@ -282,40 +290,18 @@ class Supervisor:
         self._store.training_jobs.save_backend(self._job.name, backend.name)
         self._backend = backend
 
-    def _take_warm_hosts(self) -> None:
-        if self._warm.take(self._job, self._plan, self._backend_of_job()):
-            self._plan = staging.plan_job(self._job, self._store)
-        self._warm.make_room(self._job, self._plan)
-
     def _launch(self) -> None:
-        backend = self._backend_of_job()
-        plan = self._joined(backend)
-        if self._plan.spare and self._warm.wake(self._job, plan):
-            backend.adopt(plan, self._door())
-        else:
-            if self._plan.spare:
-                self._leave_warm_hosts(backend)
-                plan = dataclasses.replace(plan, spare=None)
-            backend.launch(plan, self._door())
+        self._plan = launch(
+            self._job,
+            self._plan,
+            self._backend_of_job(),
+            self._warm,
+            self._talkback,
+            self._door(),
+            self._note,
+        )
         self._synced.start(self._note)
         self._store.training_jobs.save_launch(self._job.name, self._clock())
-
-    def _joined(self, backend: ExecutionBackend) -> JobPlan:
-        if self._plan.isolated:
-            return self._plan
-        joined = self._talkback.join(self._job, self._plan, backend.address())
-        if joined is None:
-            self._note("the job cannot reach the control plane: no address it could use")
-        return joined or self._plan
-
-    def _leave_warm_hosts(self, backend: ExecutionBackend) -> None:
-        """They do not answer, or are not fit after all: the job gets hosts of its own."""
-        backend.remove(self._plan)
-        backend.reclaim(self._plan)
-        for host in self._plan.hosts:
-            remains.clear_host(host)
-        self._store.spares.forget(self._store.home.job(self._job.name))
-        self._plan = dataclasses.replace(self._plan, spare=None)
 
     def _reset(self) -> None:
         """Remove what an attempt left; only its checkpoints are for the next one."""
@@ -326,36 +312,53 @@ class Supervisor:
         with suppress(HostFault):
             self._synced.finish()
         name = self._job.name
+        remains.set_aside(self._store.home.job(name), self._plan, self._job.attempt)
         for host in self._plan.hosts:
-            remains.keep_log(self._store.home.job(name), host, self._job.attempt)
-            remove_tree(Path(host.folder))
             self._collector.restart(host.name)
         self._store.spares.forget(self._store.home.job(name))
         self._store.training_jobs.save_launch(name, None)
-        if self._job.life.secondary is Secondary.RESTARTING:
-            self._store.training_jobs.save_attempt(name, self._job.attempt + 1)
+        self._store.training_jobs.save_attempt(name, self._job.life.attempt)
+        if self._job.life.secondary is not Secondary.INTERRUPTED:
+            self._store.training_jobs.save_interruption(name, None)  # these hosts are gone
         self._choice = None
         self._read(name)
 
+    def _await_capacity(self) -> Report:
+        back = self._taken.back if self._taken else 0.0
+        if back > self._clock():
+            self._tell("Waiting for managed spot training capacity")
+        while (left := back - self._clock()) > 0 and self._interruption() is None:
+            self._stop.wait(min(TICK, left))
+        self._taken = None
+        self._store.training_jobs.save_interruption(self._job.name, None)
+        return self._interruption() or (Event.RESUMED, None)
+
     def _stop_hosts(self) -> None:
-        grace = 0.0 if self._hurry.is_set() else self._plan.grace
-        self._backend_of_job().stop(self._plan, grace=grace)
+        plan, taken = self._plan, self._taken
+        grace = 0.0 if self._hurry.is_set() else plan.grace
+        if self._job.life.secondary is Secondary.INTERRUPTED and taken:
+            # The others go when it has gone.
+            alone = tuple(host for host in plan.hosts if host.name == taken.host)
+            plan = replace(plan, hosts=alone) if taken.host in self._waiting else plan
+        self._backend_of_job().stop(plan, grace=grace)
 
     def _wait(self, life: Life) -> Report | None:
         """The next event of a job whose hosts run; None after a while without one."""
         training = life.secondary is Secondary.TRAINING
+        interrupted = life.secondary is Secondary.INTERRUPTED
         left = TICK
         if self._hurry.is_set() and not self._deaf:
             self._deaf = True
             self._stop_hosts()
-        if training and self._failed is None:  # a failed host has decided the ending
+        if interrupted or (training and self._failed is None):  # else the ending is decided
             interruption = self._interruption()
             if interruption:
                 return interruption
-            began = life.started() or self._clock()
-            left = began + self._job.max_runtime - self._clock()
+            left = self._job.max_runtime - life.ran(self._clock())
             if left <= 0:
                 return Event.TIME_EXCEEDED, None
+            if training and self._taken is not None:
+                return Event.INTERRUPTED, None
         try:
             event = self._events.get(timeout=min(TICK, left))
         except queue.Empty:
@@ -367,10 +370,12 @@ class Supervisor:
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
-            return self._host_ended(event, training=training)
+            return self._host_ended(event, training=training, interrupted=interrupted)
         return None
 
-    def _host_ended(self, event: HostExited | HostLost, *, training: bool) -> Report | None:
+    def _host_ended(
+        self, event: HostExited | HostLost, *, training: bool, interrupted: bool
+    ) -> Report | None:
         self._collect(lambda: self._collector.finish(event.host))
         self._waiting.discard(event.host)
         failed = isinstance(event, HostLost) or event.code != 0
@@ -379,32 +384,14 @@ class Supervisor:
             if self._waiting and training:
                 # One fate: a host that fails ends the others.
                 self._stop_hosts()
+        if interrupted and self._waiting:
+            self._stop_hosts()
         return None if self._waiting else self._verdict()
 
     def _verdict(self) -> Report:
         """All hosts ended: how, and why."""
         self._backend_of_job().reclaim(self._plan)
-        if isinstance(self._failed, HostLost):
-            return Event.HOSTS_FAILED, (
-                f"InternalServerError: {self._failed.host} is gone: {self._failed.reason}"
-            )[: failure.LIMIT]
-        many = len(self._plan.hosts) > 1
-        for host in self._plan.hosts:
-            exited = HostExited(host.name, 0)
-            if self._failed is not None:
-                if self._failed.host != host.name:
-                    continue
-                exited = self._failed
-            reason = failure.host_failure(
-                remains.failure_text(host),
-                exited.code,
-                oom=exited.oom,
-                error=exited.error,
-                host=host.name if many else None,
-            )
-            if reason:
-                return Event.HOSTS_FAILED, reason
-        return Event.HOSTS_SUCCEEDED, None
+        return verdict(self._plan, self._failed)
 
     def _store_outputs(self) -> None:
         if not self._job.artifacts:  # else stored before, by a supervisor that died then
@@ -449,6 +436,8 @@ class Supervisor:
                 break
         if life.ending is not None or life.over:
             self._decided.set()
+        if life.secondary is not Secondary.TRAINING:
+            self._interrupted.set()
         for observer in self._observers:
             observer(self._job)
 
@@ -490,5 +479,5 @@ class Supervisor:
         """Something the user should know."""
         self._store.training_jobs.note(self._job.name, text)
 
-    def _step(self, *, stoppable: bool = True) -> Step:
-        return Step(self._tell, self._interruption if stoppable else lambda: None)
+    def _step(self, *, stoppable: bool = True) -> Telling:
+        return Telling(self._tell, self._interruption if stoppable else lambda: None)

@@ -9,17 +9,17 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 from sagelet.domain import spares
 from sagelet.domain.errors import DomainError, HostFault
-from sagelet.domain.hosts import HostPlan, JobPlan, Mount
+from sagelet.domain.hosts import JobPlan
 from sagelet.domain.machine import MEMORY
 from sagelet.domain.spares import Spare
 from sagelet.domain.training import TrainingJob
-from sagelet.engine import staging
+from sagelet.engine import remains, staging
 from sagelet.engine.alarm import Alarm
+from sagelet.engine.spare_plans import Unwatched, available, key_of, stub
 from sagelet.engine.talkback import TalkBack
 from sagelet.execution import door
 from sagelet.execution.backend import ExecutionBackend
@@ -80,11 +80,15 @@ class WarmHosts:
         plan = staging.plan_job(job, store, folder)
         backend = self._backends.get(job.backend or "process")
         source = staging.code_source(job, store.home)
-        if source is not None and source.is_dir() and spares.installs(os.listdir(source)):
+        if (
+            source is not None
+            and source.is_dir()
+            and spares.installs([path.name for path in source.iterdir()])
+        ):
             return
-        backend.prepare(plan, _Uncancelled())
+        backend.prepare(plan, Unwatched())
         plan = self._mounted(job, plan, backend)
-        key = _key(job, plan, folder, backend)
+        key = key_of(job, plan, folder, backend)
         if key is None:
             return
         now = time.time()
@@ -120,26 +124,29 @@ class WarmHosts:
         self._end_in_time(spare)
         self._end_superfluous()
 
-    def take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> bool:
-        """Give the job a spare that is fit for it: its folder becomes the job's.
+    def take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> JobPlan:
+        """Give a job that is prepared a spare that is fit for it, if there is one.
 
-        The plan was prepared, and nothing of the job is on the disk.
+        The spare's folder becomes the job's. The plan that is returned says so.
         """
-        if not job.keep_alive or job.attempt > 1:
-            return False
+        name = self._take(job, plan, backend) if job.keep_alive and job.attempt == 1 else None
+        self._make_room(job, plan)
+        return plan if name is None else dataclasses.replace(plan, spare=name)
+
+    def _take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> str | None:
         folder = self._store.in_region(job.region).home.job(job.name)
         try:
-            key = _key(job, self._mounted(job, plan, backend), folder, backend)
+            key = key_of(job, self._mounted(job, plan, backend), folder, backend)
         except (DomainError, HostFault, OSError) as error:
             _log.info("no kept hosts for %s: %s", job.name, error)
-            return False
+            return None
         if key is None:
-            return False
+            return None
         with self._changed:
             self._changed.wait_for(lambda: key not in self._making, MAKING)
             now = time.time()
             fit = [s for s in self._all() if s.fits(job.region, backend.name, key, now)]
-            return any(self._files.take(spare.name, folder) for spare in fit)
+            return next((s.name for s in fit if self._files.take(s.name, folder)), None)
 
     def wake(self, job: TrainingJob, plan: JobPlan) -> bool:
         """Tell the hosts that the job took that it is staged; whether all of them run it now."""
@@ -148,21 +155,34 @@ class WarmHosts:
         code = folder / "code"
         if (
             spare is None
-            or (code.is_dir() and spares.installs(os.listdir(code)))
+            or (code.is_dir() and spares.installs([path.name for path in code.iterdir()]))
             or any(any(place.iterdir()) for place in folder.glob("links/*"))
         ):
             return False
         arrival = max(0.0, ARRIVAL - (time.time() - spare.created))
         return door.open_all(plan.hosts, PATIENCE, arrival)
 
-    def make_room(self, job: TrainingJob, plan: JobPlan) -> None:
+    def leave(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> None:
+        """The hosts that the job took do not answer, or are not fit after all: it gets its own.
+
+        Raises:
+            HostFault: one of them does not go.
+        """
+        _log.info("the hosts kept for %s are not used", job.name)
+        backend.remove(plan)
+        backend.reclaim(plan)
+        for host in plan.hosts:
+            remains.clear_host(host)
+        self._files.forget(self._store.in_region(job.region).home.job(job.name))
+
+    def _make_room(self, job: TrainingJob, plan: JobPlan) -> None:
         """End spares that stand in the way of a job: by its GPUs, or for want of memory."""
         gpus = {gpu for host in plan.hosts for gpu in host.gpus}
         there = self._all()
         if not there:
             return
         wanted = sum(host.memory or MEMORY for host in plan.hosts)
-        scarce = _available() < wanted
+        scarce = available() < wanted
         doomed = [spare for spare in there if scarce or not gpus.isdisjoint(spare.gpus)]
         if doomed:
             _log.info("%d kept spare(s) make room for %s", len(doomed), job.name)
@@ -175,7 +195,7 @@ class WarmHosts:
             if until <= time.time():
                 self.end([spare])
                 continue
-            hosts = _stub(spare, self._files.folder(spare.name)).hosts
+            hosts = stub(spare, self._files.folder(spare.name)).hosts
             with self._changed:
                 if door.renew(hosts, until, PATIENCE):
                     renewed = dataclasses.replace(spare, until=until)
@@ -202,7 +222,7 @@ class WarmHosts:
 
     def _remove(self, spare: Spare) -> None:
         folder = self._files.folder(spare.name)
-        plan = _stub(spare, folder)
+        plan = stub(spare, folder)
         try:
             backend = self._backends.get(spare.backend)
             backend.remove(plan)
@@ -248,62 +268,3 @@ class WarmHosts:
             for host, more in zip(plan.hosts, joined.hosts, strict=True)
         )
         return dataclasses.replace(plan, hosts=hosts)
-
-
-class _Uncancelled:
-    """The Progress of steps that nobody watches."""
-
-    def __call__(self, text: str) -> None:
-        _log.debug("%s", text)
-
-    def cancelled(self) -> bool:
-        return False
-
-
-def _key(job: TrainingJob, plan: JobPlan, folder: Path, backend: ExecutionBackend) -> str | None:
-    """The key of the job's hosts; None: they cannot be made ready before their job.
-
-    Raises:
-        OSError: something that is mounted is not there.
-    """
-    if not spares.can_wait(plan):
-        return None
-    made_of = backend.made_of(plan)
-    if made_of is None:
-        return None
-    own = str(folder)
-    sources = {
-        mount.source: _identity(mount.source)
-        for host in plan.hosts
-        for mount in host.mounts
-        if not mount.source.startswith(own + "/")
-    }
-    return spares.key_of(plan, own, made_of, sources, preload=bool(job.options.warm))
-
-
-def _identity(source: str) -> tuple[int, ...]:
-    """What tells apart two folders, or two versions of a file, that have the same path."""
-    path = Path(source)
-    status = path.stat()
-    which = (status.st_dev, status.st_ino)
-    return which if path.is_dir() else (*which, status.st_size, status.st_mtime_ns)
-
-
-def _stub(spare: Spare, folder: Path) -> JobPlan:
-    """As much of a spare's plan as is needed to speak to it, and to end it."""
-    hosts = tuple(
-        HostPlan(name, f"{folder}/{name}", None, (), {}, (Mount(f"{folder}/{name}", "/"),), {})
-        for name in spare.hosts
-    )
-    return JobPlan(
-        spare.job, spare.region, "", None, hosts, isolated=False, grace=0.0, spare=spare.name
-    )
-
-
-def _available(read: Callable[[], str] = Path("/proc/meminfo").read_text) -> int:
-    """Memory that programs can have, in bytes."""
-    for line in read().splitlines():
-        name, _, value = line.partition(":")
-        if name == "MemAvailable":
-            return int(value.split()[0]) * 1024
-    return 1 << 62

@@ -71,11 +71,11 @@ def tell(
         began = time.monotonic()
         left = doors
         while left := [door for door in left if _said(door).exists()]:
-            heard = all([_ring(door) for door in left])
+            heard = sum(_ring(door) for door in left) == len(left)
             if time.monotonic() > began + (patience if heard else min(arrival, patience)):
                 break
             time.sleep(TICK)
-        return not any([_take_back(door) for door in left])
+        return sum(_take_back(door) for door in left) == 0
     except OSError:
         return False
 

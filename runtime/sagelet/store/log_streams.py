@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
 
-from sagelet.domain.lifecycle import Secondary
+from sagelet.domain.lifecycle import BEGINS_AGAIN, Secondary
 from sagelet.store.database import Database
 from sagelet.store.home import Home
 from sagelet.store.logs import Log, LogEvent
@@ -108,13 +108,15 @@ class LogStreams:
         last = max(begun, default=1)
         folder = self._home.job(name)
         found: list[LogStream] = []
+        number = 0
         for attempt, start in begun.items():
+            number = max(int(start), number + 1)  # two attempts may begin in one second
             hosts = {log.stem: log for log in folder.glob(f"attempts/{attempt}/algo-*.log")}
             if attempt == last:  # one that is given up is put aside a moment later
                 hosts = {log.parent.name: log for log in folder.glob("algo-*/log")} | hosts
             for host, log in hosts.items():
                 ended = bool(over) or attempt != last
-                stream = f"{name}/{host}-{int(start):010d}"
+                stream = f"{name}/{host}-{number:010d}"
                 found.append(LogStream(stream, log, start, ended))
         return sorted(found, key=lambda stream: stream.name)
 
@@ -123,7 +125,7 @@ def _begun(steps: list[tuple[str, float]]) -> dict[int, float]:
     """Attempt -> when its training began, of those that came so far."""
     attempt, begun = 1, {}
     for status, start in steps:
-        if status == Secondary.RESTARTING:
+        if status in BEGINS_AGAIN:
             attempt += 1
         elif status == Secondary.TRAINING:
             begun[attempt] = start

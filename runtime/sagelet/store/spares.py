@@ -6,7 +6,6 @@ what its hosts have mounted goes with it. The record stays and tells by which na
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +28,8 @@ class Spares:
 
     def all(self) -> Iterator[Spare | str]:
         """Each spare there is; only the name of one whose record was never written."""
-        names = sorted(os.listdir(self._root)) if self._root.is_dir() else []
-        for name in names:
-            found = self.read(self.folder(name))
-            yield found or name
+        for folder in sorted(self._root.iterdir()) if self._root.is_dir() else ():
+            yield self.read(folder) or folder.name
 
     @staticmethod
     def read(folder: Path) -> Spare | None:

@@ -3,14 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
 from sagelet.domain.lifecycle import Life, Secondary, Step
-from sagelet.domain.training import TrainingJob, training_job_arn
+from sagelet.domain.training import Interruption, TrainingJob, training_job_arn
 from sagelet.store.database import Database
 from sagelet.store.tags import write_tags
 
@@ -261,6 +261,12 @@ class TrainingJobs:
         """Store how often the job was begun."""
         self._update(name, attempt=attempt)
 
+    def save_interruption(self, name: str, interruption: Interruption | None) -> None:
+        """Store that capacity is taken away; None: it is back."""
+        self._update(
+            name, interruption=None if interruption is None else json.dumps(asdict(interruption))
+        )
+
     def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
         """Store where the job's outputs lie: kind -> URI."""
         self._update(name, artifacts=json.dumps(dict(artifacts)))
@@ -341,6 +347,9 @@ def _job(row: sqlite3.Row) -> TrainingJob:
         launched=row["launched"],
         attempt=row["attempt"],
         stop_requested=row["stop_requested"],
+        interruption=Interruption(**orjson.loads(row["interruption"]))
+        if row["interruption"]
+        else None,
         artifacts=orjson.loads(row["artifacts"]),
         notes=tuple(orjson.loads(row["notes"])),
         reused_by=row["reused_by"],

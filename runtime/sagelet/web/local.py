@@ -8,6 +8,7 @@
     GET  /_cli/jobs/<job>/notes?since=N     what the user should know, in order
     GET  /_cli/jobs/<job>/log?host=H&...    the exact bytes: offset=N, or the last=N
     POST /_cli/jobs/<job>/kill              stop without the grace
+    POST /_cli/jobs/<job>/interrupt?host=H&away=S   take managed spot capacity away
     GET  /_cli/models?name=N                model versions
 
 Each takes ``region=R`` too. They are for the control socket alone, whose caller is the home's
@@ -100,6 +101,9 @@ class LocalDoors:
                 return _log(store, job, query)
             case "POST", ["jobs", job, "kill"]:
                 engine.kill(job)
+                return {}
+            case "POST", ["jobs", job, "interrupt"]:
+                engine.interrupt(job, query.get("host"), float(_number(query, "away", 0)))
                 return {}
             case "GET", ["models"]:
                 return {"Models": _models(store, query.get("name"))}

@@ -5,11 +5,20 @@ interpreter goes on as it always does. So tracebacks, `__main__`, exit codes and
 of `python script.py`. Whatever is not as it would be then ends this interpreter; `preload`, which
 started it, then starts a new one.
 """
+# ruff: noqa: INP001  (a folder of the search path, not a package)
+
+from __future__ import annotations
 
 import importlib
 import marshal
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+    Files = dict[str, tuple[int, int]]
 
 BOOT = "SAGELET_BOOT"
 TAKEN = b"y"
@@ -18,7 +27,7 @@ ANYTIME = ("sitecustomize", "usercustomize")  # site imports them at every start
 LOADED = (".py", ".pyc", ".so")
 
 
-def files():
+def files() -> Files:
     """What the loaded modules came from: file -> its time and size."""
     found = {}
     for module in list(sys.modules.values()):
@@ -32,7 +41,7 @@ def files():
     return found
 
 
-def shadowed(folder):
+def shadowed(folder: str) -> bool:
     """Tell whether a script in `folder` would get something there in place of what is loaded."""
     for entry in os.scandir(folder):
         name = entry.name.partition(".")[0]
@@ -43,7 +52,7 @@ def shadowed(folder):
     return False
 
 
-def changed(known):
+def changed(known: Files) -> bool:
     """Tell whether a loaded file is not what it was."""
     for name, (time, size) in known.items():
         status = os.stat(name)
@@ -52,7 +61,7 @@ def changed(known):
     return False
 
 
-def become(job):
+def become(job: Mapping[str, Any]) -> None:
     """Take over the job's environment and arguments, and its code's place in the search path."""
     environment = job["environment"]
     for name in set(os.environb) - set(environment):
@@ -69,14 +78,14 @@ def become(job):
     importlib.invalidate_caches()
 
 
-def prepare():
+def prepare() -> Files:
     """Import what the script will import; return the files, as they were loaded."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if path != here]
     sys.path_importer_cache.pop(here, None)
     mine = sys.modules.pop("sitecustomize")
     try:
-        import sitecustomize  # noqa: F401  (the environment's own, which this one stood before)
+        importlib.import_module("sitecustomize")  # the environment's own, which this one hid
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
@@ -85,7 +94,7 @@ def prepare():
     return files()
 
 
-def main():
+def main() -> None:
     """Prepare, wait, become."""
     wake, answer, message, root = os.environ.pop(BOOT).split(",", 3)
     path = os.environ.pop("SAGELET_BOOT_PATH")
@@ -97,7 +106,7 @@ def main():
         os._exit(0)
     with open(int(message), "rb") as file:
         file.seek(0)
-        job = marshal.load(file)
+        job = marshal.load(file)  # noqa: S302  (from our own parent)
     script = os.path.join(job["code"], job["arguments"][0])
     folders = {job["code"], os.path.dirname(os.path.realpath(script))}
     if changed(known) or any(shadowed(folder) for folder in folders):
@@ -111,5 +120,5 @@ def main():
 if os.environ.get(BOOT):
     try:
         main()
-    except BaseException:
+    except BaseException:  # noqa: BLE001  (whatever it is, a fresh interpreter shows it)
         os._exit(REFUSED)

@@ -174,10 +174,8 @@ def _training_times(job: TrainingJob) -> Document:
     if ended is not None:
         times["TrainingEndTime"] = ended
     if started is not None and ended is not None:
-        # Spot capacity is never taken away here, so all of the time is billable.
-        times["TrainingTimeInSeconds"] = times["BillableTimeInSeconds"] = max(
-            1, round(ended - started)
-        )
+        times["TrainingTimeInSeconds"] = max(1, round(ended - started))
+        times["BillableTimeInSeconds"] = max(1, round(job.life.ran(ended)))
     return times
 
 
