@@ -133,6 +133,7 @@ class TrainingJob:
     notes: tuple[str, ...] = ()
     reused_by: str | None = None
     reused_at: float | None = None
+    pool_ended: float | None = None
 
     @property
     def name(self) -> str:

@@ -211,7 +211,8 @@ class Engine:
             ValidationException: there is no such job, or it has no warm pool.
         """
         job = self._store.training_jobs.get(name)
-        pool = warm_pool(job, time.time())
+        now = time.time()
+        pool = warm_pool(job, now)
         if pool is None or pool.status not in (WarmPoolStatus.AVAILABLE, WarmPoolStatus.IN_USE):
             raise ValidationException(
                 f"ResourceConfig.KeepAlivePeriodInSeconds: {job.arn} has no warm pool to update."
@@ -220,6 +221,9 @@ class Engine:
         self._store.training_jobs.save_request(
             name, {**job.request, "ResourceConfig": resources}, seconds
         )
+        ended = job.life.ended()
+        if ended is not None and ended + seconds <= now:
+            self._store.training_jobs.save_pool_end(name, now)
         self._dispatcher.warm.renew(job, seconds)
         return job
 
