@@ -71,7 +71,8 @@ class Copy:
         os.close(self._child_end)
 
     def begin(self) -> None:
-        """Nobody but the child writes here."""
+        """What was written before now is not the script's."""
+        self._kept.clear()
 
     def copy(self) -> None:
         """Pass on what is there now, at most one chunk."""

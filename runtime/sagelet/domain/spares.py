@@ -71,6 +71,7 @@ def keeps_hosts(job: TrainingJob, now: float) -> bool:
         job.keep_alive > 0
         and ended is not None
         and ended + job.keep_alive > now + MARGIN
+        and job.pool_ended is None
         and job.launched is not None
         and job.life.secondary in _SOUND
         and not (job.life.failure_reason or "").startswith("InternalServerError")

@@ -50,7 +50,7 @@ class WarmHosts:
         self._backends = backends
         self._talkback = talkback
         self._changed = threading.Condition()
-        self._making: set[str] = set()
+        self._making: dict[str, str] = {}  # names, to keys
         self._alarm = Alarm(after=store.database.close)
 
     def start(self) -> None:
@@ -66,11 +66,8 @@ class WarmHosts:
     def make(self, store: Store, name: str) -> None:
         """Make hosts ready after the job of that name, if they are to be kept and can be."""
         try:
-            if not store.training_jobs.has(name):
-                return
-            job = store.training_jobs.get(name)
-            if spares.keeps_hosts(job, time.time()):
-                self._make(store, job)
+            if self._is_wanted(store, name):
+                self._make(store, store.training_jobs.get(name))
         except (DomainError, HostFault, OSError) as error:
             _log.info("no hosts are kept after %s: %s", name, error)
 
@@ -103,9 +100,9 @@ class WarmHosts:
             (job.life.ended() or now) + job.keep_alive,
             now,
         )
-        self._files.write(spare)
         with self._changed:
-            self._making.add(key)
+            self._files.write(spare)
+            self._making[name] = key
         try:
             staging.stage_spare(job, plan)
             plan = spares.waiting(plan, name)
@@ -119,10 +116,19 @@ class WarmHosts:
             raise
         finally:
             with self._changed:
-                self._making.discard(key)
+                del self._making[name]
                 self._changed.notify_all()
+        if not self._is_wanted(store, job.name):
+            self.end([spare])  # the pool was ended, or the job deleted, in the meantime
+            return
         self._end_in_time(spare)
         self._end_superfluous()
+
+    @staticmethod
+    def _is_wanted(store: Store, name: str) -> bool:
+        return store.training_jobs.has(name) and spares.keeps_hosts(
+            store.training_jobs.get(name), time.time()
+        )
 
     def take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> JobPlan:
         """Give a job that is prepared a spare that is fit for it, if there is one.
@@ -143,7 +149,7 @@ class WarmHosts:
         if key is None:
             return None
         with self._changed:
-            self._changed.wait_for(lambda: key not in self._making, MAKING)
+            self._changed.wait_for(lambda: key not in self._making.values(), MAKING)
             now = time.time()
             fit = [s for s in self._all() if s.fits(job.region, backend.name, key, now)]
             return next((s.name for s in fit if self._files.take(s.name, folder)), None)
@@ -214,6 +220,8 @@ class WarmHosts:
         """End spares, unless a job took them meanwhile."""
         for spare in doomed:
             with self._changed:
+                if spare.name in self._making:
+                    continue  # whoever makes it sees for itself whether it is still wanted
                 there = self._files.read(self._files.folder(spare.name))
                 if there is None:
                     continue
