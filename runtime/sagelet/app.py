@@ -19,6 +19,7 @@ from sagelet.engine.reset import reset
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
+from sagelet.engine.warm import WarmHosts
 from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
 from sagelet.execution.docker.ping import find_engine, why_silent
@@ -140,14 +141,17 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             return view.objects
         return remote(settings.s3_endpoint, view.region)
 
+    warm = WarmHosts(store, backends, talkback)
+
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
+        return Supervisor(view, backends, name, objects(view), talkback, warm, choice, observers)
 
     dispatcher = Dispatcher(
         store,
         machine.look(settings.inherited.get("CUDA_VISIBLE_DEVICES")),
         supervisor,
         settings.max_jobs,
+        warm,
     )
 
     @functools.lru_cache(maxsize=64)

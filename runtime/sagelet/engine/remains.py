@@ -57,6 +57,14 @@ def set_aside(folder: Path, plan: JobPlan, attempt: int) -> None:
         remove_tree(Path(host.folder))
 
 
+def clear_host(host: HostPlan) -> None:
+    """Remove what a host that waited for its job left beside what was staged for that."""
+    for name in ("scratch", "log", "exit.json", "started.json", "stop", "opt", "hosts"):
+        remove_tree(Path(host.folder) / name)
+    for path in (Path(host.folder) / "ml" / "input" / "config").glob(".door*"):
+        path.unlink()
+
+
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
     doomed = [folder / name for name in _MADE]

@@ -23,7 +23,7 @@ from typing import Any
 
 from sagelet.domain import addresses
 from sagelet.domain.errors import HostFault
-from sagelet.domain.hosts import JobPlan
+from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.execution.feeding import BOOT, SOURCE_ROOT
 
 #: The program that gives a network a way out.
@@ -82,6 +82,19 @@ class Network:
 def find_slirp(environ: Mapping[str, str]) -> str | None:
     """Where slirp4netns is, if it is on the PATH."""
     return shutil.which(SLIRP, path=environ.get("PATH"))
+
+
+def seen_by(host: HostPlan) -> Mapping[str, str]:
+    """The environment as a host that runs already has to be told it."""
+    folder = Path(host.folder)
+    try:
+        joined = json.loads((folder / "started.json").read_bytes())["joined"]
+        hub = json.loads((folder / "host.json").read_bytes())["hub"]
+    except FileNotFoundError:  # it does not run, so nobody is told
+        return host.environment
+    if joined and hub["nameserver"]:
+        return addresses.through_gateway(host.environment)
+    return host.environment
 
 
 def folder_of(plan: JobPlan) -> Path:

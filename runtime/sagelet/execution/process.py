@@ -32,6 +32,7 @@ from sagelet.execution.backend import (
     Sink,
 )
 from sagelet.execution.environments import Environments, facts_of
+from sagelet.execution.fingerprint import fingerprint
 from sagelet.execution.networks import Network
 
 #: Between looks at a host's files, in seconds.
@@ -95,6 +96,11 @@ class ProcessBackend:
         return "127.0.0.1"
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
+        """Start the hosts, and what feeds them."""
+        self._start(plan)
+        self.adopt(plan, sink)
+
+    def _start(self, plan: JobPlan) -> None:
         """Start a shim a host, and their network before them."""
         try:
             with networks.started(
@@ -111,7 +117,32 @@ class ProcessBackend:
         except OSError as error:
             _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
-        self.adopt(plan, sink)
+
+    def made_of(self, plan: JobPlan) -> str | None:
+        """The interpreter, its packages, the toolkit, and what every process inherits."""
+        if not self._namespaces:
+            return None
+        return fingerprint(self._base(plan), self._environments.toolkit, self._inherited)
+
+    def keep(self, plan: JobPlan) -> None:
+        """Start the hosts, and see that their folders can be renamed."""
+        self._start(plan)
+        deadline = time.monotonic() + PATIENCE
+        for host in plan.hosts:
+            folder = Path(host.folder)
+            while (record := _read(folder / "started.json")) is None:
+                if not _alive(folder) or time.monotonic() > deadline:
+                    raise HostFault(f"InternalServerError: {host.name}: {_last_words(folder)}")
+                time.sleep(TICK)
+            if record["tier"] != "namespaces":
+                raise HostFault("InternalServerError: hosts with private paths cannot wait.")
+
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """Hosts in a network of their own reach this machine by its gateway."""
+        hosts = tuple(
+            dataclasses.replace(host, environment=networks.seen_by(host)) for host in plan.hosts
+        )
+        return dataclasses.replace(plan, hosts=hosts)
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch shims, whoever started them."""

@@ -39,14 +39,15 @@ def main(spec_path: str, lock: int) -> None:
     os.set_inheritable(lock, False)
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
-    folder = spec["folder"]
+    # From here on relative: a folder of hosts that wait is renamed when they get their job.
+    os.chdir(spec["folder"])
     # Written now and filled in later: how a host ended must be told on a full disk too.
-    write_json(os.path.join(folder, "exit.json.part"), {"code": None}, rename=False)
+    write_json("exit.json.part", {"code": None}, rename=False)
     try:
         exit_record = _Host(spec).run()
     except Exception as error:  # whatever it is, the supervisor must hear of it
         exit_record = {"code": None, "error": f"{type(error).__name__}: {error}"}
-    write_json(os.path.join(folder, "exit.json.part"), {**exit_record, "time": time.time()})
+    write_json("exit.json.part", {**exit_record, "time": time.time()})
 
 
 class _Host:
@@ -67,11 +68,7 @@ class _Host:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> dict[str, Any]:
-        log = os.open(
-            os.path.join(self.spec["folder"], "log"),
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
-            0o644,
-        )
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGUSR1, self._kill)
         signal.signal(signal.SIGALRM, self._tick)
@@ -82,8 +79,14 @@ class _Host:
         self.first_process = tier == "namespaces"
         os.close(log)
         write_json(
-            os.path.join(self.spec["folder"], "started.json.part"),
-            {"pid": os.getpid(), "tier": tier, "notes": report["notes"], "time": time.time()},
+            "started.json.part",
+            {
+                "pid": os.getpid(),
+                "tier": tier,
+                "joined": bool(self.network),
+                "notes": report["notes"],
+                "time": time.time(),
+            },
         )
         self._obey_early_stop()
         status = _wait_for(leader)
@@ -233,7 +236,7 @@ class _Host:
     def _obey_early_stop(self) -> None:
         """A stop that came before there was anything to stop."""
         try:
-            with open(os.path.join(self.spec["folder"], "stop"), encoding="ascii") as file:
+            with open("stop", encoding="ascii") as file:
                 number = int(file.read() or 0)
         except (OSError, ValueError):
             number = 0
