@@ -54,7 +54,11 @@ while True:
 TF_CONFIG = """
 import json, os, socket, time
 config = json.loads(os.environ["TF_CONFIG"])
-print("TASK", json.dumps(config["task"], sort_keys=True), flush=True)
+task = config["task"]
+print("TASK", json.dumps(task, sort_keys=True), flush=True)
+# As TensorFlow would: a worker's parameter server stays up while the master listens.
+own = config["cluster"][task["type"]][task["index"]]
+listening = socket.create_server(("", int(own.split(":")[1])))
 for address in config["cluster"].get("ps", []):
     host, port = address.split(":")
     while True:
