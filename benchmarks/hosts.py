@@ -6,7 +6,9 @@ Usage: python benchmarks/hosts.py [--rounds N] [--hosts 1 2 4 8] [--image IMAGE]
 """
 
 import json
+import math
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -18,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_mode import clean_up, local_mode_python
+from local_mode import STOCK, clean_up, local_mode_python, stock_image
 from rounds import Sample, Samples, arguments, collect, pairwise, ratio, spread, table
 from workshop import FIRST_LINE, Workshop, first_line, workshop
 
@@ -33,12 +35,15 @@ import os
 me = os.environ["SM_CURRENT_HOST"]
 with open(os.path.join(os.environ["SM_MODEL_DIR"], me), "w") as file:
     file.write(me)
+time.sleep(float(os.environ.get("STAY", "0")))
 """
 )
 
 OURS, PROCESS = "sagelet, Docker", "sagelet, process"
 RUN, API, COMPOSE = "docker run", "engine API", "docker compose up"
-LOCAL = "SDK 2 local mode"
+LOCAL, LOCAL_OURS = "SDK 2 local mode", "SDK 2 local mode, our toolkit"
+LOCAL_SHORT = "SDK 2 local mode, scripts that end at once"
+ROWS = (OURS, PROCESS, RUN, API, COMPOSE, LOCAL, LOCAL_OURS, LOCAL_SHORT)
 HERE = Path(__file__).parent
 
 
@@ -153,23 +158,26 @@ def compose(shop: Workshop, hosts: int, script: Path, image: str) -> Sample:
     (folder / "compose.yaml").write_text(compose_text(project.plan, place))
     began = time.time_ns()
     up = subprocess.run(["docker", "compose", "up"], cwd=folder, check=True, capture_output=True)
-    last = max(map(stamp, lines(up.stdout)))
+    last = stamps(up.stdout)[-1]
     files = sum(1 for path in (folder / "model").iterdir())
     subprocess.run(["docker", "compose", "down", "-v"], cwd=folder, check=True, capture_output=True)
     return sample(COMPOSE, hosts, (last - began) / 1e9, files)
 
 
-def lines(output: bytes) -> list[bytes]:
-    return [line for line in output.splitlines() if b"first line " in line]
+def stamps(output: bytes) -> list[int]:
+    """When the hosts of whose lines this is made began, the last one last."""
+    return sorted({int(found) for found in re.findall(rb"first line ([0-9]{19})", output)})
 
 
-def stamp(line: bytes) -> int:
-    """Of a line with a host's name before it, and perhaps colours."""
-    return int(line.partition(b"first line ")[2].split()[0].split(b"\x1b")[0])
+def local_mode(
+    shop: Workshop, who: str, python: Path, hosts: int, script: Path, image: str
+) -> Sample:
+    """``fit()`` of the SDK, from its call on: what it takes to load the SDK is not counted.
 
-
-def local_mode(shop: Workshop, python: Path, hosts: int, script: Path, image: str) -> Sample:
-    """``fit()`` of the SDK, from its call on: what it takes to load the SDK is not counted."""
+    When one host has ended, it ends the others or does not start them. To have a last first line
+    at all, scripts stay until the last host must have begun; but for ``LOCAL_SHORT``.
+    """
+    stay = 0 if who == LOCAL_SHORT else 2 + hosts
     folder = Path(tempfile.mkdtemp(dir=shop.folder))
     given = {
         "image": image,
@@ -177,6 +185,7 @@ def local_mode(shop: Workshop, python: Path, hosts: int, script: Path, image: st
         "script": script.name,
         "source": str(script.parent),
         "folder": str(folder),
+        "environment": {"STAY": str(stay)},
     }
     try:
         done = subprocess.run(
@@ -190,12 +199,13 @@ def local_mode(shop: Workshop, python: Path, hosts: int, script: Path, image: st
         if done.returncode != 0:
             raise SystemExit(f"SDK 2 local mode: {said[-3000:].decode(errors='replace')}")
         began = next(int(line.split()[1]) for line in said.splitlines() if line[:3] == b"fit")
-        last = max(map(stamp, lines(said)))
+        begun = stamps(said)
+        last = begun[-1] if len(begun) == hosts else float("nan")
         found = list(folder.rglob("model.tar.gz"))
         files = members(found[0]) if found else 0
     finally:
         clean_up(folder)
-    return sample(LOCAL, hosts, (last - began) / 1e9, files)
+    return sample(who, hosts, (last - began) / 1e9, files)
 
 
 def contenders(shop: Workshop, counts: Sequence[int], image: str) -> list[Callable[[], Sample]]:
@@ -212,6 +222,7 @@ def contenders(shop: Workshop, counts: Sequence[int], image: str) -> list[Callab
     python = local_mode_python()
     if python is None:
         print("SDK 2 is left out: `python tests/support/clients.py sagemaker2` installs it.\n")
+    theirs = stock_image(shop.docker, reference) if python else None
     for hosts in counts:
         there += [
             partial(ours, shop, hosts, script, image),
@@ -220,8 +231,19 @@ def contenders(shop: Workshop, counts: Sequence[int], image: str) -> list[Callab
             partial(compose, shop, hosts, script, reference),
         ]
         if python is not None:
-            there.append(partial(local_mode, shop, python, hosts, script, reference))
+            peers = [(LOCAL_OURS, reference)]
+            if theirs is not None:
+                peers += [(LOCAL, theirs), (LOCAL_SHORT, theirs)]
+            there += [
+                partial(local_mode, shop, who, python, hosts, script, of) for who, of in peers
+            ]
     return there
+
+
+def shown(values: Sequence[float]) -> str:
+    """Of rounds that have a value; those of local mode where a host never began have none."""
+    known = [value for value in values if not math.isnan(value)]
+    return spread(known, 2) if len(known) * 2 > len(values) else "-"
 
 
 def report(samples: Samples, counts: Sequence[int], rounds: int) -> None:
@@ -232,16 +254,16 @@ def report(samples: Samples, counts: Sequence[int], rounds: int) -> None:
     )
     rows = []
     for hosts in counts:
-        for who in (OURS, PROCESS, RUN, API, COMPOSE, LOCAL):
+        for who in ROWS:
             values = samples.get(f"{who}/{hosts}")
             if not values:
                 continue
             whole = samples[f"{who}/{hosts}/whole"]
-            row = [f"{hosts}: {who}", spread(values, 2), f"{sum(whole):.0f} of {len(whole)}"]
+            row = [f"{hosts}: {who}", shown(values), f"{sum(whole):.0f} of {len(whole)}"]
             for base in (RUN, LOCAL):
                 peer = samples.get(f"{base}/{hosts}")
                 same = who == base or not peer
-                row.append("-" if same else spread(pairwise(values, peer or (), ratio), 2))
+                row.append("-" if same else shown(pairwise(values, peer or (), ratio)))
             rows.append(row)
     print(table(["hosts", "last first line", "whole", f"/ {RUN}", f"/ {LOCAL}"], rows))
 
@@ -258,11 +280,16 @@ contract asks for. Beside it, of the same image and command with the same mounts
 files, these prepared beforehand: as many `docker run` at once, each for one host and on the
 engine's own network; the engine API's create and start, from threads; `docker compose up` of what
 `sagelet compose` writes for the job; and `fit()` of the SageMaker SDK 2 in local mode, loaded
-beforehand and kept from calling home. Process: the same job without Docker.
+beforehand and kept from calling home, with sagemaker-training 5.1.4 in the image, as SageMaker's
+images have it, and with our toolkit. Local mode ends all hosts when one has ended; its scripts stay
+until the last must have begun, except where the row says that they end at once, as all others do.
+Process: the same job without Docker.
 Aims: eight hosts at most 1.3 x `docker run`; at least 3 x as fast as local mode; always whole.
 """)
     with workshop() as shop:
         samples = collect(contenders(shop, given.hosts, given.image), given.rounds)
+        if not shop.no_docker and shop.docker.images(STOCK):
+            shop.docker.remove_image(STOCK, force=True)
     report(samples, given.hosts, given.rounds)
 
 

@@ -98,6 +98,16 @@ def test_a_failure_file_fails_a_host_whatever_its_exit_code(fate_of) -> None:
     assert said == "AlgorithmError: out of coffee, exit code: 0 (algo-2)"
 
 
+def test_the_states_of_hosts_in_one_word(fate_of) -> None:
+    fate = fate_of({})
+    assert fate.states() == {"algo-1": "Waiting", "algo-2": "Waiting"}
+    fate.begin("algo-1")
+    fate.hear(HostExited("algo-2", 1))
+    assert fate.states() == {"algo-1": "Running", "algo-2": "Failed"}
+    fate.hear(HostExited("algo-1", 0))
+    assert fate.states() == {"algo-1": "Ended", "algo-2": "Failed"}
+
+
 def test_of_one_host_the_reason_does_not_name_it(job_of, tmp_path: Path) -> None:
     plan = hosts.plan(job_of(), str(tmp_path), {}, None)
     alone = dataclasses.replace(plan, hosts=plan.hosts[:1])

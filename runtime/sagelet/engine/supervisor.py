@@ -159,6 +159,7 @@ class Supervisor:
         if launched and life.secondary in HAVE_HOSTS:
             for host in self._plan.hosts:
                 self._collector.restart(host.name)
+                self._fate.begin(host.name)
             self._find_hosts()
             self._synced.start(self._note)
         return self._drive(again(life.secondary, launched=launched))
