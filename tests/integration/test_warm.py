@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
+from support.cli import Trainer, wait_until
 from support.image import FRAMEWORK
 from support.plane import (
     COUNTER,
@@ -23,6 +25,7 @@ from support.plane import (
     shim_of,
     statuses,
 )
+from support.serve import Plane as ServedPlane
 
 #: Tells what it finds before it changes anything, then leaves its mark wherever it can.
 LOOKER = """
@@ -469,3 +472,28 @@ def test_a_host_that_is_killed_in_kept_hosts_is_lost(plane: Plane) -> None:
     os.kill(shim_of(plane, "two"), signal.SIGKILL)
     (job,) = plane.wait_over("two")
     assert (job.life.failure_reason or "").startswith("InternalServerError: algo-1 is gone")
+
+
+def test_two_commands_without_a_control_plane_beside_them(trainer: Trainer, home: Path) -> None:
+    """The first one's control plane has ended with it; its hosts wait for the second."""
+    where = ("--warm", "--json", "--env", "PYTHONPATH=/nowhere")
+    jobs = []
+    for number in range(2):
+        done = trainer.run(f"print('run', {number})", *where)
+        assert done.returncode == 0, done.stderr
+        assert f"run {number}" in done.stderr
+        jobs.append(json.loads(done.stdout))
+        assert jobs[-1]["WarmPoolStatus"]["Status"] == "Available"
+        if os.environ.get("SAGELET_NAMESPACES") != "off":  # else no hosts can wait
+            wait_until(lambda: len(list((home / "warm").glob("*"))) == 1, "a spare")
+    folders = [home / "jobs" / "us-east-1" / job["TrainingJobName"] for job in jobs]
+    taken = [(folder / "spare.json").exists() for folder in folders]
+    assert taken == [False, os.environ.get("SAGELET_NAMESPACES") != "off"]
+    plane = ServedPlane(home.parent, "--test-mode")
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(f"{plane.url}/_api/reset", method="POST")
+        opener.open(request, timeout=60).close()
+    finally:
+        plane.stop()
+    assert list((home / "warm").glob("*")) == []

@@ -83,6 +83,8 @@ class WarmHosts:
             and spares.installs([path.name for path in source.iterdir()])
         ):
             return
+        if available() < sum(host.memory or MEMORY for host in plan.hosts):
+            return
         backend.prepare(plan, Unwatched())
         plan = self._mounted(job, plan, backend)
         key = key_of(job, plan, folder, backend)
