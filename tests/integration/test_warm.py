@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
+from support.buckets import fill, read
 from support.cli import Trainer, wait_until
 from support.image import FRAMEWORK
 from support.plane import (
@@ -317,6 +318,40 @@ def test_a_channel_is_read_as_it_is_when_the_job_runs(plane: Plane, tmp_path: Pa
     assert "DATA {'d': '3', 'e': '2'}" in run(plane, "four", READER, **channel(data))
     assert took(plane, "four") is None
     assert sorted(path.name for path in data.iterdir()) == ["d", "e"]
+
+
+KEEPER = """
+import os, pathlib
+base = pathlib.Path(os.environ["SM_MODEL_DIR"]).parent
+folder = pathlib.Path(os.environ["SM_CHANNEL_TRAIN"])
+print("DATA", {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*"))
+               if p.is_file()}, flush=True)
+place = base / "checkpoints"
+print("CHECKPOINTS", sorted(p.name for p in place.iterdir()), flush=True)
+(place / os.environ["TRAINING_JOB_NAME"]).write_text("x")
+(folder / "a").write_text("mine")
+"""
+
+
+def test_objects_and_checkpoints_come_into_kept_hosts(plane: Plane, tmp_path: Path) -> None:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/data/"}
+    given = {
+        "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+        "CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints/"},
+    }
+    fill(plane.store, "bucket", {"data/a": b"1", "data/sub/b": b"1"}, tmp_path)
+    plane.start()
+    log = run(plane, "one", KEEPER, **given)
+    assert "DATA {'a': '1', 'sub/b': '1'}" in log
+    assert "CHECKPOINTS []" in log
+    wait_for_spare(plane, "one")
+    fill(plane.store, "bucket", {"data/a": b"2", "data/new/c": b"2"}, tmp_path)
+    log = run(plane, "two", KEEPER, **given)
+    assert took(plane, "two")
+    assert "DATA {'a': '2', 'new/c': '2', 'sub/b': '1'}" in log
+    assert "CHECKPOINTS ['one']" in log
+    assert read(plane.store, "bucket", "checkpoints/two", tmp_path) == b"x"
+    assert read(plane.store, "bucket", "data/a", tmp_path) == b"2"
 
 
 def test_code_that_has_to_be_installed_starts_cold(plane: Plane) -> None:
