@@ -61,7 +61,7 @@ def job(shop: Workshop, name: str, channel: Path, script: Path | None, image: st
 def engine(
     shop: Workshop, name: str, channel: Path, script: Path | None, image: str, reference: str
 ) -> Sample:
-    host = shop.prepared(shop.request("docker", channel, script, image))
+    (host,) = shop.prepared(shop.request("docker", channel, script, image))
     return {f"{name}/peer": engine_start(shop.docker, host, reference).first}
 
 

@@ -132,7 +132,7 @@ is the peer of that, `python` the one that buffers. `docker run` has the same im
             image = shop.resolve(shop.request("docker", channel, first, given.image))
 
             def prepared() -> HostPlan:
-                return shop.prepared(shop.request("docker", channel, script, given.image))
+                return shop.prepared(shop.request("docker", channel, script, given.image))[0]
 
             peers["docker"] = "docker run > file"
             contenders += [

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 #: script -> (arguments, arguments of --quick, whether it takes --image)
 SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
     "first_line.py": ((), ("--rounds", "2"), True),
+    "hosts.py": ((), ("--rounds", "1", "--hosts", "1", "2"), True),
     "toolkit.py": ((), (), False),
     "channel_size.py": ((), ("--rounds", "2"), True),
     "pipe.py": ((), ("--rounds", "1", "--megabytes", "40"), False),

@@ -49,7 +49,10 @@ class NoProgress:
 
 @dataclasses.dataclass(frozen=True)
 class Ran:
-    """A job or a peer that ended: seconds from its start to its first line and to its end."""
+    """A job or a peer that ended: seconds from its start to its first line and to its end.
+
+    Of several hosts it is the first line of the last one.
+    """
 
     first: float
     wall: float
@@ -92,7 +95,12 @@ class Workshop:
         return folder
 
     def request(
-        self, backend: str, channel: Path, script: Path | None, image: str | None = None
+        self,
+        backend: str,
+        channel: Path | None,
+        script: Path | None,
+        image: str | None = None,
+        hosts: int = 1,
     ) -> dict[str, Any]:
         """A CreateTrainingJob request as ``sagelet train`` would make it."""
         self._number += 1
@@ -105,10 +113,10 @@ class Workshop:
             },
             "RoleArn": "arn:aws:iam::123456789012:role/sagelet",
             "OutputDataConfig": {"S3OutputPath": options.file_uri(self.folder / "output")},
-            "ResourceConfig": {"InstanceCount": 1, "VolumeSizeInGB": 30},
+            "ResourceConfig": {"InstanceCount": hosts, "VolumeSizeInGB": 30},
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
             "HyperParameters": options.script_hyperparameters(str(script), None) if script else {},
-            "InputDataConfig": options.channels([f"training={channel}"]),
+            "InputDataConfig": options.channels([f"training={channel}"] if channel else []),
             "Tags": options.tags({"backend": backend, "python": python}),
         }
 
@@ -123,8 +131,9 @@ class Workshop:
         job = store.training_jobs.get(name)
         if job.life.primary != "Completed":
             raise SystemExit(f"{name} {job.life.primary}: {job.life.failure_reason}")
-        log = store.home.log(name, "algo-1")
-        return Ran((first_line(log.read_bytes()) - started) / 1e9, wall / 1e9, log)
+        logs = [store.home.log(name, f"algo-{n + 1}") for n in range(job.host_count)]
+        last = max(first_line(log.read_bytes()) for log in logs)
+        return Ran((last - started) / 1e9, wall / 1e9, logs[0])
 
     @cached_property
     def docker(self) -> "APIClient":
@@ -133,14 +142,14 @@ class Workshop:
 
         return APIClient(base_url=self.engine_address, version="auto", timeout=3600)
 
-    def prepared(self, request: dict[str, Any]) -> HostPlan:
-        """The one host of a job, its files staged, for a peer to start by hand."""
+    def prepared(self, request: dict[str, Any]) -> tuple[HostPlan, ...]:
+        """The hosts of a job, their files staged, for a peer to start by hand."""
         now = time.time()
         settings, store = self.app.settings, self.app.store
         job = TrainingJob(request, settings.account, settings.region, now, begin(now))
         plan = staging.plan_job(job, store)
         staging.stage(job, plan, store, store.objects, NoProgress())
-        return plan.hosts[0]
+        return plan.hosts
 
     def resolve(self, request: dict[str, Any]) -> str:
         """The image the engine would run for a request."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
@@ -174,7 +175,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             local=LocalDoors(in_region, about),
             clock=time.time,
             relaxed=settings.relaxed,
-            allowed_hosts=(*settings.allowed_hosts, settings.host),
+            allowed_hosts=(*settings.allowed_hosts, settings.host, GATEWAY),
         )
     )
     return App(
@@ -250,7 +251,12 @@ def _backends(settings: Settings) -> Backends:
     address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
-        "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
+        "process": lambda: ProcessBackend(
+            made,
+            settings.inherited,
+            namespaces=settings.namespaces,
+            networks=settings.networks,
+        ),
     }
     return Backends(makers, lambda: why_silent(address), settings.backend)
 

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagelet.domain.failure import LIMIT, OUT_OF_MEMORY, host_failure
+from sagelet.domain.failure import LIMIT, OUT_OF_MEMORY, blames_another, host_failure
+from sagelet_toolkit import ranks
+
+KILLED = "AlgorithmError: the host was killed by SIGKILL, exit code: 137 (algo-2)"
 
 
 def why(text=None, code=1, *, oom=False, error=None, host=None):
@@ -19,7 +22,10 @@ def why(text=None, code=1, *, oom=False, error=None, host=None):
         ({"text": "\n boom \n"}, "AlgorithmError: boom, exit code: 1"),
         ({"text": "boom", "code": 137}, "AlgorithmError: boom, exit code: 137"),
         ({"text": "boom", "host": "algo-2"}, "AlgorithmError: boom, exit code: 1 (algo-2)"),
+        ({"code": 137, "host": "algo-2"}, KILLED),
+        ({"code": 200}, "AlgorithmError: , exit code: 200"),
         ({"error": "no such image"}, "ClientError: no such image"),
+        ({"error": "no such file", "host": "algo-2"}, "ClientError: no such file (algo-2)"),
         ({"text": "boom", "code": 137, "oom": True}, OUT_OF_MEMORY),
         ({"code": 137, "oom": True, "host": "algo-2"}, f"{OUT_OF_MEMORY} (algo-2)"),
     ],
@@ -61,3 +67,9 @@ def test_a_long_reason_keeps_its_beginning_and_the_exit_code():
     assert len(reason) == 1024
     assert reason.startswith("AlgorithmError: axxx")
     assert reason.endswith("xxx, exit code: 3 (algo-2)")
+
+
+@pytest.mark.parametrize("words", ["", *ranks._LOST])
+def test_host_and_container_agree_on_what_is_no_cause(words):
+    text = f"RuntimeError: {words} [10.0.0.2]"
+    assert blames_another(text) == ranks.lost_a_peer(text) == bool(words)

@@ -1,6 +1,7 @@
 """Following a job over the wire: its state changes, its notes, and all hosts' lines."""
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +11,7 @@ import click
 
 from sagelet.aws.client import Client
 from sagelet.cli.render import Screen
+from sagelet.cli.status import marks_of, status_line
 from sagelet.domain.errors import DomainError, ValidationException
 from sagelet.domain.lifecycle import MESSAGE, Secondary
 
@@ -168,7 +170,11 @@ def _number(host: str) -> int:
 
 
 class JobView:
-    """Follows a job. ``states``: tell its state changes and notes; ``lines``: print its logs."""
+    """Follows a job.
+
+    ``states``: tell its state changes and notes; ``lines``: print its logs; ``status``: keep a line
+    at the bottom of the terminal, if there is one.
+    """
 
     def __init__(
         self,
@@ -179,6 +185,7 @@ class JobView:
         states: bool = True,
         lines: bool = True,
         only: str | None = None,
+        status: bool = False,
     ) -> None:
         self._screen = screen
         self._client = client
@@ -186,6 +193,9 @@ class JobView:
         self._states = states
         self._lines = lines
         self._only = only
+        self._status = status and screen.live
+        self._marks = marks_of(sys.stderr.encoding)
+        self._states_of_hosts: dict[str, str] = {}
         self._known: set[str] = set()
         self._hosts: dict[str, HostLines] = {}
         self._told = 0
@@ -213,8 +223,11 @@ class JobView:
             if self._lines:
                 moved |= self._guarded(self._pump, document)
             if over:
+                self._screen.status("")
                 self._guarded(self.drain)
                 return document
+            if self._status:
+                self._guarded(self._show_status, document)
             pause = POLL if moved else min(pause * 1.2, PATIENT_POLL)
             if not moved:
                 time.sleep(pause)
@@ -283,10 +296,16 @@ class JobView:
         self._message = message
         return changed or bool(new)
 
+    def _show_status(self, document: Document) -> bool:
+        hosts = self._states_of_hosts
+        self._screen.status(status_line(document, hosts, time.time(), self._marks))
+        return False
+
     def _tell_notes(self) -> bool:
         if not self._states or not self._told:
             return False
-        found = self._client.get(f"/_cli/jobs/{self._job}/notes", since=self._notes)["Notes"]
+        answer = self._client.get(f"/_cli/jobs/{self._job}/notes", since=self._notes)
+        found, self._states_of_hosts = answer["Notes"], answer["Hosts"]
         for note in found:
             self._screen.note(note)
         self._notes += len(found)

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,14 +12,23 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
+#: Least time between two drawings of the status line, in seconds.
+REDRAW = 0.1
+
 
 class Screen:
-    """Our own words go to stderr, the script's to stdout; progress is one line that is replaced."""
+    """Our own words go to stderr, the script's to stdout.
+
+    On a terminal the last line is one that is replaced: the status of what is followed, if there
+    is one, and how far a long step is.
+    """
 
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
         self.live = sys.stderr.isatty()
-        self._shown = False
+        self._shown = ""
+        self._drawn = 0.0
+        self._status = ""
         self._last = ""
 
     def say(self, text: str, **style: Any) -> None:
@@ -35,21 +45,41 @@ class Screen:
         if not self.live:
             click.echo(f"... {text}", err=True)
             return
-        room = shutil.get_terminal_size().columns - 5
-        sys.stderr.write(f"\r\x1b[2K\x1b[2m... {text[:room]}\x1b[0m")
+        self._draw(f"{self._status}  {text}" if self._status else f"... {text}")
+
+    def status(self, text: str) -> None:
+        """How what is followed is now; shown on a terminal only, below everything else.
+
+        Cheap: it is drawn at most ten times a second. Empty: there is no more to say.
+        """
+        self._status = text
+        if not text:
+            self.clear()
+        elif self.live and time.monotonic() - self._drawn > REDRAW:
+            self._draw(f"{text}  {self._last}" if self._last else text)
+
+    def _draw(self, line: str) -> None:
+        room = _columns() - 1  # never to the edge: it would wrap
+        if line[:room] == self._shown:
+            return
+        self.out.flush()
+        self._shown = line[:room]
+        self._drawn = time.monotonic()
+        sys.stderr.write(f"\r\x1b[2K\x1b[2m{self._shown}\x1b[0m")
         sys.stderr.flush()
-        self._shown = True
 
     def note(self, text: str) -> None:
         """Something worth knowing."""
         self.say(text, dim=True)
 
     def clear(self) -> None:
-        """Take the progress line away."""
+        """Take the last line away; how far a step was is worth nothing after what comes now."""
         if self._shown:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
-            self._shown = False
+            self._shown = ""
+            if self._status:
+                self._last = ""
 
     def mute(self) -> None:
         """Nobody reads any more: print nothing from now on."""
@@ -60,6 +90,14 @@ class Screen:
         """Output of the job."""
         self.clear()
         self.out.write(text)
+
+
+def _columns() -> int:
+    """The terminal's width now; $COLUMNS may be what it was."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return shutil.get_terminal_size().columns
 
 
 class Unstoppable:

@@ -128,7 +128,7 @@ def _foreground(
             screen.say(f"left {name} as it is; `sagelet logs -f {name}` follows it again")
             raise KeyboardInterrupt
 
-    document = JobView(screen, client, name).follow(tick=obey)
+    document = JobView(screen, client, name, status=not as_json).follow(tick=obey)
     with suppress(OSError):  # nobody reads any more
         summarise(screen, document, client.get(f"/_cli/jobs/{name}"))
     if as_json:

@@ -1,11 +1,28 @@
 """FailureReason: the text SageMaker makes of how a host ended."""
 
+from signal import Signals
+
 #: API limit on FailureReason, in characters.
 LIMIT = 1024
 
 OUT_OF_MEMORY = (
     "ClientError: Please use an instance type with more memory, or reduce the size of job data "
     "processed on an instance."
+)
+
+#: How frameworks word that another host went away.
+_LOST = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Connection refused",
+    "Broken pipe",
+    "Socket closed",
+    "ncclRemoteError",
+    "ncclSystemError",
+    "DistNetworkError",
+    "failed to connect to all addresses",
+    "recvValue failed",
+    "sendBytes failed",
 )
 
 
@@ -22,17 +39,32 @@ def host_failure(
         error: why it never started.
         host: its name, where the job has several.
     """
+    where = f" ({host})" if host else ""
     if error:
-        return _cut(f"ClientError: {error}")
+        return _cut(f"ClientError: {error}", where)
     if oom and code != 0:
-        return _cut(OUT_OF_MEMORY + (f" ({host})" if host else ""))
+        return _cut(OUT_OF_MEMORY, where)
     if code == 0 and failure_file is None:
         return None
-    where = f" ({host})" if host else ""
     suffix = f", exit code: {code}{where}"
     room = LIMIT - len("AlgorithmError: ") - len(suffix)
-    return f"AlgorithmError: {(failure_file or '').strip()[:room]}{suffix}"
+    text = (failure_file or "").strip() or _signalled(code)
+    return f"AlgorithmError: {text[:room]}{suffix}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LIMIT else text[: LIMIT - 3] + "..."
+def blames_another(failure_file: str) -> bool:
+    """Whether a host says that it failed because another one was gone: never the cause."""
+    return any(words in failure_file for words in _LOST)
+
+
+def _signalled(code: int) -> str:
+    """What is known of a host that was killed before it could say anything."""
+    try:
+        return f"the host was killed by {Signals(code - 128).name}"
+    except ValueError:
+        return ""
+
+
+def _cut(text: str, end: str) -> str:
+    room = LIMIT - len(end)
+    return (text if len(text) <= room else text[: room - 3] + "...") + end

@@ -138,6 +138,12 @@ class Dispatcher:
         if running is not None:
             running.supervisor.await_interruption(patience)
 
+    def hosts(self, job: TrainingJob) -> dict[str, str]:
+        """The states of the hosts of a job that runs; none of one that does not."""
+        with self._lock:
+            running = self._running.get(_key(job))
+        return running.supervisor.hosts() if running else {}
+
     def idle(self) -> bool:
         """Whether no job waits or runs, and nothing is made ready after one."""
         with self._lock:

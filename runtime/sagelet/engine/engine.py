@@ -151,6 +151,10 @@ class Engine:
         """
         self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
 
+    def hosts(self, name: str) -> dict[str, str]:
+        """Each host of a job that runs, and whether it is Waiting, Running, Ended or Failed."""
+        return self._dispatcher.hosts(self._store.training_jobs.get(name))
+
     def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
         """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.
 

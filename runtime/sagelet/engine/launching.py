@@ -31,7 +31,7 @@ def launch(
             note("the job cannot reach the control plane: no address it could use")
         joined = found or plan
     if plan.spare:
-        if warm.wake(job, joined):
+        if warm.wake(job, backend.seen_from_inside(joined)):
             backend.adopt(joined, sink)
             note("the hosts were ready: kept after an earlier job")
             return plan

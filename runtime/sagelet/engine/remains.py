@@ -15,7 +15,7 @@ from sagelet.store.home import remove_tree
 from sagelet.store.logs import move_log
 
 #: What staging, syncing and storing make in a job's folder.
-_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload")
+_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload", "network")
 
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
@@ -72,7 +72,9 @@ def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outp
         doomed += [folder / "checkpoints", folder / "checkpoints.json"]
     for host in plan.hosts:
         place = Path(host.folder)
-        doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]
+        doomed += [
+            place / n for n in ("scratch", "venv", "opt", "hosts", "resolv.conf", "ml/input/data")
+        ]
         if not keep_outputs:
             doomed += [place / "ml" / n for n in ("model", "output", "checkpoints", "code")]
     for path in doomed:

@@ -30,11 +30,11 @@ from sagelet.domain.lifecycle import (
 from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
+from sagelet.engine.fate import Fate
 from sagelet.engine.launching import launch
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.telling import Telling
-from sagelet.engine.verdict import Report, verdict
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution.backend import (
     Cancelled,
@@ -58,6 +58,9 @@ SAVE_PATIENCE = 60.0
 
 #: States whose hosts may have written something worth keeping when the platform fails.
 _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPLOADING})
+
+#: An event, and the reason that comes with it.
+Report = tuple[Event, str | None]
 
 #: Hears of every new state of a job.
 Observer = Callable[[TrainingJob], None]
@@ -103,8 +106,7 @@ class Supervisor:
         self._plan: JobPlan = staging.plan_job(self._job, self._store)
         self._collector = Collector(self._job, self._store)
         self._events: queue.SimpleQueue[HostEvent | None] = queue.SimpleQueue()
-        self._waiting = {host.name for host in self._plan.hosts}
-        self._failed: HostExited | HostLost | None = None
+        self._fate = Fate(self._plan)
         self._backend: ExecutionBackend | None = None
         self._deaf = False
         self._taken: Interruption | None = self._job.interruption
@@ -136,6 +138,10 @@ class Supervisor:
     def await_ending(self, seconds: float) -> bool:
         """Wait until how the job ends is decided and stored; whether that came to pass."""
         return self._decided.wait(seconds)
+
+    def hosts(self) -> dict[str, str]:
+        """Each host's state in one word, see ``Fate``. Safe in any thread."""
+        return self._fate.states()
 
     def run(self) -> Life:
         """Supervise a job that was just admitted, to its end."""
@@ -339,7 +345,7 @@ class Supervisor:
         if self._job.life.secondary is Secondary.INTERRUPTED and taken:
             # The others go when it has gone.
             alone = tuple(host for host in plan.hosts if host.name == taken.host)
-            plan = replace(plan, hosts=alone) if taken.host in self._waiting else plan
+            plan = replace(plan, hosts=alone) if taken.host in self._fate.waiting else plan
         self._backend_of_job().stop(plan, grace=grace)
 
     def _wait(self, life: Life) -> Report | None:
@@ -350,7 +356,7 @@ class Supervisor:
         if self._hurry.is_set() and not self._deaf:
             self._deaf = True
             self._stop_hosts()
-        if interrupted or (training and self._failed is None):  # else the ending is decided
+        if interrupted or (training and not self._fate.failed):  # else the ending is decided
             interruption = self._interruption()
             if interruption:
                 return interruption
@@ -367,6 +373,7 @@ class Supervisor:
         if event is None:
             return None
         if isinstance(event, HostStarted):
+            self._fate.begin(event.host)
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
@@ -377,21 +384,18 @@ class Supervisor:
         self, event: HostExited | HostLost, *, training: bool, interrupted: bool
     ) -> Report | None:
         self._collect(lambda: self._collector.finish(event.host))
-        self._waiting.discard(event.host)
-        failed = isinstance(event, HostLost) or event.code != 0
-        if failed and self._failed is None:
-            self._failed = event
-            if self._waiting and training:
-                # One fate: a host that fails ends the others.
-                self._stop_hosts()
-        if interrupted and self._waiting:
-            self._stop_hosts()
-        return None if self._waiting else self._verdict()
+        failed_before = self._fate.failed
+        self._fate.hear(event)
+        first_failure = self._fate.failed and not failed_before
+        if self._fate.waiting and (interrupted or (training and first_failure)):
+            self._stop_hosts()  # one fate: a host that fails ends the others
+        return None if self._fate.waiting else self._verdict()
 
     def _verdict(self) -> Report:
         """All hosts ended: how, and why."""
         self._backend_of_job().reclaim(self._plan)
-        return verdict(self._plan, self._failed)
+        reason = self._fate.reason()
+        return (Event.HOSTS_FAILED if reason else Event.HOSTS_SUCCEEDED), reason
 
     def _store_outputs(self) -> None:
         if not self._job.artifacts:  # else stored before, by a supervisor that died then

@@ -32,20 +32,25 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class HostExited:
-    """A host ended. ``code`` is 128 + n after signal n; ``error``: why it never started."""
+    """A host ended. ``code`` is 128 + n after signal n; ``error``: why it never started.
+
+    ``time`` is when (epoch seconds), as whoever ran the host has it.
+    """
 
     host: str
     code: int
     oom: bool = False
     error: str | None = None
+    time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HostLost:
-    """A host is gone and nobody knows how it ended."""
+    """A host is gone and nobody knows how it ended; ``time``: when that was seen."""
 
     host: str
     reason: str
+    time: float | None = None
 
 
 HostEvent = HostStarted | Output | HostExited | HostLost
@@ -112,6 +117,9 @@ class ExecutionBackend(Protocol):
         Raises:
             HostFault: they could not be started, or not so that they can wait.
         """
+
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """The plan of hosts that were kept, with addresses as they are in their network."""
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Like launch, for hosts an earlier process started; their logs are told from the start.

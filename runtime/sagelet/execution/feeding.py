@@ -88,7 +88,8 @@ def guarded(plan: JobPlan, sink: Sink) -> Sink:
     def take(event: HostEvent) -> None:
         if isinstance(event, HostExited) and event.host in fed and event.error is None:
             _wait_until_gone(fed[event.host])
-            event = _trouble(fed[event.host]) or event
+            trouble = _trouble(fed[event.host])
+            event = dataclasses.replace(trouble, time=event.time) if trouble else event
         sink(event)
 
     return take
@@ -158,7 +159,7 @@ def _wait_until_gone(host: HostPlan) -> None:
         time.sleep(0.005)
 
 
-def _trouble(host: HostPlan, *, living: bool | None = None) -> HostEvent | None:
+def _trouble(host: HostPlan, *, living: bool | None = None) -> HostExited | HostLost | None:
     """How the host's end must be told, if its feeder failed it."""
     living = alive(host) if living is None else living  # asked first: it writes, then goes
     try:

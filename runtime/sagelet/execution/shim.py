@@ -56,11 +56,15 @@ class _Host:
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.pid = 0
+        self.leader = 0
         self.stopping = False
         self.told = False
         self.deadline = 0.0
         self.first_process = False
         self.killed = False
+        self.network: list[int] = []  # open namespaces of the job's own network
+        for descriptor in spec["held"]:  # until this process ends
+            os.set_inheritable(descriptor, False)
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> dict[str, Any]:
@@ -76,7 +80,13 @@ class _Host:
         os.close(log)
         write_json(
             "started.json.part",
-            {"pid": os.getpid(), "tier": tier, "notes": report["notes"], "time": time.time()},
+            {
+                "pid": os.getpid(),
+                "tier": tier,
+                "joined": bool(self.network),
+                "notes": report["notes"],
+                "time": time.time(),
+            },
         )
         self._obey_early_stop()
         status = _wait_for(leader)
@@ -92,8 +102,14 @@ class _Host:
     def _start(self, log: int) -> tuple[str, dict[str, Any], int]:
         """Start the host; returns (tier, report, pid to wait for)."""
         reason = "switched off"
+        refused = self._join() if self.spec["hub"] else None
+        if refused and self.spec["isolated"]:
+            error = f"EnableNetworkIsolation over several hosts is refused here: {refused}"
+            return "paths", {"notes": [], "error": error, "refused": None}, self._spawn_failed()
         if self.spec["namespaces"]:
             report, leader = self._spawn(log, self._run_in_namespaces)
+            if refused:
+                report["notes"].append(f"the hosts share this machine's network ({refused})")
             if not report["refused"]:
                 return "namespaces", report, leader
             _wait_for(leader)
@@ -106,6 +122,25 @@ class _Host:
             0, f"no private /opt/ml ({reason}); paths are under a folder instead"
         )
         return "paths", report, leader
+
+    def _join(self) -> str | None:
+        """Find the job's own network once it is made; why there is none."""
+        hub = self.spec["hub"]
+        os.set_inheritable(hub["ready"], False)
+        os.read(hub["ready"], 1)
+        try:
+            with open(hub["record"], encoding="utf-8") as file:
+                record = json.load(file)
+            if record["error"]:
+                return str(record["error"])
+            names = ["ns/user"] if record["contained"] else []
+            names += [f"fd/{record['hosts'][self.spec['hostname']]}"]
+            opened = [_open_namespace(record["pid"], name) for name in names]
+            _open_namespace(record["pid"], f"fd/{record['network']}")  # to keep it
+        except OSError as error:
+            return f"its hub has gone: {error.strerror}"
+        self.network = opened
+        return None
 
     def _spawn_failed(self) -> int:
         pid = os.fork()
@@ -135,12 +170,15 @@ class _Host:
                     report["notes"].append(value)
                 else:
                     report[key] = value
-        self.pid = int(report["pid"])
+        self.pid, self.leader = int(report["pid"]), pid
         return report, pid
 
     def _run_in_namespaces(self, log: int, report: int) -> None:
+        spec = {**self.spec, "joined": bool(self.network)}
+        if self.network:
+            spec.update(self.spec["hub"])
         try:
-            namespaces.unshare(isolated=self.spec["isolated"])
+            namespaces.unshare(isolated=spec["isolated"], network=self.network)
         except namespaces.Refused as error:
             _report(report, "refused", str(error))
             return
@@ -152,12 +190,12 @@ class _Host:
             os.close(between)
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             try:
-                for note in namespaces.furnish(self.spec):
+                for note in namespaces.furnish(spec):
                     _report(report, "note", note)
             except (namespaces.Refused, OSError) as error:
                 _report(report, "refused", str(error))
                 os._exit(NOT_STARTED)
-            _become(self.spec["argv"], self.spec["environment"], "/", log, report)
+            _become(spec["argv"], spec["environment"], "/", log, report)
         _report(report, "pid", pid)
         os.close(arrived)
         os.close(report)
@@ -236,6 +274,7 @@ class _Host:
         self.killed = True
         if self.pid:
             _send(self.pid, signal.SIGKILL)
+            _send(self.leader, signal.SIGCONT)  # who stands between may have been frozen, too
 
 
 def _become(argv: list[str], environment: dict[str, str], cwd: str, log: int, report: int) -> None:
@@ -268,6 +307,10 @@ def _copy(source: str, target: str) -> None:
     if os.path.isdir(target):
         shutil.rmtree(target)
     shutil.copytree(source, target, copy_function=shutil.copyfile)
+
+
+def _open_namespace(pid: int, name: str) -> int:
+    return os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _report(pipe: int, key: str, value: object) -> None:

@@ -5,7 +5,7 @@
     GET  /_cli/about                        who serves, with which settings
     GET  /_cli/jobs?limit=N                 one row a job, newest first
     GET  /_cli/jobs/<job>                   what DescribeTrainingJob cannot say of it
-    GET  /_cli/jobs/<job>/notes?since=N     what the user should know, in order
+    GET  /_cli/jobs/<job>/notes?since=N     what the user should know, in order; how its hosts are
     GET  /_cli/jobs/<job>/log?host=H&...    the exact bytes: offset=N, or the last=N
     POST /_cli/jobs/<job>/kill              stop without the grace
     POST /_cli/jobs/<job>/interrupt?host=H&away=S   take managed spot capacity away
@@ -96,7 +96,7 @@ class LocalDoors:
                 return _beside(store, job)
             case "GET", ["jobs", job, "notes"]:
                 notes = store.training_jobs.get(job).notes
-                return {"Notes": notes[_number(query, "since", 0) :]}
+                return {"Notes": notes[_number(query, "since", 0) :], "Hosts": engine.hosts(job)}
             case "GET", ["jobs", job, "log"]:
                 return _log(store, job, query)
             case "POST", ["jobs", job, "kill"]:

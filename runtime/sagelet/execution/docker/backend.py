@@ -5,12 +5,13 @@ import hashlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, DockerException
+from docker.errors import DockerException
 from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount
 from requests.exceptions import RequestException
 
@@ -34,6 +35,10 @@ REGION_LABEL = "sagelet.region"
 
 #: Requests that last as long as a job, in seconds (the SDK wants a number).
 _FOREVER = 10**8
+
+#: Containers of a job that are created or started at the same time: the engine has no more to
+#: gain by then, and each of its answers must come in a minute.
+AT_ONCE = 8
 
 #: How long removing may take, in seconds.
 PATIENCE = 30.0
@@ -104,7 +109,7 @@ class DockerBackend:
             ) from None
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
-        """Create all containers, attach, start all."""
+        """Create all containers and attach to them, then start all; many at the same time."""
         image = self._references.pop((plan.region, plan.job))
         try:
             try:
@@ -138,26 +143,38 @@ class DockerBackend:
                 self.remove(plan)
             raise HostFault(_launch_failure(plan, error)) from None
 
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """The plan as it is: ``address`` is the same for all containers."""
+        return plan
+
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
         network = create_network(self._api, plan, self._labels(plan))
-        pumps = []
         sink = feeding.guarded(plan, sink)
-        for host in plan.hosts:
+
+        def create(host: HostPlan) -> Pump:
             container = self._create(plan, host, image, network, protect=protect)
             pump = Pump(self._connect, container, host.name, Path(host.folder) / "log", sink)
             pump.attach()
-            pumps.append((host, container, pump))
             until = {"engine": self._host, "container": container}
             feeding.start(host, "sagelet.execution.docker.feeder", until)
-        for number, (host, container, pump) in enumerate(pumps):
-            try:
-                self._api.start(container)
-            except APIError as error:
-                if protect and number == 0 and "failed to mount local volume" in str(error):
-                    raise _NoOverlay from None
-                raise
+            return pump
+
+        def start(host: HostPlan, pump: Pump) -> None:
+            self._api.start(pump.container)
             sink(HostStarted(host.name, () if protect else _read_only_notes(host)))
             pump.start()
+
+        # Left only when all is done: nothing may still be made of what is removed after a failure.
+        with ThreadPoolExecutor(min(len(plan.hosts), AT_ONCE), "launch") as pool:
+            created = [pool.submit(create, host) for host in plan.hosts]
+            pumps = [step.result() for step in created]
+            started = [pool.submit(start, *pair) for pair in zip(plan.hosts, pumps, strict=True)]
+        errors = [error for error in (step.exception() for step in started) if error]
+        if errors:
+            none_began = len(errors) == len(started)
+            if protect and none_began and "failed to mount local volume" in str(errors[0]):
+                raise _NoOverlay from None
+            raise errors[0]
         feeding.watch(plan, self._kill)
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:

@@ -9,6 +9,7 @@ nothing.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,7 +37,7 @@ class Pump:
         self, connect: Callable[[], APIClient], container: str, host: str, log: Path, sink: Sink
     ) -> None:
         self._connect = connect
-        self._container = container
+        self.container = container
         self._host = host
         self._log = log
         self._sink = sink
@@ -46,7 +47,7 @@ class Pump:
     def attach(self) -> None:
         """Open the live stream; before the container starts, so that nothing is missed."""
         self._attached = self._connect().attach_socket(
-            self._container, params={"stdout": 1, "stderr": 1, "stream": 1}
+            self.container, params={"stdout": 1, "stderr": 1, "stream": 1}
         )
         self._stream = getattr(self._attached, "_sock", self._attached)
         self._stream.settimeout(HOLD)
@@ -69,9 +70,9 @@ class Pump:
             body()
             self._tell_exit()
         except LogError as error:
-            self._sink(HostLost(self._host, f"its log cannot be written: {error}"))
+            self._lost(f"its log cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 - without a word the job would wait for ever
-            self._sink(HostLost(self._host, f"the Docker engine lost the container: {error}"))
+            self._lost(f"the Docker engine lost the container: {error}")
 
     def _run_live(self) -> None:
         frames, merge = Frames(), Merge()
@@ -99,7 +100,7 @@ class Pump:
         fresh = self._log.with_name("log.replay")
         before = self._log.stat().st_size if self._log.exists() else 0
         response = self._connect().logs(
-            self._container, stdout=True, stderr=True, stream=True, follow=True
+            self.container, stdout=True, stderr=True, stream=True, follow=True
         )
         ended = threading.Event()
         threading.Thread(target=self._close_late, args=(response, ended), daemon=True).start()
@@ -127,7 +128,7 @@ class Pump:
     def _close_late(self, response: Any, ended: threading.Event) -> None:
         """Engines have left follow streams open after the exit: close ours then."""
         try:
-            self._connect().wait(self._container)
+            self._connect().wait(self.container)
         except (DockerException, RequestException):
             return
         if not ended.wait(LINGER):
@@ -136,17 +137,22 @@ class Pump:
     def _tell_exit(self) -> None:
         api = self._connect()
         try:
-            api.wait(self._container)
-            state = api.inspect_container(self._container)["State"]
+            api.wait(self.container)
+            state = api.inspect_container(self.container)["State"]
         except APIError as error:
             if error.status_code != 404:
                 raise
-            self._sink(HostLost(self._host, "its container was removed from outside"))
+            self._lost("its container was removed from outside")
             return
         if state["Status"] == "created":
-            self._sink(HostLost(self._host, f"its container never started: {state['Error']}"))
+            self._lost(f"its container never started: {state['Error']}")
             return
-        self._sink(HostExited(self._host, int(state["ExitCode"]), bool(state["OOMKilled"])))
+        ended = datetime.fromisoformat(state["FinishedAt"]).timestamp()
+        code, oom = int(state["ExitCode"]), bool(state["OOMKilled"])
+        self._sink(HostExited(self._host, code, oom, time=ended))
+
+    def _lost(self, reason: str) -> None:
+        self._sink(HostLost(self._host, reason, time.time()))
 
 
 def _until_closed(response: Any) -> Iterator[bytes]:
