@@ -1,9 +1,5 @@
 """Hosts that are kept after a job, and the next job that gets them. With Docker and without."""
 
-import json
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,160 +7,34 @@ from typing import Any
 
 import pytest
 
+from sagelet.app import environments
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
+from sagelet.settings import Settings
+from support.buckets import fill, read
 from support.image import FRAMEWORK
 from support.plane import (
-    COUNTER,
     Plane,
-    Refused,
-    check_counter,
-    left_behind,
-    left_in_docker,
-    shim_of,
     statuses,
 )
-
-#: Tells what it finds before it changes anything, then leaves its mark wherever it can.
-LOOKER = """
-import sys
-ready = "torch" in sys.modules
-import json, os, pathlib
-base = pathlib.Path(os.environ["SM_MODEL_DIR"]).parent
-seen = {
-    "ready": ready,
-    "job": os.environ["TRAINING_JOB_NAME"],
-    "argv": sys.argv[1:],
-    "ml": sorted(str(p.relative_to(base)) for p in base.rglob("*") if p.is_file()),
-    "strange": sorted(name for name in os.environ if "SAGELET" in name and "HOME" not in name),
-    "left": os.path.exists("/var/tmp/left-by-a-job"),
-}
-print("SEEN", json.dumps(seen), flush=True)
-for place in ("model", "output/data", "checkpoints", "code"):
-    (base / place / "mark").write_text("x")
-if "CONTAINED" in os.environ:
-    pathlib.Path("/var/tmp/left-by-a-job").write_text("x")
-"""
-
-USUAL = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+from support.warm import (
+    LOOKER,
+    USUAL,
+    end_spares,
+    kept,
+    log_of,
+    run,
+    seen,
+    took,
+    wait_for_import,
+    wait_for_spare,
+    warm,
+    warm_plane,
+)
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 def plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterator[Plane]:
-    plane = Plane(home, tmp_path / "code")
-    if request.param == "docker":
-        plane.backend, plane.image = "docker", request.getfixturevalue("image")
-    yield plane
-    try:
-        if plane._process is None:
-            plane.start()
-        for job in plane.store.training_jobs.live():
-            plane.kill(job.name)
-            plane.wait_over(job.name)
-        plane.settle()
-        end_spares(plane)
-        if plane.backend == "docker":
-            assert left_in_docker(plane.home) == []
-        assert left_behind(plane.home) == []
-    finally:
-        plane.close()
-
-
-def kept(plane: Plane) -> list[dict[str, Any]]:
-    """The records of the spares that can be taken."""
-    found = []
-    for path in (plane.home / "warm").glob("*/spare.json"):
-        record = json.loads(path.read_text())
-        if record["made"]:
-            found.append(record)
-    return found
-
-
-def end_spares(plane: Plane) -> None:
-    for record in kept(plane):
-        pool = warm_pool(plane.job(record["job"]), time.time())
-        if pool and pool.status == WarmPoolStatus.AVAILABLE:
-            plane.keep_alive(record["job"], 0)
-        else:
-            plane.delete(record["job"])
-    plane.wait(lambda: not list((plane.home / "warm").glob("*")), "the end of all spares")
-
-
-def warm(plane: Plane, name: str, script: str = LOOKER, **given: Any) -> dict[str, Any]:
-    """A request that keeps its hosts; ``preload``: with the framework."""
-    count = given.pop("hosts", 1)
-    env = dict(given.pop("env", {}))
-    options = dict(given.pop("options", {}))
-    if given.pop("preload", False):
-        options["warm"] = "on"
-    if plane.backend == "docker":
-        env |= {"PYTHONPATH": "/opt/framework", "CONTAINED": "yes"}
-        env["SAGEMAKER_TRAINING_MODULE"] = "sagemaker_pytorch_container.training:main"
-    else:
-        folder = plane.home.parent / "framework"
-        folder.mkdir(exist_ok=True)
-        if not (folder / "torch.py").exists():
-            (folder / "torch.py").write_text(FRAMEWORK)
-        env["PYTHONPATH"] = str(folder)
-    resources = {
-        "InstanceCount": count,
-        "VolumeSizeInGB": 1,
-        "KeepAlivePeriodInSeconds": given.pop("seconds", 600),
-    }
-    return plane.request(name, script, env=env, options=options, ResourceConfig=resources, **given)
-
-
-def run(plane: Plane, name: str, script: str = LOOKER, **given: Any) -> str:
-    """Run such a job to its end; its log."""
-    plane.submit(warm(plane, name, script, **given))
-    plane.wait_over(name)
-    return log_of(plane, name)
-
-
-def log_of(plane: Plane, name: str, host: str = "algo-1") -> str:
-    log = plane.store.home.log(name, host)
-    return log.read_text() if log.exists() else ""
-
-
-def seen(log: str) -> dict[str, Any]:
-    (line,) = [line for line in log.splitlines() if line.startswith("SEEN ")]
-    found: dict[str, Any] = json.loads(line.removeprefix("SEEN "))
-    return found
-
-
-def wait_for_spare(plane: Plane, after: str) -> dict[str, Any]:
-    plane.wait(lambda: any(r["job"] == after for r in kept(plane)), f"hosts kept after {after}")
-    return next(record for record in kept(plane) if record["job"] == after)
-
-
-def wait_for_import(plane: Plane, record: dict[str, Any]) -> None:
-    """Until the framework is imported in the hosts that wait."""
-    folder = plane.home / "warm" / record["name"] / "algo-1"
-
-    def imported() -> bool:
-        if plane.backend == "docker":
-            said = subprocess.run(
-                ["docker", "logs", container_of(record["name"])], capture_output=True, check=True
-            )
-            return b"framework imported" in said.stderr
-        return "framework imported" in (folder / "log").read_text()
-
-    plane.wait(imported, "the framework's import")
-
-
-def container_of(name: str) -> str:
-    listed = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", f"label=sagelet.job={name}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return listed.stdout.strip()
-
-
-def took(plane: Plane, name: str) -> str | None:
-    """The name of the spare whose hosts the job ran in."""
-    path = plane.folder(name) / "spare.json"
-    return json.loads(path.read_text())["name"] if path.exists() else None
+    yield from warm_plane(request, home, tmp_path)
 
 
 def test_the_next_job_runs_in_the_kept_hosts_and_finds_nothing_of_the_last(plane: Plane) -> None:
@@ -316,6 +186,40 @@ def test_a_channel_is_read_as_it_is_when_the_job_runs(plane: Plane, tmp_path: Pa
     assert sorted(path.name for path in data.iterdir()) == ["d", "e"]
 
 
+KEEPER = """
+import os, pathlib
+base = pathlib.Path(os.environ["SM_MODEL_DIR"]).parent
+folder = pathlib.Path(os.environ["SM_CHANNEL_TRAIN"])
+print("DATA", {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*"))
+               if p.is_file()}, flush=True)
+place = base / "checkpoints"
+print("CHECKPOINTS", sorted(p.name for p in place.iterdir()), flush=True)
+(place / os.environ["TRAINING_JOB_NAME"]).write_text("x")
+(folder / "a").write_text("mine")
+"""
+
+
+def test_objects_and_checkpoints_come_into_kept_hosts(plane: Plane, tmp_path: Path) -> None:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/data/"}
+    given = {
+        "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+        "CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints/"},
+    }
+    fill(plane.store, "bucket", {"data/a": b"1", "data/sub/b": b"1"}, tmp_path)
+    plane.start()
+    log = run(plane, "one", KEEPER, **given)
+    assert "DATA {'a': '1', 'sub/b': '1'}" in log
+    assert "CHECKPOINTS []" in log
+    wait_for_spare(plane, "one")
+    fill(plane.store, "bucket", {"data/a": b"2", "data/new/c": b"2"}, tmp_path)
+    log = run(plane, "two", KEEPER, **given)
+    assert took(plane, "two")
+    assert "DATA {'a': '2', 'new/c': '2', 'sub/b': '1'}" in log
+    assert "CHECKPOINTS ['one']" in log
+    assert read(plane.store, "bucket", "checkpoints/two", tmp_path) == b"x"
+    assert read(plane.store, "bucket", "data/a", tmp_path) == b"2"
+
+
 def test_code_that_has_to_be_installed_starts_cold(plane: Plane) -> None:
     plane.start()
     run(plane, "one")
@@ -331,141 +235,52 @@ def test_code_that_has_to_be_installed_starts_cold(plane: Plane) -> None:
         assert "needs nothing" in log_of(plane, "two")
 
 
-def kill_spare(plane: Plane, record: dict[str, Any]) -> None:
-    if plane.backend == "docker":
-        subprocess.run(["docker", "kill", container_of(record["name"])], check=True)
-        return
-    folder = plane.home / "warm" / record["name"] / "algo-1"
-    os.kill(json.loads((folder / "started.json").read_text())["pid"], signal.SIGKILL)
+TORCH = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+data = TensorDataset(torch.arange(8.0))
+for (batch,) in DataLoader(data, batch_size=4, num_workers=1, shuffle=True):
+    print("GOT", batch.tolist(), torch.rand(1).item(), torch.get_num_threads())
+layer = torch.nn.Linear(2, 1)
+torch.nn.functional.mse_loss(layer(torch.ones(4, 2)), torch.zeros(4, 1)).backward()
+print("GOT", layer.weight.grad.tolist())
+"""
+
+TENSORFLOW = """
+import tensorflow as tf
+tf.keras.utils.set_random_seed(0)
+model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+history = model.fit(tf.ones((8, 2)), tf.zeros((8, 1)), verbose=0)
+print("GOT", history.history, tf.config.threading.get_intra_op_parallelism_threads())
+"""
 
 
-def test_a_spare_that_died_costs_nothing_but_the_start(plane: Plane) -> None:
-    plane.start()
-    run(plane, "one")
-    kill_spare(plane, wait_for_spare(plane, "one"))
-    log = run(plane, "two", preload=False)
-    assert statuses(plane.job("two")) == USUAL
-    assert took(plane, "two") is None
-    assert seen(log)["job"] == "two"
-    assert log.count("Invoking user script") == 1
-
-
-def test_one_spare_serves_one_of_two_jobs_that_come_at_once(plane: Plane) -> None:
-    plane.start()
-    run(plane, "zero")
-    wait_for_spare(plane, "zero")
-    plane.submit_at_once(warm(plane, "one"), warm(plane, "two"))
-    jobs = plane.wait_over("one", "two")
-    assert [job.life.primary for job in jobs] == ["Completed", "Completed"]
-    assert sorted(took(plane, name) is None for name in ("one", "two")) == [False, True]
-    assert {seen(log_of(plane, name))["job"] for name in ("one", "two")} == {"one", "two"}
-
-
-def test_a_spare_ends_in_its_time_though_nobody_lives(plane: Plane) -> None:
-    plane.start()
-    run(plane, "one", seconds=6)
-    record = wait_for_spare(plane, "one")
-    plane.die()
-
-    def over() -> bool:
-        if plane.backend == "process":
-            return left_behind(plane.home) == []
-        state = ["docker", "inspect", "-f", "{{.State.Running}}", container_of(record["name"])]
-        return subprocess.run(state, capture_output=True, check=True).stdout == b"false\n"
-
-    plane.wait(over, "the end of the spare")
-    assert time.time() > record["until"]
-    plane.start()
-    plane.wait(lambda: not list((plane.home / "warm").glob("*")), "its removal")
-    pool = warm_pool(plane.job("one"), time.time())
-    assert pool
-    assert pool.status == WarmPoolStatus.TERMINATED
-
-
-def test_a_pool_that_is_ended_shows_that_and_takes_its_hosts_with_it(plane: Plane) -> None:
-    plane.start()
-    run(plane, "one")
-    wait_for_spare(plane, "one")
-    plane.keep_alive("one", 900)
-    assert kept(plane)[0]["until"] == pytest.approx((plane.job("one").life.ended() or 0) + 900)
-    plane.keep_alive("one", 0)
-    assert kept(plane) == []
-    assert left_behind(plane.home) == []
-    pool = warm_pool(plane.job("one"), time.time())
-    assert pool
-    assert pool.status == WarmPoolStatus.TERMINATED
-    with pytest.raises(Refused, match="no warm pool"):
-        plane.keep_alive("one", 60)
-    run(plane, "two")
-    assert took(plane, "two") is None
-
-
-@pytest.mark.parametrize("state", ["Downloading", "Training"])
-def test_killed_between_taking_hosts_and_telling_them(plane: Plane, state: str) -> None:
-    plane.start()
-    run(plane, "one", COUNTER)
-    wait_for_spare(plane, "one")
-    plane.die()
-    plane.start(die_at=state)
-    plane.ask_and_see_it_die("submit", warm(plane, "two", COUNTER))
-    plane.start()
-    (job,) = plane.wait_over("two")
-    assert statuses(job) == USUAL
-    check_counter(plane.store, "two", 3)
-
-
-def test_killed_while_a_job_runs_in_kept_hosts(plane: Plane) -> None:
-    long = {"LINES": "100", "PAUSE": "0.01"}
-    plane.start()
-    run(plane, "one", COUNTER, env=long, preload=True)
-    wait_for_import(plane, wait_for_spare(plane, "one"))
-    plane.submit(warm(plane, "two", COUNTER, env=long, preload=True))
-    plane.wait_for_lines("two", 10)
-    assert took(plane, "two")
-    plane.die()
-    plane.start()
-    (job,) = plane.wait_over("two")
-    assert statuses(job) == USUAL
-    check_counter(plane.store, "two", 100)
-
-
-def test_a_stop_reaches_the_script_in_kept_hosts(plane: Plane) -> None:
-    forever = {"LINES": "100000", "PAUSE": "0.01"}
-    plane.start()
-    run(plane, "one", COUNTER, env={"LINES": "3"}, preload=True)
-    wait_for_import(plane, wait_for_spare(plane, "one"))
-    # The environment has to be the same, so the number of lines comes by another way.
-    script = COUNTER.replace('os.environ["LINES"]', repr(forever["LINES"]))
-    script = script.replace('os.environ.get("PAUSE", "0")', "0.01")
-    plane.submit(warm(plane, "two", script, env={"LINES": "3"}, preload=True))
-    plane.wait_for_lines("two", 10)
-    assert took(plane, "two")
-    plane.stop("two")
-    (job,) = plane.wait_over("two")
-    assert statuses(job) == [*USUAL[:3], "Stopping", "Uploading", "Stopped"]
-    assert log_of(plane, "two").count("told to stop") == 1
-
-
-def test_several_hosts_are_kept_together(plane: Plane) -> None:
-    plane.start()
-    run(plane, "one", COUNTER, hosts=2)
-    wait_for_spare(plane, "one")
-    run(plane, "two", COUNTER, hosts=2)
-    assert took(plane, "two")
-    assert statuses(plane.job("two")) == USUAL
-    check_counter(plane.store, "two", 3, hosts=2)
-
-
-def test_a_host_that_is_killed_in_kept_hosts_is_lost(plane: Plane) -> None:
-    if plane.backend == "docker":
-        pytest.skip("only processes have a shim to kill")
-    plane.start()
-    run(plane, "one", COUNTER)
-    wait_for_spare(plane, "one")
-    script = COUNTER.replace('os.environ["LINES"]', "100000") + "\n"
-    plane.submit(warm(plane, "two", script.replace('os.environ.get("PAUSE", "0")', "0.01")))
-    plane.wait_for_lines("two", 1)
-    assert took(plane, "two")
-    os.kill(shim_of(plane, "two"), signal.SIGKILL)
-    (job,) = plane.wait_over("two")
-    assert (job.life.failure_reason or "").startswith("InternalServerError: algo-1 is gone")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("framework", "script"), [("pytorch", TORCH), ("tensorflow", TENSORFLOW)], ids=lambda x: x[:10]
+)
+def test_real_frameworks_compute_the_same(home: Path, tmp_path: Path, framework, script) -> None:
+    made = environments(Settings.from_environ({}))
+    if not made.ready(framework):
+        pytest.skip(f"the {framework} environment is not made yet: make train-torch, train-tf")
+    plane = Plane(home, tmp_path / "code")
+    plane.image = f"{framework}-training"
+    found = []
+    try:
+        plane.start()
+        for name in ("one", "two"):
+            options = {"python": str(made.python(framework)), "memory": "1g"}
+            log = run(plane, name, LOOKER + script, preload=True, options=options, framework=True)
+            assert plane.job(name).life.primary == "Completed", log
+            found.append([line for line in log.splitlines() if line.startswith("GOT")])
+            wait_for_spare(plane, name)
+        assert took(plane, "two")
+        assert found[0] == found[1]
+        assert found[0]
+        assert seen(log)["ready"]
+    finally:
+        plane.settle()
+        end_spares(plane)
+        plane.close()

@@ -33,6 +33,7 @@ def launch(
     if plan.spare:
         if warm.wake(job, backend.seen_from_inside(joined)):
             backend.adopt(joined, sink)
+            note("the hosts were ready: kept after an earlier job")
             return plan
         warm.leave(job, plan, backend)
         joined, plan = (dataclasses.replace(each, spare=None) for each in (joined, plan))

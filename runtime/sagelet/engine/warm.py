@@ -30,7 +30,7 @@ from sagelet.store import Store
 PATIENCE = 5.0
 
 #: How long a host that was just started may take to come to its door, in seconds.
-ARRIVAL = 5.0
+ARRIVAL = 2.0
 
 #: How long a job waits for a spare that is being made for the likes of it, in seconds.
 MAKING = 5.0
@@ -68,7 +68,7 @@ class WarmHosts:
         try:
             if self._is_wanted(store, name):
                 self._make(store, store.training_jobs.get(name))
-        except (DomainError, HostFault, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the job is over, and right as it is
             _log.info("no hosts are kept after %s: %s", name, error)
 
     def _make(self, store: Store, job: TrainingJob) -> None:
@@ -82,6 +82,8 @@ class WarmHosts:
             and source.is_dir()
             and spares.installs([path.name for path in source.iterdir()])
         ):
+            return
+        if available() < sum(host.memory or MEMORY for host in plan.hosts):
             return
         backend.prepare(plan, Unwatched())
         plan = self._mounted(job, plan, backend)
@@ -111,7 +113,7 @@ class WarmHosts:
             backend.keep(dataclasses.replace(plan, hosts=hosts))
             spare = dataclasses.replace(spare, made=True)
             self._files.write(spare)
-        except (DomainError, HostFault, OSError):
+        except BaseException:
             self._remove(spare)
             raise
         finally:
@@ -143,7 +145,7 @@ class WarmHosts:
         folder = self._store.in_region(job.region).home.job(job.name)
         try:
             key = key_of(job, self._mounted(job, plan, backend), folder, backend)
-        except (DomainError, HostFault, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - it starts as any other
             _log.info("no kept hosts for %s: %s", job.name, error)
             return None
         if key is None:

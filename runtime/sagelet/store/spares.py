@@ -36,11 +36,10 @@ class Spares:
         """The record in a folder, a spare's or a job's, if it has one."""
         try:
             document = json.loads((folder / RECORD).read_bytes())
-        except (OSError, ValueError):
+            lists = {name: tuple(document[name]) for name in ("hosts", "gpus")}
+            return Spare(**{**document, **lists})
+        except (OSError, ValueError, KeyError, TypeError):  # the last two: of another version
             return None
-        return Spare(
-            **{**document, "hosts": tuple(document["hosts"]), "gpus": tuple(document["gpus"])}
-        )
 
     def write(self, spare: Spare) -> None:
         """Remember it, or what has changed of it.

@@ -198,6 +198,9 @@ class DockerBackend:
                 sink,
             )
             pump.adopt()
+            if plan.spare and host.name in there:
+                with suppress(DockerException, RequestException):  # for people's eyes
+                    self._api.rename(there[host.name], self._name(plan.job, plan, host))
         feeding.watch(plan, self._kill)
 
     def _kill(self, plan: JobPlan) -> None:
@@ -322,10 +325,9 @@ class DockerBackend:
             else None,
             log_config=_LOG,
         )
-        key = hashlib.sha256(f"{self._home} {plan.region}".encode()).hexdigest()[:6]
         created: dict[str, Any] = self._api.create_container(
             image,
-            name=f"{plan.known_as}-{host.name}-{key}",
+            name=self._name(plan.known_as, plan, host),
             hostname=host.name,
             entrypoint=list(host.entrypoint) if host.entrypoint else None,
             command=list(host.command),
@@ -335,6 +337,11 @@ class DockerBackend:
             networking_config=network.endpoint(self._api, host.name),
         )
         return str(created["Id"])
+
+    def _name(self, hosts: str, plan: JobPlan, host: HostPlan) -> str:
+        """What a container is called; names are the engine's, not the home's or the region's."""
+        key = hashlib.sha256(f"{self._home} {plan.region}".encode()).hexdigest()[:6]
+        return f"{hosts}-{host.name}-{key}"
 
     def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
         if mount.access is Access.READ_WRITE:
