@@ -1,8 +1,11 @@
 """Shared fixtures: a home of its own for each test, the command line, the backends."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,7 +50,13 @@ def home(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "home"
     monkeypatch.setenv("SAGELET_HOME", str(place))
     monkeypatch.setenv("SAGELET_CACHE", str(cache))
-    for name in ("SAGELET_BACKEND", "SAGELET_NAMESPACES", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in (
+        "SAGELET_BACKEND",
+        "SAGELET_NAMESPACES",
+        "SAGELET_NETWORKS",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ):
         monkeypatch.delenv(name, raising=False)
     return place
 
@@ -73,6 +82,24 @@ def image() -> str:
 @pytest.fixture
 def trainer(backend: str, request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> "Trainer":
     return Trainer(backend, lambda: request.getfixturevalue("image"), tmp_path / "code")
+
+
+@pytest.fixture
+def everyone() -> Iterator[Path]:
+    """A folder of another user's, reachable by them."""
+    folder = Path(tempfile.mkdtemp(prefix="sagelet-user-"))
+    folder.chmod(0o755)
+    (folder / "data").mkdir()
+    (folder / "data" / "a").write_text("1")
+    (folder / "train.py").write_text(
+        "import os\nd = os.environ['SM_MODEL_DIR'] + '/private'\nos.makedirs(d, mode=0o700)\n"
+        "open(d + '/w', 'w').write('x')\nos.chmod(d + '/w', 0o600)\n"
+        "open(os.environ['SM_CHANNEL_TRAINING'] + '/new', 'w').write('x')\n"
+    )
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, 1001, 1001)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

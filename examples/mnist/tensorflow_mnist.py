@@ -18,7 +18,6 @@ import hashlib
 import json
 import math
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -99,9 +98,10 @@ def join(hosts: list[str], current: str) -> tuple[Any, int, int]:
     if len(hosts) == 1:
         return tf.distribute.get_strategy(), 0, 1
     if "TF_CONFIG" not in os.environ:  # a job with distribution has it already
-        # Hosts without a network of their own (all on this machine's loopback) share its ports.
-        shared = socket.gethostbyname(hosts[0]).startswith("127.")
-        workers = [f"{host}:{8890 + number * shared}" for number, host in enumerate(hosts)]
+        # Hosts that share this machine's ports with other jobs are told which are theirs.
+        first = int(os.environ.get("SAGELET_PORTS_FROM", "0"))
+        ports = [first + 1 + number if first else 8890 for number in range(len(hosts))]
+        workers = [f"{host}:{port}" for host, port in zip(hosts, ports, strict=True)]
         task = {"type": "worker", "index": hosts.index(current)}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
     task = json.loads(os.environ["TF_CONFIG"])["task"]

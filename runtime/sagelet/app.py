@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
@@ -18,6 +19,7 @@ from sagelet.engine.reset import reset
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
+from sagelet.engine.warm import WarmHosts
 from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
 from sagelet.execution.docker.ping import find_engine, why_silent
@@ -139,14 +141,17 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             return view.objects
         return remote(settings.s3_endpoint, view.region)
 
+    warm = WarmHosts(store, backends, talkback)
+
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, objects(view), talkback, choice, observers)
+        return Supervisor(view, backends, name, objects(view), talkback, warm, choice, observers)
 
     dispatcher = Dispatcher(
         store,
         machine.look(settings.inherited.get("CUDA_VISIBLE_DEVICES")),
         supervisor,
         settings.max_jobs,
+        warm,
     )
 
     @functools.lru_cache(maxsize=64)
@@ -170,7 +175,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             local=LocalDoors(in_region, about),
             clock=time.time,
             relaxed=settings.relaxed,
-            allowed_hosts=(*settings.allowed_hosts, settings.host),
+            allowed_hosts=(*settings.allowed_hosts, settings.host, GATEWAY),
         )
     )
     return App(
@@ -246,7 +251,12 @@ def _backends(settings: Settings) -> Backends:
     address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
-        "process": lambda: ProcessBackend(made, settings.inherited, namespaces=settings.namespaces),
+        "process": lambda: ProcessBackend(
+            made,
+            settings.inherited,
+            namespaces=settings.namespaces,
+            networks=settings.networks,
+        ),
     }
     return Backends(makers, lambda: why_silent(address), settings.backend)
 

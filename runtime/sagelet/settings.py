@@ -46,6 +46,7 @@ class Settings:
     SAGELET_CACHE: framework environments, wheels, parsed service models (~/.cache/sagelet).
     SAGELET_BACKEND: where jobs run that do not say it: docker, process or auto (auto).
     SAGELET_NAMESPACES=off: run jobs without Docker in private folders, never in namespaces.
+    SAGELET_NETWORKS=off: without Docker, let hosts share this machine's network, as one host does.
     SAGELET_ACCOUNT: the account in ARNs (123456789012).
     AWS_REGION, AWS_DEFAULT_REGION: the region in ARNs and in jobs (us-east-1).
     DOCKER_HOST: the engine's address (the system's socket, else a rootless engine's).
@@ -65,6 +66,7 @@ class Settings:
     region: str
     backend: str
     namespaces: bool
+    networks: bool
     docker_host: str | None
     runtime_dir: str | None
     build_args: Mapping[str, str]
@@ -96,6 +98,7 @@ class Settings:
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
             backend=_backend(environ.get("SAGELET_BACKEND") or "auto"),
             namespaces=environ.get("SAGELET_NAMESPACES", "on") != "off",
+            networks=environ.get("SAGELET_NETWORKS", "on") != "off",
             docker_host=environ.get("DOCKER_HOST") or None,
             runtime_dir=environ.get("XDG_RUNTIME_DIR") or None,
             build_args={

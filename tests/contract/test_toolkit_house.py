@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TOOLKIT = Path(__file__).parents[2] / "containers" / "toolkit"
-SOURCES = [*sorted((TOOLKIT / "sagelet_toolkit").glob("*.py")), TOOLKIT / "bin" / "train"]
+SOURCES = [*sorted((TOOLKIT / "sagelet_toolkit").rglob("*.py")), TOOLKIT / "bin" / "train"]
 # Each costs every job milliseconds before the user's first line.
 SLOW_TO_IMPORT = {
     "argparse", "asyncio", "collections", "contextlib", "dataclasses", "enum", "functools", "json",

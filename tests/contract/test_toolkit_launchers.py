@@ -79,7 +79,10 @@ parameters = st.fixed_dictionaries(
         "sagemaker_distribution_instance_groups": st.sampled_from([["g1"], ["g1", "g2"]]),
         "mp_parameters": st.sampled_from([{}, {"ddp": True}, {"ddp_dist_backend": "nccl"}]),
         "lr": st.floats(0, 1),
-        "name": st.text(max_size=8),
+        # No NUL: no variable can hold it, and theirs then fails in os.environ.
+        "name": st.text(
+            st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8
+        ),
     },
 )
 environs = st.fixed_dictionaries(
@@ -238,6 +241,36 @@ def test_tf_config_of_equal_workers():
         "environment": "cloud",
         "task": {"index": 1, "type": "worker"},
     }
+
+
+# --- hosts that share one machine's ports: there is nothing of it on SageMaker --------------------
+
+
+def test_every_server_of_a_job_has_a_port_of_its_own():
+    hosts = ["algo-1", "algo-2"]
+    config = tf.parameter_server_config(hosts, "algo-1", 20000, server=True)
+    assert config["cluster"] == {
+        "master": ["algo-1:20001"],
+        "worker": ["algo-2:20002"],
+        "ps": ["algo-1:20003", "algo-2:20004"],
+    }
+    config = tf.multi_worker_config(hosts, "algo-2", 20000)
+    assert config["cluster"] == {"worker": ["algo-1:20001", "algo-2:20002"]}
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_torchrun_meets_at_the_jobs_own_port(hosts):
+    names = [f"algo-{number + 1}" for number in range(hosts)]
+    read = config.Config(
+        {"sagemaker_program": "t.py"}, {"hosts": names, "current_host": "algo-1"}, {}
+    )
+    here = machine.Machine(1, 0, 0, smddprun=False, smddpmprun=False)
+    made = environment.Environment(read, Paths(), here, {})
+    command = torchrun.arguments(made, {"SAGELET_PORTS_FROM": "20000"})
+    assert command[command.index("--master_port") + 1] == "20000"
+    usual = torchrun.arguments(made, {})
+    assert ("--master_port" in usual) == (hosts > 1)
+    assert "20000" not in usual
 
 
 # --- which launcher ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sagelet.app import environments
 from sagelet.execution.probe import namespaces_refused
 from sagelet.settings import Settings
 from support.cli import describe, log_of, read_until, sagelet, start
+from support.network import slirp_of
 
 SETTINGS = Settings.from_environ()  # of the tester, where the frameworks' environments are
 
@@ -53,7 +54,11 @@ while True:
 TF_CONFIG = """
 import json, os, socket, time
 config = json.loads(os.environ["TF_CONFIG"])
-print("TASK", json.dumps(config["task"], sort_keys=True), flush=True)
+task = config["task"]
+print("TASK", json.dumps(task, sort_keys=True), flush=True)
+# As TensorFlow would: a worker's parameter server stays up while the master listens.
+own = config["cluster"][task["type"]][task["index"]]
+listening = socket.create_server(("", int(own.split(":")[1])))
 for address in config["cluster"].get("ps", []):
     host, port = address.split(":")
     while True:
@@ -97,21 +102,55 @@ def test_torch_processes_of_two_hosts_sum_up(tmp_path: Path, launcher: str) -> N
     assert "local=0 args=['--lr', '0.1']" in done.stdout
 
 
-def test_torchrun_over_two_hosts_without_docker(tmp_path: Path, home: Path) -> None:
-    made = environments(SETTINGS)
-    if not made.ready("pytorch"):
-        pytest.skip("the pytorch environment is not made yet: make train-torch BACKEND=process")
+@pytest.fixture(params=["own", "shared"])
+def network(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both networks that hosts without Docker may have."""
+    if request.param == "own":
+        slirp_of(tmp_path / "probe")
+    else:
+        monkeypatch.setenv("SAGELET_NETWORKS", "off")
     refused = namespaces_refused(tmp_path / "probe")
     if refused:
         pytest.skip(f"needs namespaces: {refused}")
-    where = ["--backend", "process", "--python", str(made.python("pytorch"))]
-    done = train(tmp_path, DDP, "torch_distributed", *where)
+
+
+def process(framework: str) -> list[str]:
+    made = environments(SETTINGS)
+    if not made.ready(framework):
+        pytest.skip(f"the {framework} environment is not made yet: a job without Docker makes it")
+    return ["--backend", "process", "--python", str(made.python(framework)), "--cpus", "0.1"]
+
+
+@pytest.mark.usefixtures("network")
+def test_two_torchrun_jobs_at_once_without_docker(tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(DDP)
+    names, where = ("one", "two"), process("pytorch")
+    running = [start(*arguments(path, "torch_distributed", name), *where) for name in names]
+    for job, name in zip(running, names, strict=True):
+        said, _ = job.communicate(timeout=280)
+        assert job.returncode == 0, said
+        assert sorted(RESULT.findall(said)) == [
+            ("0", "2", "3", "algo-1"),
+            ("1", "2", "3", "algo-2"),
+        ]
+        assert b"at=algo-2" in log_of(home, name, "algo-2")
+
+
+@pytest.mark.usefixtures("home", "network")
+def test_pytorchddp_without_docker(tmp_path: Path) -> None:
+    done = train(tmp_path, DDP, "pytorch_ddp", *process("pytorch"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [found[:3] for found in sorted(RESULT.findall(done.stdout))] == [
-        ("0", "2", "3"),
-        ("1", "2", "3"),
-    ]
-    assert b"at=algo-2" in log_of(home, "job", "algo-2")
+    assert len(set(RESULT.findall(done.stdout))) == 2
+
+
+@pytest.mark.usefixtures("home", "network")
+def test_parameter_servers_without_docker(tmp_path: Path) -> None:
+    done = train(tmp_path, TF_CONFIG, "parameter_server", *process("tensorflow"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(set(re.findall(r"SERVER (\S+)", done.stdout))) == 2
 
 
 @pytest.mark.docker

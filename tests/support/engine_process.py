@@ -1,7 +1,8 @@
 """Run as a program: holds the engine of $SAGELET_HOME, as the control plane does, without a server.
 
 Commands come as JSON lines on standard input, answers go as JSON lines to standard output. A
-command is a method of the engine and the arguments of each call; the calls are made at once. The
+command is a method of the engine and the arguments of each call; the calls are made at once;
+``settle`` waits until no job lives and nothing is made ready after one. The
 program's only argument is a JSON document: ``most`` jobs at once; ``die_at``: the SecondaryStatus
 at which this process kills itself, as soon as a job's new state is stored.
 """
@@ -35,6 +36,9 @@ def main() -> None:
     print(json.dumps([]), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
+        if command["do"] == "settle":
+            print(json.dumps([{"name": None} if app.dispatcher.drain(60) else {}]), flush=True)
+            continue
         _, engine = app.in_region(command["region"])
         call = functools.partial(_answer, app, getattr(engine, command["do"]))
         with ThreadPoolExecutor(16) as pool:

@@ -13,7 +13,16 @@ NAME = "sagelet-test/toolkit:1"
 DOCKERFILE = """
 FROM {base}
 COPY toolkit/ /opt/sagelet-toolkit/
+COPY framework/ /opt/framework/
 ENV PATH=/opt/sagelet-toolkit/bin:/usr/local/bin:/usr/bin:/bin
+LABEL sagelet.door=1
+"""
+
+#: Stands for a framework in tests of kept hosts; found where PYTHONPATH names its folder.
+FRAMEWORK = """
+import os, sys
+TOKEN = os.urandom(4).hex()
+print("framework imported", file=sys.stderr, flush=True)
 """
 
 
@@ -26,10 +35,11 @@ def build_test_image() -> str:
         base = "python:3.11-slim-bookworm"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
-        content = DOCKERFILE.format(base=base).encode()
-        info = tarfile.TarInfo("Dockerfile")
-        info.size = len(content)
-        tar.addfile(info, io.BytesIO(content))
+        own = {"Dockerfile": DOCKERFILE.format(base=base), "framework/torch.py": FRAMEWORK}
+        for name, text in own.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
         toolkit = ROOT / "containers" / "toolkit"
         for path in sorted(toolkit.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -290,7 +290,7 @@ def test_a_listing_is_what_plain_python_makes_of_it(
         assert row.sort == column(job)
         assert row.arn(view.region) == job.arn
         assert warm_pool(job, now) == pool_of(
-            row.keep_alive, row.ended, row.reused_by, row.reused_at, now
+            row.keep_alive, row.ended, row.reused_by, row.reused_at, row.pool_ended, now
         )
 
 

@@ -163,6 +163,22 @@ def test_waiting_belongs_to_spot_training(job_of, more, words):
     assert words in refusal(job_of(**more))
 
 
+@pytest.mark.parametrize("asked", ["period", "tag"])
+def test_spot_training_and_instance_groups_keep_no_warm_pool(job_of, asked):
+    period = {"KeepAlivePeriodInSeconds": 60} if asked == "period" else {}
+    tags = [] if period else [{"Key": "sagelet:warm", "Value": "on"}]
+    plain = {"InstanceCount": 1, "VolumeSizeInGB": 1, **period}
+    check(job_of(ResourceConfig=plain, Tags=tags))
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 9},
+    }
+    assert "spot training" in refusal(job_of(ResourceConfig=plain, Tags=tags, **spot))
+    group = {"InstanceGroupName": "a", "InstanceType": "ml.m5.large", "InstanceCount": 1}
+    groups = {"InstanceGroups": [group], "VolumeSizeInGB": 1, **period}
+    assert "instance groups" in refusal(job_of(ResourceConfig=groups, Tags=tags))
+
+
 def test_the_root_is_no_output_path(job_of):
     message = refusal(job_of(OutputDataConfig={"S3OutputPath": "file:///"}))
     assert "below the root" in message

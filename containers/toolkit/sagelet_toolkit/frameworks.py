@@ -9,11 +9,20 @@ from __future__ import annotations
 import os
 import sys
 
-from sagelet_toolkit import machine
+from sagelet_toolkit import machine, shared
 from sagelet_toolkit.environment import PYTORCH, TENSORFLOW, Environment
 from sagelet_toolkit.log import Log
 
-MASTER_PORT = "7777"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
+
+MASTER_PORT = 7777
+
+
+def master_port(environ: Mapping[str, str]) -> str:
+    """The port at which the processes of a PyTorch job meet."""
+    return str(shared.ports_from(environ) or MASTER_PORT)
 
 
 def variables(environment: Environment) -> dict[str, str]:
@@ -22,7 +31,7 @@ def variables(environment: Environment) -> dict[str, str]:
     if environment.framework == PYTORCH:
         found = {
             "MASTER_ADDR": known["master_hostname"],
-            "MASTER_PORT": MASTER_PORT,
+            "MASTER_PORT": master_port(os.environ),
             "NCCL_SOCKET_IFNAME": machine.interface(known["network_interface_name"]),
             "NCCL_IB_DISABLE": "1",
             "NCCL_DEBUG": "WARN",

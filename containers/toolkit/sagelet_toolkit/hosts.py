@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 
-from sagelet_toolkit.failure import FrameworkError, Stopped
+from sagelet_toolkit.failure import ClientError, FrameworkError, Stopped
 from sagelet_toolkit.process import Supervisor
 
 LONGEST_WAIT_S = 15 * 60
@@ -31,6 +31,19 @@ def wait_until_resolved(hosts: list[str], child: Supervisor) -> None:
                 child.log.info(f"Waiting for the name of host {host} to resolve")
             child.pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def check_resolves(master: str) -> None:
+    """Refuse to start what needs the first host's name where the platform gives none.
+
+    Raises:
+        ClientError: it does not resolve.
+    """
+    if not _resolves(master):
+        raise ClientError(
+            f"The name of the first host, {master!r}, does not resolve, so that the hosts cannot"
+            " find each other. Without Docker they need namespaces, which this machine refuses."
+        )
 
 
 def let_the_cause_speak_first(reason: str, child: Supervisor) -> None:

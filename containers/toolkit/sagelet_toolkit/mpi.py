@@ -11,7 +11,7 @@ import os
 import socket
 import time
 
-from sagelet_toolkit import entrypoint, machine, mpirun
+from sagelet_toolkit import entrypoint, machine, mpirun, shared
 from sagelet_toolkit.beside import Beside
 from sagelet_toolkit.environment import Environment
 from sagelet_toolkit.failure import ClientError, FrameworkError, Stopped
@@ -50,16 +50,16 @@ def launch(
     """
     hosts = environment.properties["distribution_hosts"]
     path = os.environ.get("PATH", os.defpath)
-    shared = any(_address(host).startswith("127.") for host in hosts[1:])
-    if ddp and (shared or not machine.find("mpirun", path)):
+    alone = len(hosts) > 1 and shared.machine(os.environ)
+    if ddp and (alone or not machine.find("mpirun", path)):
         from sagelet_toolkit import torchrun
 
         child.log.info("pytorchddp without mpirun: torchrun starts the same processes")
         return torchrun.launch(environment, kind)
-    if shared:
+    if alone:
         raise ClientError(
-            "MPI over several hosts needs hosts with addresses of their own, and these share one"
-            " machine's. Run the job with Docker, or use torch_distributed, which works here."
+            "MPI over several hosts needs hosts that one can log in to, and these are processes of"
+            " one machine. Run the job with Docker, or use torch_distributed, which works here."
         )
     missing = [] if machine.find("mpirun", path) else ["mpirun"]
     if hosts[1:]:
@@ -96,13 +96,6 @@ def _has_mpi4py(child: Supervisor) -> bool:
             " waiting. Add mpi4py to requirements.txt."
         )
     return not status
-
-
-def _address(host: str) -> str:
-    try:
-        return socket.gethostbyname(host)
-    except OSError:
-        return ""
 
 
 class Master(RankedLaunch):

@@ -70,6 +70,14 @@ class Supervisor:
         watched = watched or stderr.watch()
         try:
             pid = self._spawn(words, env, cwd, watched)
+        except BaseException:
+            self._group = 0
+            raise
+        return self._follow(pid, watched)
+
+    def _follow(self, pid: int, watched: stderr.FileEnd | stderr.Copy) -> tuple[int, bytes]:
+        """See a child to its end."""
+        try:
             status = self._wait(pid, watched)
             self._end_group(watched)
             watched.drain()

@@ -32,6 +32,10 @@ class FileEnd:
     def started(self) -> None:
         """Nothing of ours is left to close once the child runs."""
 
+    def begin(self) -> None:
+        """What was written before now is not the script's."""
+        self._start = os.fstat(self._readable).st_size
+
     def copy(self) -> None:
         """Nothing passes here."""
 
@@ -65,6 +69,10 @@ class Copy:
     def started(self) -> None:
         """Leave the writing end to the child alone, so that its end is seen."""
         os.close(self._child_end)
+
+    def begin(self) -> None:
+        """What was written before now is not the script's."""
+        self._kept.clear()
 
     def copy(self) -> None:
         """Pass on what is there now, at most one chunk."""

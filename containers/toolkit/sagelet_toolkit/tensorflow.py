@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 
-from sagelet_toolkit import entrypoint
+from sagelet_toolkit import entrypoint, shared
 from sagelet_toolkit.beside import Beside
 from sagelet_toolkit.environment import Environment
 from sagelet_toolkit.launchers import Launch, plain
@@ -32,7 +33,9 @@ def workers(environment: Environment, kind: str, log: Log) -> Launch:
     """The script as one of many equal workers: MultiWorkerMirroredStrategy reads TF_CONFIG."""
     known = environment.properties
     log.info("Running distributed training job with multi_worker_mirrored_strategy setup")
-    config = multi_worker_config(known["distribution_hosts"], known["current_host"])
+    hosts, current = known["distribution_hosts"], known["current_host"]
+    _check_names(hosts)
+    config = multi_worker_config(hosts, current, shared.ports_from(os.environ))
     return Launch(plain(environment, kind), {"TF_CONFIG": json.dumps(config)})
 
 
@@ -41,24 +44,35 @@ def servers(environment: Environment, kind: str, log: Log) -> Launch:
     known = environment.properties
     log.info("Running distributed training job with parameter servers")
     hosts, current = known["distribution_hosts"], known["current_host"]
+    _check_names(hosts)
     return _ParameterServer(plain(environment, kind), hosts, current)
 
 
-def multi_worker_config(hosts: list[str], current: str) -> dict[str, Any]:
-    """TF_CONFIG of one of many equal workers."""
+def _check_names(names: list[str]) -> None:
+    if len(names) > 1:
+        from sagelet_toolkit import hosts
+
+        hosts.check_resolves(names[0])
+
+
+def multi_worker_config(hosts: list[str], current: str, ports_from: int = 0) -> dict[str, Any]:
+    """TF_CONFIG of one of many equal workers; `ports_from` as in `shared`."""
     return {
-        "cluster": {"worker": _addresses(hosts, MULTI_WORKER_PORT)},
+        "cluster": {"worker": _addresses(hosts, MULTI_WORKER_PORT, ports_from and ports_from + 1)},
         "environment": "cloud",
         "task": {"index": hosts.index(current), "type": "worker"},
     }
 
 
-def parameter_server_config(hosts: list[str], current: str, *, server: bool) -> dict[str, Any]:
+def parameter_server_config(
+    hosts: list[str], current: str, ports_from: int = 0, *, server: bool
+) -> dict[str, Any]:
     """TF_CONFIG of the script on one host, or of the server beside it."""
+    scripts = _addresses(hosts, PORT, ports_from and ports_from + 1)
     cluster = {
-        "master": _addresses(hosts[:1], PORT),
-        "ps": _addresses(hosts, SERVER_PORT),
-        "worker": _addresses(hosts[1:], PORT),
+        "master": scripts[:1],
+        "ps": _addresses(hosts, SERVER_PORT, ports_from and ports_from + 1 + len(hosts)),
+        "worker": scripts[1:],
     }
     if not hosts[1:]:
         cluster = {"master": cluster["master"]}
@@ -75,7 +89,8 @@ class _ParameterServer(Launch):
     """The script, a server beside it, and on workers the wait for the master's end."""
 
     def __init__(self, command: list[str], hosts: list[str], current: str) -> None:
-        config = parameter_server_config(hosts, current, server=False)
+        self._ports_from = shared.ports_from(os.environ)
+        config = parameter_server_config(hosts, current, self._ports_from, server=False)
         super().__init__(command, {"TF_CONFIG": json.dumps(config)})
         self._hosts = hosts
         self._current = current
@@ -83,7 +98,9 @@ class _ParameterServer(Launch):
     def run(self, child: Supervisor, env: Mapping[bytes, bytes], cwd: str) -> None:
         server = None
         if self._hosts[1:]:
-            config = parameter_server_config(self._hosts, self._current, server=True)
+            config = parameter_server_config(
+                self._hosts, self._current, self._ports_from, server=True
+            )
             own = {
                 **env,
                 b"TF_CONFIG": json.dumps(config).encode(),
@@ -94,20 +111,21 @@ class _ParameterServer(Launch):
         try:
             super().run(child, env, cwd)
             if self._current != self._hosts[0]:
-                _wait_until_gone(self._hosts[0], child)
+                port = self._ports_from + 1 if self._ports_from else PORT
+                _wait_until_gone(self._hosts[0], port, child)
         finally:
             if server is not None:
                 server.end()
 
 
-def _wait_until_gone(master: str, child: Supervisor) -> None:
+def _wait_until_gone(master: str, port: int, child: Supervisor) -> None:
     """Keep this host's parameter server up until nothing listens at the master any more."""
     import socket
 
     said = False
     while True:
         try:
-            socket.create_connection((master, PORT), CONNECT_S).close()
+            socket.create_connection((master, port), CONNECT_S).close()
         except OSError:
             child.log.info(f"master {master} is down, stopping parameter server")
             return
@@ -117,5 +135,6 @@ def _wait_until_gone(master: str, child: Supervisor) -> None:
         child.pause(POLL_S)
 
 
-def _addresses(hosts: list[str], port: int) -> list[str]:
-    return [f"{host}:{port}" for host in hosts]
+def _addresses(hosts: list[str], port: int, own: int = 0) -> list[str]:
+    """The same port on every host, or where hosts share ports, one each from `own` on."""
+    return [f"{host}:{own + number if own else port}" for number, host in enumerate(hosts)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sagelet_toolkit import efa, entrypoint, machine
+from sagelet_toolkit import efa, entrypoint, hosts, machine, shared
 from sagelet_toolkit.environment import Environment
 from sagelet_toolkit.failure import ClientError
-from sagelet_toolkit.frameworks import MASTER_PORT
+from sagelet_toolkit.frameworks import master_port
 from sagelet_toolkit.launchers import RankedLaunch, processes_per_host
 
 TYPE_CHECKING = False
@@ -35,37 +35,28 @@ def launch(environment: Environment, kind: str) -> RankedLaunch:
             " newer, such as the framework 'pytorch'."
         )
     if len(environment.properties["distribution_hosts"]) > 1:
-        _check_name(environment.properties["master_hostname"])
+        hosts.check_resolves(environment.properties["master_hostname"])
     more = variables(environment)
     if os.path.dirname(found) != os.path.dirname(entrypoint.python()):
         more["PYTHON_EXEC"] = entrypoint.python()  # what the script's requirements went into
     return RankedLaunch(command, more)
 
 
-def _check_name(master: str) -> None:
-    import socket
-
-    try:
-        socket.gethostbyname(master)
-    except OSError:
-        raise ClientError(
-            f"The name of the first host, {master!r}, does not resolve, so that the hosts cannot"
-            " find each other. Without Docker they need namespaces, which this machine refuses."
-        ) from None
-
-
 def arguments(environment: Environment, environ: Mapping[str, str]) -> list[str]:
     """Build the command of this host."""
     known = environment.properties
-    hosts = known["distribution_hosts"]
+    names = known["distribution_hosts"]
     command = (
         ["neuron_parallel_compile"] if environ.get("RUN_NEURON_PARALLEL_COMPILE") == "1" else []
     )
-    command += ["torchrun", "--nnodes", str(len(hosts))]
+    command += ["torchrun", "--nnodes", str(len(names))]
     command += ["--nproc_per_node", str(processes_per_host(environment))]
-    if len(hosts) > 1:
-        command += ["--master_addr", known["master_hostname"], "--master_port", MASTER_PORT]
-        command += ["--node_rank", str(hosts.index(known["current_host"]))]
+    if len(names) > 1:
+        command += ["--master_addr", known["master_hostname"]]
+        command += ["--master_port", master_port(environ)]
+        command += ["--node_rank", str(names.index(known["current_host"]))]
+    elif shared.ports_from(environ):
+        command += ["--master_port", master_port(environ)]
     return [*command, str(environment.user_entry_point), *environment.arguments]
 
 

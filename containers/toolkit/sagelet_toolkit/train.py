@@ -14,6 +14,10 @@ from sagelet_toolkit.log import DEBUG, Log
 from sagelet_toolkit.paths import BASE_DIR_ENV, Paths
 from sagelet_toolkit.process import Supervisor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
+
 LOGGED_COMMAND_LIMIT = 4096
 
 
@@ -21,10 +25,18 @@ def train() -> int:
     """Run the job; return the exit code for the platform."""
     log = Log()
     inherited = dict(os.environb)
-    environ = {_text(name): _text(value) for name, value in inherited.items()}
+    child: Supervisor | None = None
+    if b"SAGELET_DOOR" in inherited:
+        from sagelet_toolkit import door  # only hosts that are made ready before their job
+
+        opened = door.wait(inherited, log)
+        if opened is None:
+            return 0
+        inherited, child = opened.environment, opened.child
+    environ = {text(name): text(value) for name, value in inherited.items()}
     paths = Paths(environ.get(BASE_DIR_ENV, "/opt/ml"))
     try:
-        _run(paths, inherited, environ, log)
+        _run(paths, inherited, environ, log, child or Supervisor(log))
     except Failure as error:
         return _report(error, paths, log)
     except Exception as error:  # noqa: BLE001  (a fault of ours must reach the failure file too)
@@ -38,8 +50,13 @@ def train() -> int:
     return 0
 
 
-def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], log: Log) -> None:
-    child = Supervisor(log)
+def _run(
+    paths: Paths,
+    inherited: dict[bytes, bytes],
+    environ: dict[str, str],
+    log: Log,
+    child: Supervisor,
+) -> None:
     documents = config.read(paths)
     instance_type = str(documents.resources.get("current_instance_type", "local"))
     environment = Environment(documents, paths, machine.inspect(environ, instance_type), environ)
@@ -61,15 +78,7 @@ def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], l
         from sagelet_toolkit import hosts  # single hosts, most jobs, skip it
 
         hosts.wait_until_resolved(environment.hosts, child)
-    variables = environment.variables()
-    search = environ.get("PYTHONPATH")
-    variables["PYTHONPATH"] = paths.code + (":" + search if search else "")
-    variables.setdefault("PYTHONUNBUFFERED", environ.get("PYTHONUNBUFFERED", "1"))
-    own: dict[str, str] = {}
-    if environment.framework:
-        from sagelet_toolkit import frameworks
-
-        own = frameworks.variables(environment)
+    own, variables = script_variables(environment, paths, environ)
     command = entrypoint.command(kind, name, environment.arguments)
     launch = None
     if launcher:
@@ -90,8 +99,26 @@ def _run(paths: Paths, inherited: dict[bytes, bytes], environ: dict[str, str], l
             hosts.let_the_cause_speak_first(error.text, child)
         raise
     if environment.framework:
+        from sagelet_toolkit import frameworks
+
         frameworks.model_warnings(environment, log)
     _write_success(paths)
+
+
+def script_variables(
+    environment: Environment, paths: Paths, environ: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a script gets beside the container's variables: the framework's, then its own."""
+    variables = environment.variables()
+    search = environ.get("PYTHONPATH")
+    variables["PYTHONPATH"] = paths.code + (":" + search if search else "")
+    variables.setdefault("PYTHONUNBUFFERED", environ.get("PYTHONUNBUFFERED", "1"))
+    own: dict[str, str] = {}
+    if environment.framework:
+        from sagelet_toolkit import frameworks  # one without a framework skips it
+
+        own = frameworks.variables(environment)
+    return own, variables
 
 
 def _log_invocation(
@@ -128,5 +155,6 @@ def _report(error: Failure, paths: Paths, log: Log) -> int:
     return error.exit_code
 
 
-def _text(data: bytes) -> str:
+def text(data: bytes) -> str:
+    """A variable as Python shows it."""
     return data.decode("utf-8", "surrogateescape")

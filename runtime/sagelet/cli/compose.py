@@ -26,6 +26,8 @@ _NOT_HERE = (
     "max_run",
     "spot",
     "max_wait",
+    "keep_alive",
+    "warm",
     "backend",
     "python",
     "input_modes",

@@ -5,9 +5,10 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -19,11 +20,14 @@ from sagelet.domain.errors import DomainError
 from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.execution.docker.ping import find_engine, why_silent
 from sagelet.execution.machine import list_gpus
-from sagelet.execution.probe import namespaces_refused
+from sagelet.execution.networks import SLIRP, find_slirp
+from sagelet.execution.probe import namespaces_refused, networks_refused
 from sagelet.settings import Settings
 
 #: Less free space than this is a warning: an image and a model should fit.
 ROOM = 5e9
+
+_SHARED = "several hosts of a job share this machine's, unless it is isolated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def _process(settings: Settings) -> Iterator[Finding]:
     if not settings.namespaces:
         yield Finding("namespaces", "note", "switched off", "unset SAGELET_NAMESPACES")
     else:
-        refused = _probe(settings)
+        refused = _probe(settings, namespaces_refused)
         if refused:
             yield Finding(
                 "namespaces",
@@ -135,6 +139,7 @@ def _process(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("namespaces", "ok", "each host gets a private /opt/ml and hostname")
+            yield _networks(settings)
     made = environments(settings)
     for framework in FRAMEWORKS:
         if made.ready(framework):
@@ -146,10 +151,28 @@ def _process(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _probe(settings: Settings) -> str | None:
+def _networks(settings: Settings) -> Finding:
+    """Which network the hosts of a job with several have."""
+    check = "network of hosts"
+    slirp = find_slirp(settings.inherited) if settings.networks else None
+    refused = _probe(settings, lambda place: networks_refused(place, slirp))
+    if slirp is not None and not refused:
+        return Finding(check, "ok", f"several hosts of a job have one of their own ({slirp})")
+    if slirp is not None and not _probe(settings, lambda place: networks_refused(place, None)):
+        fix = "make /dev/net/tun usable by this user" if "tun" in str(refused) else ""
+        return Finding(check, "note", f"{_SHARED}: {refused}", fix)
+    if refused:
+        isolated = "; EnableNetworkIsolation over several hosts fails"
+        return Finding(check, "note", f"{_SHARED}: {refused}{isolated}")
+    if not settings.networks:
+        return Finding(check, "note", f"{_SHARED}: switched off", "unset SAGELET_NETWORKS")
+    return Finding(check, "note", _SHARED, f"install {SLIRP} and each job has one of its own")
+
+
+def _probe(settings: Settings, probe: Callable[[Path], str | None]) -> str | None:
     try:
-        return namespaces_refused(settings.cache / "probe")
-    except OSError as error:
+        return probe(settings.cache / "probe")
+    except (OSError, DomainError) as error:
         return f"cannot be tried: {error}"
 
 

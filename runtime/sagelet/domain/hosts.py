@@ -77,7 +77,10 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """All hosts of a job and what they share."""
+    """All hosts of a job and what they share.
+
+    ``spare`` is the name that hosts run under which were made ready before their job.
+    """
 
     job: str
     region: str
@@ -88,6 +91,12 @@ class JobPlan:
     grace: float
     python: str | None = None
     launchers: tuple[str, ...] = ()
+    spare: str | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The name its hosts run under."""
+        return self.spare or self.job
 
     @property
     def gpu(self) -> bool:

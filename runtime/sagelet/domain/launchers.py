@@ -42,8 +42,8 @@ def check_launchers(
 ) -> None:
     """Refuse what our toolkit cannot start.
 
-    ``shared_machine``: the hosts are processes of one machine, with its network. SageMaker's data
-    parallel library is not refused for PyTorch: SDK 2 sends ``pytorchddp`` under its name.
+    ``shared_machine``: the hosts are processes of one machine. SageMaker's data parallel library
+    is not refused for PyTorch: SDK 2 sends ``pytorchddp`` under its name.
 
     Raises:
         ValidationException: with what to use instead.
@@ -63,18 +63,9 @@ def check_launchers(
             "and not here. Use TensorFlow's own: "
             "distribution={'multi_worker_mirrored_strategy': {'enabled': True}}."
         )
-    if hosts == 1 or not shared_machine:
-        return
-    if MPI in launchers:
+    if MPI in launchers and hosts > 1 and shared_machine:
         raise ValidationException(
-            f"HyperParameters.{MPI}: MPI over several hosts needs Docker: without it the hosts "
-            "share this machine's network and cannot be told apart. Start an engine, take one "
-            "host, or use torch_distributed."
+            f"HyperParameters.{MPI}: MPI over several hosts needs Docker: mpirun logs in to every "
+            "host, and without Docker these are processes of this machine. Start an engine, take "
+            "one host, or use torch_distributed."
         )
-    for name in (PARAMETER_SERVER, MULTI_WORKER):
-        if name in launchers and framework != "pytorch":
-            raise ValidationException(
-                f"HyperParameters.{name}: TensorFlow over several hosts needs Docker: it opens the "
-                "same port on every host, and without Docker the hosts share this machine's. "
-                "Start an engine, or take one host."
-            )

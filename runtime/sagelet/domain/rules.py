@@ -94,6 +94,20 @@ def _stopping(job: TrainingJob) -> None:
         )
 
 
+def _warm_pool(job: TrainingJob) -> None:
+    if not job.keep_alive:
+        return
+    where = "ResourceConfig.KeepAlivePeriodInSeconds (or the tag sagelet:warm)"
+    if job.spot:
+        raise ValidationException(
+            f"{where}: managed spot training keeps no warm pool; leave one of the two out."
+        )
+    if (job.request.get("ResourceConfig") or {}).get("InstanceGroups"):
+        raise ValidationException(
+            f"{where}: a cluster of instance groups keeps no warm pool; name one instance type."
+        )
+
+
 def _output(job: TrainingJob) -> None:
     uri = job.output_uri
     check_located("OutputDataConfig.S3OutputPath", uri)
@@ -179,6 +193,7 @@ _RULES: tuple[Callable[[TrainingJob], None], ...] = (
     check_channels,
     _resources,
     _stopping,
+    _warm_pool,
     _output,
     _checkpoints,
     _code,

@@ -23,6 +23,9 @@ OPTION_PREFIX = "sagelet:"
 BACKENDS = ("auto", "docker", "process")
 
 DEFAULT_MAX_RUNTIME = 86400
+#: How long a job with ``sagelet:warm`` keeps its hosts unless it says so itself, in seconds.
+DEFAULT_KEEP_ALIVE = 1800
+
 DEFAULT_CHECKPOINT_PATH = "/opt/ml/checkpoints"
 
 #: SageMaker gives a stopped container this long between SIGTERM and SIGKILL, in seconds.
@@ -79,6 +82,7 @@ class Options:
 
     ``cpus`` in cores, ``memory`` and ``shm`` in bytes, ``grace`` in seconds. ``gpus`` is the number
     of devices, -1 for all there are. ``simulate``: whether the instance type sets limits.
+    ``warm``: the hosts that are kept after it have the framework imported.
     None: decided by the instance type or the machine.
     """
 
@@ -91,6 +95,7 @@ class Options:
     model: str | None = None
     python: str | None = None
     simulate: bool | None = None
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class TrainingJob:
     notes: tuple[str, ...] = ()
     reused_by: str | None = None
     reused_at: float | None = None
+    pool_ended: float | None = None
 
     @property
     def name(self) -> str:
@@ -262,7 +268,9 @@ class TrainingJob:
     @property
     def keep_alive(self) -> int:
         """KeepAlivePeriodInSeconds: how long its warm pool outlives the job; 0 for none."""
-        return int((self.request.get("ResourceConfig") or {}).get("KeepAlivePeriodInSeconds", 0))
+        usual = DEFAULT_KEEP_ALIVE if self.options.warm else 0
+        resources = self.request.get("ResourceConfig") or {}
+        return int(resources.get("KeepAlivePeriodInSeconds", usual))
 
     @property
     def output_uri(self) -> str:
@@ -428,4 +436,5 @@ _OPTIONS: dict[str, Any] = {
     "model": _model,
     "python": str,
     "simulate": _switch,
+    "warm": _switch,
 }

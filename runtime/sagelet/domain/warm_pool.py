@@ -1,7 +1,7 @@
 """Warm pools: instances that outlive their job by KeepAlivePeriodInSeconds.
 
-Nothing is kept warm here, images and environments start in moments; the statuses are told as
-SageMaker tells them, so that what reads them works.
+The statuses are told as SageMaker tells them. What is kept here are hosts (``spares``); as a job
+starts in moments without them, too, a pool may be Reused although its hosts were not.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,9 @@ class WarmPool:
 
 def warm_pool(job: TrainingJob, now: float) -> WarmPool | None:
     """The job's pool; None for a job that asked for none."""
-    return pool_of(job.keep_alive, job.life.ended(), job.reused_by, job.reused_at, now)
+    return pool_of(
+        job.keep_alive, job.life.ended(), job.reused_by, job.reused_at, job.pool_ended, now
+    )
 
 
 def pool_of(
@@ -38,9 +40,12 @@ def pool_of(
     ended: float | None,
     reused_by: str | None,
     reused_at: float | None,
+    pool_ended: float | None,
     now: float,
 ) -> WarmPool | None:
     """The same from single values, for listings."""
+    if pool_ended is not None and ended is not None:
+        return WarmPool(WarmPoolStatus.TERMINATED, pool_ended - ended)
     if keep_alive == 0:
         return None
     if ended is None:

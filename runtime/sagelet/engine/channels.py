@@ -26,7 +26,7 @@ from sagelet.domain.training import Channel, TrainingJob
 from sagelet.engine.fetching import fetch_all
 from sagelet.engine.listing import Nothing, failed, find_objects, no_objects
 from sagelet.execution.backend import Progress
-from sagelet.store.home import remove_tree
+from sagelet.store.home import make_empty
 from sagelet.store.object_store import ObjectStore, StoredObject
 
 
@@ -112,8 +112,7 @@ def make_folders(folder: Path, below: Sequence[str]) -> None:
     Raises:
         OSError: the disk is full, say.
     """
-    remove_tree(folder)
-    folder.mkdir(parents=True)
+    make_empty(folder)
     for path in ("", *below):
         (folder / path).mkdir(exist_ok=True)
         (folder / path).chmod(0o777)  # an image's program need not run as root

@@ -12,7 +12,7 @@ from sagelet.domain.failure import LIMIT
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.syncing import FolderSync, Way
 from sagelet.execution.backend import Cancelled, Progress
-from sagelet.store.home import remove_tree
+from sagelet.store.home import make_empty
 from sagelet.store.object_store import ObjectStore
 
 
@@ -54,8 +54,7 @@ class Checkpoints(FolderSync):
             Cancelled: told to stop.
         """
         self.forget()  # until all is here, nothing may go back
-        remove_tree(self._folder)
-        self._folder.mkdir(parents=True)
+        make_empty(self._folder)
         prefix = below(self._location, "").key
         try:
             found = {o.key: o for o in self._objects.list(self._location.bucket, prefix)}

@@ -11,6 +11,7 @@ from sagelet.domain.channels import Location
 from sagelet.domain.errors import DomainError, HostFault
 from sagelet.execution.backend import Cancelled, Progress
 from sagelet.store.archive import unpack
+from sagelet.store.home import make_empty
 from sagelet.store.object_store import ObjectStore
 
 #: Folders that are never part of a script's code.
@@ -29,8 +30,7 @@ def snapshot(source: Path, target: Path, leave_out: Path, progress: Progress) ->
         OSError: something cannot be read or written.
         Cancelled: told to stop.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    make_empty(target)
     if source.is_dir():
         seen = {_inode(leave_out)} if leave_out.exists() else set()
         _Copy(source.resolve(), seen, progress).folder(source, target)
@@ -47,8 +47,7 @@ def unpack_object(source: Location, target: Path, objects: ObjectStore) -> None:
         HostFault: there is no such object, or it cannot be unpacked.
         OSError: something cannot be written.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    make_empty(target)
     packed = target.with_name(f".{target.name}.tar.gz")
     packed.unlink(missing_ok=True)
     try:

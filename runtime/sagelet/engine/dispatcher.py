@@ -19,6 +19,7 @@ from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant, lac
 from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
+from sagelet.engine.warm import WarmHosts
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
 
@@ -51,9 +52,15 @@ class Dispatcher:
     """The queue and the supervisors of one home. ``most`` bounds how many jobs run at once."""
 
     def __init__(
-        self, store: Store, machine: Machine, supervisor: MakeSupervisor, most: int | None
+        self,
+        store: Store,
+        machine: Machine,
+        supervisor: MakeSupervisor,
+        most: int | None,
+        warm: WarmHosts,
     ) -> None:
         self.machine = machine
+        self.warm = warm
         self._store = store
         self._make = supervisor
         self._most = most
@@ -61,10 +68,12 @@ class Dispatcher:
         self._waiting: dict[Key, _Waiting] = {}
         self._running: dict[Key, _Running] = {}
         self._left: set[Key] = set()
+        self._tidying = 0
         self._alarm = Alarm(after=store.database.close)
 
     def start(self) -> None:
         """Go on with every job that an earlier process left alive."""
+        self.warm.start()
         with self._lock:
             for job in self._store.training_jobs.live():
                 self._resume(job)
@@ -136,9 +145,9 @@ class Dispatcher:
         return running.supervisor.hosts() if running else {}
 
     def idle(self) -> bool:
-        """Whether no job waits or runs."""
+        """Whether no job waits or runs, and nothing is made ready after one."""
         with self._lock:
-            return not self._waiting and not self._running and not self._left
+            return not (self._waiting or self._running or self._left or self._tidying)
 
     def drain(self, seconds: float) -> bool:
         """Wait until every job has ended; whether that came to pass."""
@@ -271,7 +280,13 @@ class Dispatcher:
                 # One that ended may have been deleted, and its name taken, by now.
                 if self._running.get(key) is running:
                     del self._running[key]
+                self._tidying += 1
                 self._admit()
+            try:
+                self.warm.make(store, key[1])
+            finally:
+                with self._lock:
+                    self._tidying -= 1
             self._store.database.close()
 
 

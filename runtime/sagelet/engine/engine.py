@@ -203,6 +203,7 @@ class Engine:
         if not job.life.over or (pool and pool.status is WarmPoolStatus.AVAILABLE):
             what = "retains an available warm pool" if job.life.over else "has not ended"
             raise ResourceInUse(f"The training job {job.arn} cannot be deleted: it {what}.")
+        self._dispatcher.warm.forget(job)
         remove_tree(self._store.home.job(name))
         self._store.training_jobs.delete(name)
         return job
@@ -214,7 +215,8 @@ class Engine:
             ValidationException: there is no such job, or it has no warm pool.
         """
         job = self._store.training_jobs.get(name)
-        pool = warm_pool(job, time.time())
+        now = time.time()
+        pool = warm_pool(job, now)
         if pool is None or pool.status not in (WarmPoolStatus.AVAILABLE, WarmPoolStatus.IN_USE):
             raise ValidationException(
                 f"ResourceConfig.KeepAlivePeriodInSeconds: {job.arn} has no warm pool to update."
@@ -223,6 +225,10 @@ class Engine:
         self._store.training_jobs.save_request(
             name, {**job.request, "ResourceConfig": resources}, seconds
         )
+        ended = job.life.ended()
+        if ended is not None and ended + seconds <= now:
+            self._store.training_jobs.save_pool_end(name, now)
+        self._dispatcher.warm.renew(job, seconds)
         return job
 
     def _take_pool(self, job: TrainingJob, now: float) -> None:

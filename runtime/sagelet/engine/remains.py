@@ -15,7 +15,7 @@ from sagelet.store.home import remove_tree
 from sagelet.store.logs import move_log
 
 #: What staging, syncing and storing make in a job's folder.
-_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload")
+_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload", "network")
 
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
@@ -57,6 +57,14 @@ def set_aside(folder: Path, plan: JobPlan, attempt: int) -> None:
         remove_tree(Path(host.folder))
 
 
+def clear_host(host: HostPlan) -> None:
+    """Remove what a host that waited for its job left beside what was staged for that."""
+    for name in ("scratch", "log", "exit.json", "started.json", "stop", "opt", "hosts"):
+        remove_tree(Path(host.folder) / name)
+    for path in (Path(host.folder) / "ml" / "input" / "config").glob(".door*"):
+        path.unlink()
+
+
 def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outputs: bool) -> None:
     """Remove all of a job but its logs, its configuration and, if wanted, what it wrote."""
     doomed = [folder / name for name in _MADE]
@@ -64,7 +72,9 @@ def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outp
         doomed += [folder / "checkpoints", folder / "checkpoints.json"]
     for host in plan.hosts:
         place = Path(host.folder)
-        doomed += [place / n for n in ("scratch", "venv", "opt", "hosts", "ml/input/data")]
+        doomed += [
+            place / n for n in ("scratch", "venv", "opt", "hosts", "resolv.conf", "ml/input/data")
+        ]
         if not keep_outputs:
             doomed += [place / "ml" / n for n in ("model", "output", "checkpoints", "code")]
     for path in doomed:

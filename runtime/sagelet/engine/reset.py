@@ -19,5 +19,6 @@ def reset(store: Store, dispatcher: Dispatcher) -> None:
         dispatcher.stop(job, hurry=True)
     if not dispatcher.drain(PATIENCE):
         raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")
+    dispatcher.warm.end_all()
     store.database.wipe()
     clear(store.home.root)

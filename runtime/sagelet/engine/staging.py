@@ -7,6 +7,7 @@ A folder on this machine is mounted in place (``local``), objects from S3 as a f
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sagelet.domain import opt_ml
@@ -42,7 +43,9 @@ def plan_job(job: TrainingJob, store: Store, folder: Path | None = None) -> JobP
             sources[channel.name] = str(source_of(channel, folder, path))
     if code_source(job, home) is not None or code_object(job) is not None:
         sources[""] = str(folder / "code")
-    return plan(job, str(folder), sources, _checkpoints(job, home, folder))
+    made = plan(job, str(folder), sources, _checkpoints(job, home, folder))
+    spare = store.spares.read(folder)  # hosts that were made ready before keep their name
+    return made if spare is None else replace(made, spare=spare.name)
 
 
 def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
@@ -151,6 +154,19 @@ def stage(
         raise HostFault(f"ClientError: Data download failed: {error}") from None
 
 
+def stage_spare(job: TrainingJob, job_plan: JobPlan) -> None:
+    """The folders of hosts that are made ready before their job, empty as far as they are its own.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    for host in job_plan.hosts:
+        _stage_host(job, host, {})
+        for mount in host.mounts:
+            if mount.source.startswith(str(Path(host.folder).parent) + "/"):
+                Path(mount.source).mkdir(parents=True, exist_ok=True)
+
+
 def _stage_host(job: TrainingJob, host: HostPlan, manifests: Mapping[str, str]) -> None:
     """The host's /opt/ml, without what is mounted into it."""
     ml = Path(host.folder) / "ml"
@@ -160,8 +176,11 @@ def _stage_host(job: TrainingJob, host: HostPlan, manifests: Mapping[str, str]) 
     given = [c.name for c in opt_ml.channels_of(job, host.name) if c.input_mode != "Pipe"]
     for name in given:
         (ml / "input" / "data" / name).mkdir(exist_ok=True)
+    config = ml / "input" / "config"
+    for stale in {path.name for path in config.glob("*.json")} - {*host.files}:
+        (config / stale).unlink()
     for file_name, content in host.files.items():
-        (ml / "input" / "config" / file_name).write_bytes(content)
+        (config / file_name).write_bytes(content)
     _write_manifests(ml / "input" / "data", {n: t for n, t in manifests.items() if n in given})
     pipes.make_first_pipes(host)
 

@@ -31,9 +31,11 @@ from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
 from sagelet.engine.collector import Collector
 from sagelet.engine.fate import Fate
+from sagelet.engine.launching import launch
 from sagelet.engine.synced import Synced
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.telling import Telling
+from sagelet.engine.warm import WarmHosts
 from sagelet.execution.backend import (
     Cancelled,
     ExecutionBackend,
@@ -57,8 +59,8 @@ SAVE_PATIENCE = 60.0
 #: States whose hosts may have written something worth keeping when the platform fails.
 _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPLOADING})
 
+#: An event, and the reason that comes with it.
 Report = tuple[Event, str | None]
-
 
 #: Hears of every new state of a job.
 Observer = Callable[[TrainingJob], None]
@@ -79,6 +81,7 @@ class Supervisor:
         name: str,
         objects: ObjectStore,
         talkback: TalkBack,
+        warm: WarmHosts,
         choice: Choice | None = None,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.time,
@@ -87,6 +90,7 @@ class Supervisor:
         self._backends = backends
         self._objects = objects
         self._talkback = talkback
+        self._warm = warm
         self._choice = choice
         self._observers = observers
         self._clock = clock
@@ -251,6 +255,7 @@ class Supervisor:
                 self._prepare()
                 return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
+                self._plan = self._warm.take(self._job, self._plan, self._backend_of_job())
                 staging.stage(self._job, self._plan, self._store, self._objects, self._step())
                 return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
@@ -293,14 +298,15 @@ class Supervisor:
         self._backend = backend
 
     def _launch(self) -> None:
-        backend = self._backend_of_job()
-        plan = self._plan
-        if not plan.isolated:
-            joined = self._talkback.join(self._job, plan, backend.address())
-            if joined is None:
-                self._note("the job cannot reach the control plane: no address it could use")
-            plan = joined or plan
-        backend.launch(plan, self._door())
+        self._plan = launch(
+            self._job,
+            self._plan,
+            self._backend_of_job(),
+            self._warm,
+            self._talkback,
+            self._door(),
+            self._note,
+        )
         self._synced.start(self._note)
         self._store.training_jobs.save_launch(self._job.name, self._clock())
 
@@ -316,6 +322,7 @@ class Supervisor:
         remains.set_aside(self._store.home.job(name), self._plan, self._job.attempt)
         for host in self._plan.hosts:
             self._collector.restart(host.name)
+        self._store.spares.forget(self._store.home.job(name))
         self._store.training_jobs.save_launch(name, None)
         self._store.training_jobs.save_attempt(name, self._job.life.attempt)
         if self._job.life.secondary is not Secondary.INTERRUPTED:

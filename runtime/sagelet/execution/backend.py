@@ -105,6 +105,22 @@ class ExecutionBackend(Protocol):
             HostFault: a host could not be started; none is left running.
         """
 
+    def made_of(self, plan: JobPlan) -> str | None:
+        """What the prepared plan's hosts run in, named by its content.
+
+        None: the hosts cannot be made ready before their job.
+        """
+
+    def keep(self, plan: JobPlan) -> None:
+        """Start every host of a spare, which waits at its door; nobody watches them.
+
+        Raises:
+            HostFault: they could not be started, or not so that they can wait.
+        """
+
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """The plan of hosts that were kept, with addresses as they are in their network."""
+
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Like launch, for hosts an earlier process started; their logs are told from the start.
 

@@ -62,17 +62,33 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
     )
 
 
-def unshare(*, isolated: bool) -> None:
+def unshare(*, isolated: bool, network: Sequence[int] = ()) -> None:
     """Leave the machine's namespaces; the next child is PID 1 of its own process tree.
+
+    ``network`` is open namespaces to join: the hub's user namespace, if it has one of its own, and
+    the host's network (see ``hub``).
+
+    Raises:
+        Refused: namespaces are not allowed here.
+    """
+    flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID
+    if network:
+        for descriptor in network:
+            enter(descriptor)
+        leave(flags)
+    else:
+        leave_as_root(flags | (CLONE_NEWNET if isolated else 0))
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def leave_as_root(flags: int) -> None:
+    """Leave namespaces with the right to furnish the new ones: as root of them, if need be.
 
     Raises:
         Refused: namespaces are not allowed here.
     """
     uid, gid = os.geteuid(), os.getegid()
-    flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | (CLONE_NEWNET if isolated else 0)
-    if uid != 0:
-        flags |= CLONE_NEWUSER
-    _call("unshare", _libc.unshare(flags))
+    leave(flags | (CLONE_NEWUSER if uid != 0 else 0))
     if uid != 0:
         # Root inside is the caller outside: what a job writes belongs to the caller.
         try:
@@ -81,7 +97,24 @@ def unshare(*, isolated: bool) -> None:
             _write("/proc/self/gid_map", f"0 {gid} 1")
         except OSError as error:
             raise Refused(f"user namespace: {error.strerror}") from None
-    mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def leave(flags: int) -> None:
+    """Leave the namespaces of these kinds for new ones.
+
+    Raises:
+        Refused: the kernel said no.
+    """
+    _call("unshare", _libc.unshare(flags))
+
+
+def enter(descriptor: int) -> None:
+    """Join an open namespace.
+
+    Raises:
+        Refused: the kernel said no.
+    """
+    _call("setns", _libc.setns(descriptor, 0))
 
 
 def furnish(spec: Mapping[str, Any]) -> list[str]:
@@ -103,8 +136,12 @@ def furnish(spec: Mapping[str, Any]) -> list[str]:
         "sethostname", _libc.sethostname(spec["hostname"].encode(), len(spec["hostname"].encode()))
     )
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    if spec["isolated"]:
+    if spec["isolated"] and not spec["joined"]:
         _loopback()
+    if spec["isolated"] or spec["joined"]:
+        _show_own_links()
+    if spec["joined"] and spec["nameserver"]:
+        _resolver(spec)
     return notes
 
 
@@ -210,6 +247,35 @@ def _hosts(spec: Mapping[str, Any]) -> None:
         existing = file.read()
     _write(path, existing.rstrip("\n") + "\n" + "\n".join(lines) + "\n")
     mount(path, "/etc/hosts", None, MS_BIND)
+
+
+def _resolver(spec: Mapping[str, Any]) -> None:
+    """A private /etc/resolv.conf: the machine's name server may listen on its loopback only."""
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    kept = [line for line in lines if line.split()[:1] != ["nameserver"]]
+    path = os.path.join(spec["folder"], "resolv.conf")
+    _write(path, "\n".join([f"nameserver {spec['nameserver']}", *kept]) + "\n")
+    mount(path, "/etc/resolv.conf", None, MS_BIND)
+
+
+def _show_own_links() -> None:
+    """Let /sys/class/net be that of the host's own network, and /sys/fs/cgroup what it was."""
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    flags |= MS_RDONLY if os.statvfs("/sys").f_flag & os.ST_RDONLY else 0
+    groups = "/sys/fs/cgroup"
+    held = os.open(groups, os.O_PATH | os.O_CLOEXEC) if os.path.isdir(groups) else -1
+    try:
+        mount("sysfs", "/sys", "sysfs", flags)
+        if held >= 0:
+            mount(f"/proc/self/fd/{held}", groups, None, MS_BIND | MS_REC)
+    except Refused:  # where parts of /sys are hidden, as in a container
+        pass
+    if held >= 0:
+        os.close(held)
 
 
 def _loopback() -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sagelet.execution import networks
 from sagelet.execution.process import BOOT, SOURCE_ROOT
 
 
@@ -34,6 +35,8 @@ def namespaces_refused(scratch: Path) -> str | None:
             "isolated": False,
             "grace": 1,
             "namespaces": True,
+            "held": [],
+            "hub": None,
         }
         Path(folder, "host.json").write_text(json.dumps(spec))
         subprocess.run(
@@ -49,3 +52,24 @@ def namespaces_refused(scratch: Path) -> str | None:
         if started["tier"] == "namespaces" and not started["notes"]:
             return None
         return "; ".join(started["notes"])
+
+
+def networks_refused(scratch: Path, slirp: str | None) -> str | None:
+    """None when several hosts can have a network of their own; else why not.
+
+    ``slirp`` is where slirp4netns is; without it the network has no way out.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        place, names = Path(folder, "network"), ("algo-1", "algo-2")
+        with networks.started(
+            place, names, isolated=slirp is None, hub=True, slirp=slirp
+        ) as network:
+            if network.ready is not None:
+                os.read(network.ready, 1)
+        networks.end(place)
+        try:
+            error: str | None = json.loads(Path(network.record).read_text())["error"]
+        except (OSError, ValueError):
+            return "the probe did not start"
+        return error

@@ -22,7 +22,7 @@ from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
-from sagelet.execution import feeding
+from sagelet.execution import feeding, networks
 from sagelet.execution.backend import (
     HostExited,
     HostLost,
@@ -32,6 +32,8 @@ from sagelet.execution.backend import (
     Sink,
 )
 from sagelet.execution.environments import Environments, facts_of
+from sagelet.execution.fingerprint import fingerprint
+from sagelet.execution.networks import Network
 
 #: Between looks at a host's files, in seconds.
 TICK = 0.02
@@ -54,11 +56,17 @@ class ProcessBackend:
     name = "process"
 
     def __init__(
-        self, environments: Environments, inherited: Mapping[str, str], *, namespaces: bool = True
+        self,
+        environments: Environments,
+        inherited: Mapping[str, str],
+        *,
+        namespaces: bool = True,
+        networks: bool = True,
     ) -> None:
         self._environments = environments
         self._inherited = inherited
         self._namespaces = namespaces
+        self._networks = networks
 
     def check(self, plan: JobPlan) -> None:
         """Refuse what has no environment here."""
@@ -84,20 +92,57 @@ class ProcessBackend:
             self._environments.ensure(plan.framework.name, progress, gpu=plan.gpu)
 
     def address(self) -> str:
-        """Hosts share this machine's network."""
+        """Hosts share this machine's network, or are told otherwise (``networks``)."""
         return "127.0.0.1"
 
     def launch(self, plan: JobPlan, sink: Sink) -> None:
-        """Start a shim a host."""
+        """Start the hosts, and what feeds them."""
+        self._start(plan)
+        self.adopt(plan, sink)
+
+    def _start(self, plan: JobPlan) -> None:
+        """Start a shim a host, and their network before them."""
         try:
-            for host in plan.hosts:
-                self._spawn(plan, host)
-                lock = str(Path(host.folder) / "shim.lock")
-                feeding.start(host, "sagelet.execution.feeder", {"lock": lock})
+            with networks.started(
+                networks.folder_of(plan),
+                tuple(host.name for host in plan.hosts),
+                isolated=plan.isolated,
+                hub=self._namespaces,
+                slirp=networks.find_slirp(self._inherited) if self._networks else None,
+            ) as network:
+                for host in plan.hosts:
+                    self._spawn(plan, host, network)
+                    lock = str(Path(host.folder) / "shim.lock")
+                    feeding.start(host, "sagelet.execution.feeder", {"lock": lock})
         except OSError as error:
             _signal(plan, signal.SIGUSR1)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
-        self.adopt(plan, sink)
+
+    def made_of(self, plan: JobPlan) -> str | None:
+        """The interpreter, its packages, the toolkit, and what every process inherits."""
+        if not self._namespaces:
+            return None
+        return fingerprint(self._base(plan), self._environments.toolkit, self._inherited)
+
+    def keep(self, plan: JobPlan) -> None:
+        """Start the hosts, and see that their folders can be renamed."""
+        self._start(plan)
+        deadline = time.monotonic() + PATIENCE
+        for host in plan.hosts:
+            folder = Path(host.folder)
+            while (record := _read(folder / "started.json")) is None:
+                if not _alive(folder) or time.monotonic() > deadline:
+                    raise HostFault(f"InternalServerError: {host.name}: {_last_words(folder)}")
+                time.sleep(TICK)
+            if record["tier"] != "namespaces":
+                raise HostFault("InternalServerError: hosts with private paths cannot wait.")
+
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """Hosts in a network of their own reach this machine by its gateway."""
+        hosts = tuple(
+            dataclasses.replace(host, environment=networks.seen_by(host)) for host in plan.hosts
+        )
+        return dataclasses.replace(plan, hosts=hosts)
 
     def adopt(self, plan: JobPlan, sink: Sink) -> None:
         """Watch shims, whoever started them."""
@@ -128,15 +173,16 @@ class ProcessBackend:
                 raise HostFault(f"InternalServerError: a process of {plan.job} does not end.")
             time.sleep(TICK)
         feeding.end(plan)
+        networks.end(networks.folder_of(plan))
         for host in plan.hosts:
             _kill_strays(f"{host.folder}/ml")
 
-    def _spawn(self, plan: JobPlan, host: HostPlan) -> None:
+    def _spawn(self, plan: JobPlan, host: HostPlan, network: Network) -> None:
         folder = Path(host.folder)
         for name in ("started.json", "exit.json", "stop"):
             (folder / name).unlink(missing_ok=True)
         (folder / "log").touch()
-        (folder / "host.json").write_text(json.dumps(self._spec(plan, host)))
+        (folder / "host.json").write_text(json.dumps(self._spec(plan, host, network)))
         # The lock is taken here and inherited: from now on, free means that the shim is gone.
         lock = os.open(folder / "shim.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -151,13 +197,13 @@ class ProcessBackend:
                     stdout=errors,
                     stderr=errors,
                     cwd="/",
-                    pass_fds=(lock,),
+                    pass_fds=(lock, *network.descriptors),
                     start_new_session=True,
                 )
         finally:
             os.close(lock)
 
-    def _spec(self, plan: JobPlan, host: HostPlan) -> dict[str, Any]:
+    def _spec(self, plan: JobPlan, host: HostPlan, network: Network) -> dict[str, Any]:
         base = self._base(plan)
         python = self._layered(base, host)
         toolkit = self._environments.toolkit
@@ -181,9 +227,8 @@ class ProcessBackend:
             "folder": host.folder,
             "root": f"{host.folder}/ml",
             "hostname": host.name,
-            "hosts": [(h.name, f"127.0.1.{n}") for n, h in enumerate(plan.hosts, start=1)],
             "argv": entry,
-            "environment": environment,
+            **network.describe(environment),
             "mounts": [dataclasses.asdict(mount) for mount in host.mounts],
             "isolated": plan.isolated,
             "grace": plan.grace,

@@ -39,14 +39,15 @@ def main(spec_path: str, lock: int) -> None:
     os.set_inheritable(lock, False)
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
-    folder = spec["folder"]
+    # From here on relative: a folder of hosts that wait is renamed when they get their job.
+    os.chdir(spec["folder"])
     # Written now and filled in later: how a host ended must be told on a full disk too.
-    write_json(os.path.join(folder, "exit.json.part"), {"code": None}, rename=False)
+    write_json("exit.json.part", {"code": None}, rename=False)
     try:
         exit_record = _Host(spec).run()
     except Exception as error:  # whatever it is, the supervisor must hear of it
         exit_record = {"code": None, "error": f"{type(error).__name__}: {error}"}
-    write_json(os.path.join(folder, "exit.json.part"), {**exit_record, "time": time.time()})
+    write_json("exit.json.part", {**exit_record, "time": time.time()})
 
 
 class _Host:
@@ -61,14 +62,13 @@ class _Host:
         self.deadline = 0.0
         self.first_process = False
         self.killed = False
+        self.network: list[int] = []  # open namespaces of the job's own network
+        for descriptor in spec["held"]:  # until this process ends
+            os.set_inheritable(descriptor, False)
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> dict[str, Any]:
-        log = os.open(
-            os.path.join(self.spec["folder"], "log"),
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
-            0o644,
-        )
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGUSR1, self._kill)
         signal.signal(signal.SIGALRM, self._tick)
@@ -79,8 +79,14 @@ class _Host:
         self.first_process = tier == "namespaces"
         os.close(log)
         write_json(
-            os.path.join(self.spec["folder"], "started.json.part"),
-            {"pid": os.getpid(), "tier": tier, "notes": report["notes"], "time": time.time()},
+            "started.json.part",
+            {
+                "pid": os.getpid(),
+                "tier": tier,
+                "joined": bool(self.network),
+                "notes": report["notes"],
+                "time": time.time(),
+            },
         )
         self._obey_early_stop()
         status = _wait_for(leader)
@@ -96,8 +102,14 @@ class _Host:
     def _start(self, log: int) -> tuple[str, dict[str, Any], int]:
         """Start the host; returns (tier, report, pid to wait for)."""
         reason = "switched off"
+        refused = self._join() if self.spec["hub"] else None
+        if refused and self.spec["isolated"]:
+            error = f"EnableNetworkIsolation over several hosts is refused here: {refused}"
+            return "paths", {"notes": [], "error": error, "refused": None}, self._spawn_failed()
         if self.spec["namespaces"]:
             report, leader = self._spawn(log, self._run_in_namespaces)
+            if refused:
+                report["notes"].append(f"the hosts share this machine's network ({refused})")
             if not report["refused"]:
                 return "namespaces", report, leader
             _wait_for(leader)
@@ -110,6 +122,25 @@ class _Host:
             0, f"no private /opt/ml ({reason}); paths are under a folder instead"
         )
         return "paths", report, leader
+
+    def _join(self) -> str | None:
+        """Find the job's own network once it is made; why there is none."""
+        hub = self.spec["hub"]
+        os.set_inheritable(hub["ready"], False)
+        os.read(hub["ready"], 1)
+        try:
+            with open(hub["record"], encoding="utf-8") as file:
+                record = json.load(file)
+            if record["error"]:
+                return str(record["error"])
+            names = ["ns/user"] if record["contained"] else []
+            names += [f"fd/{record['hosts'][self.spec['hostname']]}"]
+            opened = [_open_namespace(record["pid"], name) for name in names]
+            _open_namespace(record["pid"], f"fd/{record['network']}")  # to keep it
+        except OSError as error:
+            return f"its hub has gone: {error.strerror}"
+        self.network = opened
+        return None
 
     def _spawn_failed(self) -> int:
         pid = os.fork()
@@ -143,8 +174,11 @@ class _Host:
         return report, pid
 
     def _run_in_namespaces(self, log: int, report: int) -> None:
+        spec = {**self.spec, "joined": bool(self.network)}
+        if self.network:
+            spec.update(self.spec["hub"])
         try:
-            namespaces.unshare(isolated=self.spec["isolated"])
+            namespaces.unshare(isolated=spec["isolated"], network=self.network)
         except namespaces.Refused as error:
             _report(report, "refused", str(error))
             return
@@ -156,12 +190,12 @@ class _Host:
             os.close(between)
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             try:
-                for note in namespaces.furnish(self.spec):
+                for note in namespaces.furnish(spec):
                     _report(report, "note", note)
             except (namespaces.Refused, OSError) as error:
                 _report(report, "refused", str(error))
                 os._exit(NOT_STARTED)
-            _become(self.spec["argv"], self.spec["environment"], "/", log, report)
+            _become(spec["argv"], spec["environment"], "/", log, report)
         _report(report, "pid", pid)
         os.close(arrived)
         os.close(report)
@@ -202,7 +236,7 @@ class _Host:
     def _obey_early_stop(self) -> None:
         """A stop that came before there was anything to stop."""
         try:
-            with open(os.path.join(self.spec["folder"], "stop"), encoding="ascii") as file:
+            with open("stop", encoding="ascii") as file:
                 number = int(file.read() or 0)
         except (OSError, ValueError):
             number = 0
@@ -273,6 +307,10 @@ def _copy(source: str, target: str) -> None:
     if os.path.isdir(target):
         shutil.rmtree(target)
     shutil.copytree(source, target, copy_function=shutil.copyfile)
+
+
+def _open_namespace(pid: int, name: str) -> int:
+    return os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _report(pipe: int, key: str, value: object) -> None:

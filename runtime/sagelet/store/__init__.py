@@ -10,6 +10,7 @@ from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.roles import Roles
+from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.uploads import Uploads
@@ -30,6 +31,7 @@ class Store:
     logs: LogStreams
     tags: Tags
     roles: Roles
+    spares: Spares
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.
@@ -64,4 +66,5 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         LogStreams(database, home, region),
         Tags(database),
         Roles(database),
+        Spares(home.warm),
     )

@@ -9,6 +9,7 @@ Layout::
     output/<job>/output/...                the default S3OutputPath
     objects/<xx>/<name>                    the bytes of S3 objects; incoming/ while they come
     s3/<bucket>/<key>                      the same files by their keys, for people to look at
+    warm/<spare>/                          hosts that wait for a job; laid out as a job's folder
     samples/  tls/  secret                 sample data in the making; certificates; keys of jobs
 """
 
@@ -51,6 +52,11 @@ class Home:
     def jobs(self) -> Path:
         """Folders of the region's jobs."""
         return self.root / "jobs" / self.region
+
+    @property
+    def warm(self) -> Path:
+        """Folders of the spares of all regions."""
+        return self.root / "warm"
 
     @property
     def models(self) -> Path:
@@ -100,7 +106,7 @@ def clear(root: Path) -> None:
     Raises:
         OSError: something could not be deleted.
     """
-    for name in ("jobs", "models", "output", "objects", "s3"):
+    for name in ("jobs", "warm", "models", "output", "objects", "s3"):
         folder = root / name
         if folder.exists():
             for entry in folder.iterdir():
@@ -122,6 +128,20 @@ def remove_tree(path: Path) -> None:
             if below.is_dir() and not below.is_symlink():
                 below.chmod(0o700)
     shutil.rmtree(path)
+
+
+def make_empty(folder: Path) -> None:
+    """Make an empty folder; one that is there stays the same folder, for a host may have it.
+
+    Raises:
+        OSError: something could not be deleted or made.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        remove_tree(folder)
+        folder.mkdir(parents=True)
+        return
+    for entry in folder.iterdir():
+        remove_tree(entry)
 
 
 def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:

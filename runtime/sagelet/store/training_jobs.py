@@ -19,7 +19,8 @@ _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
 
 #: Whether a job's pool is warm, by the clock; ``?1`` is now. Mirrors ``domain.warm_pool``.
 _WARM_STATUS = (
-    "CASE WHEN keep_alive = 0 THEN NULL WHEN over = 0 THEN 'InUse'"
+    "CASE WHEN pool_ended IS NOT NULL THEN 'Terminated' WHEN keep_alive = 0 THEN NULL"
+    " WHEN over = 0 THEN 'InUse'"
     " WHEN reused_by IS NOT NULL THEN 'Reused'"
     " WHEN ended + keep_alive > ?1 THEN 'Available' ELSE 'Terminated' END"
 )
@@ -58,6 +59,7 @@ class JobRow:
     keep_alive: int
     reused_by: str | None
     reused_at: float | None
+    pool_ended: float | None
     training_plan: str | None
     sort: str | float
 
@@ -184,7 +186,8 @@ class TrainingJobs:
         # What is shown is read of the rows that are shown: requests can be large, and are many.
         rows = self._database.connection().execute(
             f"SELECT name, account, created, modified, status, secondary, ended, keep_alive,"  # noqa: S608
-            f" reused_by, reused_at, {_PLAN}, {column} FROM training_jobs WHERE rowid IN ("
+            f" reused_by, reused_at, pool_ended, {_PLAN}, {column}"
+            " FROM training_jobs WHERE rowid IN ("
             f"SELECT rowid FROM training_jobs WHERE {' AND '.join(clauses)}"
             f" ORDER BY {column} {order}, name {order} LIMIT ?)"
             f" ORDER BY {column} {order}, name {order}",
@@ -275,6 +278,10 @@ class TrainingJobs:
         """Store a request that UpdateTrainingJob changed."""
         self._update(name, request=json.dumps(request), keep_alive=keep_alive)
 
+    def save_pool_end(self, name: str, now: float) -> None:
+        """Store that the job's warm pool was ended."""
+        self._update(name, pool_ended=now)
+
     def save_reuse(self, name: str, by: str, now: float) -> None:
         """Store that the job ``by`` took over this one's warm pool."""
         self._update(name, reused_by=by, reused_at=now)
@@ -354,4 +361,5 @@ def _job(row: sqlite3.Row) -> TrainingJob:
         notes=tuple(orjson.loads(row["notes"])),
         reused_by=row["reused_by"],
         reused_at=row["reused_at"],
+        pool_ended=row["pool_ended"],
     )

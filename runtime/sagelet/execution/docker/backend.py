@@ -126,6 +126,27 @@ class DockerBackend:
                 self.remove(plan)
             raise HostFault(f"InternalServerError: a host could not be started: {error}") from None
 
+    def made_of(self, plan: JobPlan) -> str | None:
+        """The image, by its content."""
+        return self.images.with_door(self._references[plan.region, plan.job])
+
+    def keep(self, plan: JobPlan) -> None:
+        """Create and start all containers; what they print stays in the engine's record."""
+        image = self._references.pop((plan.region, plan.job))
+        try:
+            network = create_network(self._api, plan, self._labels(plan))
+            created = [self._create(plan, h, image, network, protect=True) for h in plan.hosts]
+            for container in created:
+                self._api.start(container)
+        except (DockerException, RequestException, OSError) as error:
+            with suppress(HostFault):
+                self.remove(plan)
+            raise HostFault(_launch_failure(plan, error)) from None
+
+    def seen_from_inside(self, plan: JobPlan) -> JobPlan:
+        """The plan as it is: ``address`` is the same for all containers."""
+        return plan
+
     def _launch(self, plan: JobPlan, image: str, sink: Sink, *, protect: bool) -> None:
         network = create_network(self._api, plan, self._labels(plan))
         sink = feeding.guarded(plan, sink)
@@ -166,6 +187,7 @@ class DockerBackend:
             }
         except (DockerException, RequestException) as error:
             raise HostFault(f"the Docker engine does not answer: {error}") from None
+        self._references.pop((plan.region, plan.job), None)  # they have one already
         sink = feeding.guarded(plan, sink)
         for host in plan.hosts:
             pump = Pump(
@@ -176,6 +198,9 @@ class DockerBackend:
                 sink,
             )
             pump.adopt()
+            if plan.spare and host.name in there:
+                with suppress(DockerException, RequestException):  # for people's eyes
+                    self._api.rename(there[host.name], self._name(plan.job, plan, host))
         feeding.watch(plan, self._kill)
 
     def _kill(self, plan: JobPlan) -> None:
@@ -276,7 +301,7 @@ class DockerBackend:
         return found
 
     def _labels(self, plan: JobPlan) -> dict[str, str]:
-        return {JOB_LABEL: plan.job, REGION_LABEL: plan.region, HOME_LABEL: self._home}
+        return {JOB_LABEL: plan.known_as, REGION_LABEL: plan.region, HOME_LABEL: self._home}
 
     def _create(
         self,
@@ -300,10 +325,9 @@ class DockerBackend:
             else None,
             log_config=_LOG,
         )
-        key = hashlib.sha256(f"{self._home} {plan.region}".encode()).hexdigest()[:6]
         created: dict[str, Any] = self._api.create_container(
             image,
-            name=f"{plan.job}-{host.name}-{key}",
+            name=self._name(plan.known_as, plan, host),
             hostname=host.name,
             entrypoint=list(host.entrypoint) if host.entrypoint else None,
             command=list(host.command),
@@ -313,6 +337,11 @@ class DockerBackend:
             networking_config=network.endpoint(self._api, host.name),
         )
         return str(created["Id"])
+
+    def _name(self, hosts: str, plan: JobPlan, host: HostPlan) -> str:
+        """What a container is called; names are the engine's, not the home's or the region's."""
+        key = hashlib.sha256(f"{self._home} {plan.region}".encode()).hexdigest()[:6]
+        return f"{hosts}-{host.name}-{key}"
 
     def _mount(self, plan: JobPlan, mount: PlannedMount, *, protect: bool) -> Mount:
         if mount.access is Access.READ_WRITE:

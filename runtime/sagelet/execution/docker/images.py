@@ -30,6 +30,9 @@ from sagelet.execution.wheels import IMAGE_PYTHON, Wheels
 OFFLINE_BASE = "sagelet/base:bookworm"
 CONTEXT_LABEL = "sagelet.context"
 
+#: Says that the image's `train` waits at a door where the host has one.
+DOOR_LABEL = "sagelet.door"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
@@ -84,6 +87,14 @@ class Images:
         if not image.current:
             self.build(image, progress)
         return image.name
+
+    def with_door(self, reference: str) -> str | None:
+        """The identifier of an image whose hosts can wait for their job; None: they cannot."""
+        document = self._inspect(reference) or {}
+        config = document.get("Config") or {}
+        if (config.get("Labels") or {}).get(DOOR_LABEL) != "1" or config.get("Entrypoint"):
+            return None
+        return str(document["Id"])
 
     def local(self, framework: str, *, gpu: bool) -> LocalImage:
         """Our image for a framework and device."""

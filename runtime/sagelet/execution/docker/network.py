@@ -59,7 +59,7 @@ def create_network(api: APIClient, plan: JobPlan, labels: dict[str, str]) -> Job
     for attempt in range(_TRIES):
         prefix = f"10.{random.randint(64, 250)}.{random.randint(0, 255)}"  # noqa: S311
         pool = IPAMPool(subnet=f"{prefix}.0/24", gateway=f"{prefix}.1")
-        name = f"sagelet-{plan.job}-{key}"
+        name = f"sagelet-{plan.known_as}-{key}"
         try:
             identifier = api.create_network(
                 name,

@@ -201,7 +201,7 @@ def _summary(row: JobRow, region: str, now: float) -> Document:
         document["TrainingEndTime"] = row.ended
     if row.training_plan is not None:
         document["TrainingPlanArn"] = row.training_plan
-    pool = pool_of(row.keep_alive, row.ended, row.reused_by, row.reused_at, now)
+    pool = pool_of(row.keep_alive, row.ended, row.reused_by, row.reused_at, row.pool_ended, now)
     if pool is not None:
         document["WarmPoolStatus"] = _show_pool(pool)
     return document
