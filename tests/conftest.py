@@ -64,7 +64,11 @@ def home(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(
     params=["process", "paths", pytest.param("docker", marks=pytest.mark.docker)],
 )
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def backend(
+    request: pytest.FixtureRequest,
+    home: Path,  # first: it removes the variable that is set here
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
     """Each way to run a host: namespaces, private paths, containers."""
     if request.param == "paths":
         monkeypatch.setenv("SAGELET_NAMESPACES", "off")

@@ -24,7 +24,7 @@ seen = {
     "job": os.environ["TRAINING_JOB_NAME"],
     "argv": sys.argv[1:],
     "ml": sorted(str(p.relative_to(base)) for p in base.rglob("*") if p.is_file()),
-    "strange": sorted(name for name in os.environ if "SAGELET" in name and "HOME" not in name),
+    "strange": [n for n in os.environ if n.startswith(("SAGELET_DOOR", "SAGELET_BOOT"))],
     "left": os.path.exists("/var/tmp/left-by-a-job"),
 }
 print("SEEN", json.dumps(seen), flush=True)

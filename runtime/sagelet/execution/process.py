@@ -122,7 +122,8 @@ class ProcessBackend:
         """The interpreter, its packages, the toolkit, and what every process inherits."""
         if not self._namespaces:
             return None
-        return fingerprint(self._base(plan), self._environments.toolkit, self._inherited)
+        found = fingerprint(self._base(plan), self._environments.toolkit, self._inherited)
+        return f"{found} {self._networks}"
 
     def keep(self, plan: JobPlan) -> None:
         """Start the hosts, and see that their folders can be renamed."""
