@@ -5,14 +5,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
+from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.reset import reset
@@ -33,6 +34,7 @@ from sagelet.server.upstream import Upstream
 from sagelet.settings import Settings
 from sagelet.store import Store, open_store
 from sagelet.store.cache import Cache
+from sagelet.store.calls import Call, Calls
 from sagelet.store.home import keep_secret
 from sagelet.store.object_store import ObjectStore
 from sagelet.store.remote import RemoteObjects
@@ -79,6 +81,7 @@ class App:
     endpoints: Endpoints
     talkback: TalkBack
     gateway: Gateway
+    bus: Bus
     certificates: Certificates
     #: What the control plane says of itself; whoever serves fills it in.
     about: dict[str, Any]
@@ -99,6 +102,7 @@ class App:
             context=self.certificates.context,
             upstream=Upstream.from_environ(inherited),
             secret_of=secret_of,
+            leaving=self.bus.close,
         )
         self.endpoints.listen = functools.partial(_listen, server, self.endpoints)
         return server
@@ -141,10 +145,13 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             return view.objects
         return remote(settings.s3_endpoint, view.region)
 
+    bus, calls = Bus(), Calls()
     warm = WarmHosts(store, backends, talkback)
 
     def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, objects(view), talkback, warm, choice, observers)
+        return Supervisor(
+            view, backends, name, objects(view), talkback, warm, choice, observers, bus
+        )
 
     dispatcher = Dispatcher(
         store,
@@ -159,8 +166,15 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         view = store.in_region(region)
         simulate = settings.simulate_instances
         return view, Engine(
-            view, backends, dispatcher, objects(view), settings.account, simulate=simulate
+            view, backends, dispatcher, objects(view), settings.account, simulate=simulate, bus=bus
         )
+
+    def witness(call: Call) -> None:
+        calls.add(call)
+        bus.tell("calls")
+
+    def web() -> Asgi:
+        return _web(settings, store, dispatcher, in_region, bus, calls, about)
 
     about: dict[str, Any] = {}
     gateway = Gateway(
@@ -171,15 +185,25 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             context_for=in_region,
             key_of=functools.partial(_key_of, settings, store, talkback),
             anyone=settings.credentials is None,
-            web=functools.partial(_web, settings, store, dispatcher),
+            web=web,
             local=LocalDoors(in_region, about),
             clock=time.time,
             relaxed=settings.relaxed,
             allowed_hosts=(*settings.allowed_hosts, settings.host, GATEWAY),
+            witness=witness,
         )
     )
     return App(
-        settings, store, dispatcher, endpoints, talkback, gateway, certificates, about, in_region
+        settings,
+        store,
+        dispatcher,
+        endpoints,
+        talkback,
+        gateway,
+        bus,
+        certificates,
+        about,
+        in_region,
     )
 
 
@@ -215,26 +239,30 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
     return None
 
 
-def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
+def _web(
+    settings: Settings,
+    store: Store,
+    dispatcher: Dispatcher,
+    in_region: Callable[[str], tuple[Store, Engine]],
+    bus: Bus,
+    calls: Calls,
+    about: Mapping[str, Any],
+) -> Asgi:
     """The people's application; imported when needed, its framework takes half a second."""
-    from sagelet.web.routes import Sources, create_web
-
-    def models(name: str | None) -> list[dict[str, object]]:
-        return [
-            {
-                **asdict(version),
-                "path": str(store.home.models / version.name / str(version.version)),
-            }
-            for version in store.models.published(name)
-        ]
+    from sagelet.web.routes import create_web
+    from sagelet.web.sources import Sources
 
     return create_web(
         Sources(
             account=settings.account,
             region=settings.region,
-            training_jobs=store.training_jobs.counts,
-            models=models,
-            newest=functools.partial(store.training_jobs.everywhere, 100),
+            home=settings.home,
+            context_for=in_region,
+            bus=bus,
+            calls=calls,
+            about=about,
+            settings=settings.shown,
+            storage=settings.s3_endpoint is None,
             reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
         )
     )

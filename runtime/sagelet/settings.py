@@ -83,6 +83,10 @@ class Settings:
     simulate_instances: bool = False
     max_jobs: int | None = None
 
+    def shown(self) -> list[tuple[str, str]]:
+        """Name and value of what people may see: no credentials."""
+        return [(name, _word(getattr(self, field))) for name, field in _SHOWN.items()]
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read the environment, as it was before ``sagelet env``."""
@@ -123,6 +127,36 @@ class Settings:
             s3_endpoint=_endpoint(environ.get("SAGELET_S3_ENDPOINT_URL") or None),
             s3_cache_size=_size(environ.get("SAGELET_S3_CACHE_SIZE") or "20g"),
         )
+
+
+#: Settings that people may see, by their own names.
+_SHOWN = {
+    "SAGELET_HOME": "home",
+    "SAGELET_CACHE": "cache",
+    "SAGELET_BACKEND": "backend",
+    "SAGELET_NAMESPACES": "namespaces",
+    "SAGELET_NETWORKS": "networks",
+    "SAGELET_ACCOUNT": "account",
+    "AWS_REGION": "region",
+    "DOCKER_HOST": "docker_host",
+    "SAGELET_HOST": "host",
+    "SAGELET_PORT": "port",
+    "SAGELET_ALLOWED_HOSTS": "allowed_hosts",
+    "SAGELET_VALIDATION=relaxed": "relaxed",
+    "SAGELET_S3_ENDPOINT_URL": "s3_endpoint",
+    "SAGELET_S3_CACHE_SIZE": "s3_cache_size",
+    "--test-mode": "test_mode",
+    "--simulate-instances": "simulate_instances",
+    "--max-jobs": "max_jobs",
+}
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "" if value is None else str(value)
 
 
 #: What ``sagelet env`` puts before the name of a variable, to keep its earlier value.

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 import uuid
 import zlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
@@ -41,7 +42,9 @@ from sagelet.aws.signature import (
     wrong_token,
 )
 from sagelet.aws.validation import validate
+from sagelet.aws.witness import Answer, testify
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.store.calls import Call
 
 if TYPE_CHECKING:
     from sagelet.engine.engine import Engine
@@ -97,7 +100,8 @@ class Surroundings:
     ``context_for`` gives a region's store and engine; ``key_of`` knows the access keys there are.
     ``anyone``: clients on this machine need no access key that is known. ``web`` makes the people's
     application, when it is first asked for; ``local`` serves the command line, by the control
-    socket only. ``clock`` gives epoch seconds.
+    socket only. ``clock`` gives epoch seconds; ``witness`` hears of every call of
+    AWS's that was answered.
     """
 
     account: str
@@ -111,6 +115,7 @@ class Surroundings:
     clock: Callable[[], float]
     relaxed: bool = False
     allowed_hosts: Collection[str] = ()
+    witness: Callable[[Call], None] = lambda _call: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ class _Call:
     route: Route | None = None
     body: bytes = b""
     heard: bool = False
+    named: str = ""
     key: Key | None = None
     bound: _Bound | None = None
 
@@ -164,21 +170,40 @@ class Gateway:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _Call(read_request(scope), str(uuid.uuid4()))
-        sent = _Sent(send)
+        sent, began = Answer(send), time.perf_counter()
         try:
             response = await self._answer(call, scope, receive, sent)
         except DomainError as error:
             response = self._refuse(call, error)
+            sent.error = error.code
         except Exception:
             LOG.exception("%s %s (%s)", call.request.method, call.request.path, call.id)
             if sent.started:
                 raise
             response = self._refuse(call, _internal(call.id))
+            sent.error = "InternalFailure"
         if response is not None:
             await _send(sent, response)
+        if call.route is not None and sent.started:
+            self._testify(call, call.route, sent, time.perf_counter() - began)
+
+    def _testify(self, call: _Call, route: Route, sent: Answer, took: float) -> None:
+        self._about.witness(
+            testify(
+                call.request,
+                sent,
+                began=self._about.clock() - took,
+                took=took,
+                id=call.id,
+                service=route.service.name if route.service else route.protocol,
+                operation=call.named or route.operation or "",
+                region=call.signed.region if call.signed else self._about.region,
+                body=call.body,
+            )
+        )
 
     async def _answer(
-        self, call: _Call, scope: Scope, receive: Receive, send: "_Sent"
+        self, call: _Call, scope: Scope, receive: Receive, send: Answer
     ) -> Response | None:
         """The chain. None: the call was answered on its way, or its client has gone."""
         self._guard(call)
@@ -188,7 +213,7 @@ class Gateway:
             return await self._people(call, scope, receive, send)
         self._read_signature(call)
         if _is_curious(call):
-            return _hint()
+            return self._welcome(call.request)
         route = self._route(call)
         if route.protocol == S3:
             if _is_form(call.request):
@@ -343,7 +368,18 @@ class Gateway:
         sent_hash = call.request.headers.get("x-amz-content-sha256", "")
         if call.signed and call.key and sent_hash.startswith(_SIGNED_CHUNKS):
             chunks = ChunkVerifier(call.signed, call.key.secret)
-        await s3.serve(self._context(call), call.request, receive, send, chunks)
+
+        def named(operation: str) -> None:
+            call.named = operation
+
+        await s3.serve(self._context(call), call.request, receive, send, chunks, named)
+
+    def _welcome(self, request: Request) -> Response:
+        """To a person, the page, where it may be seen; to a program, what this is."""
+        html = "text/html" in request.headers.get("accept", "")
+        if html and request.door == LOOPBACK and self._about.anyone:
+            return Response(302, [(b"location", b"/_ui/"), (b"cache-control", b"no-store")], b"")
+        return _hint()
 
     async def _people(
         self, call: _Call, scope: Scope, receive: Receive, send: Send
@@ -378,20 +414,6 @@ class Gateway:
             # A body that was held back, or not read to its end: what comes next is not a request.
             response.headers.append((b"connection", b"close"))
         return response
-
-
-class _Sent:
-    """A ``send`` that knows whether the response has begun."""
-
-    __slots__ = ("_send", "started")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.started = False
-
-    async def __call__(self, message: MutableMapping[str, Any]) -> None:
-        self.started = True
-        await self._send(message)
 
 
 async def _send(send: Send, response: Response) -> None:

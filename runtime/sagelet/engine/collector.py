@@ -5,6 +5,7 @@ import time
 
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
 from sagelet.domain.training import TrainingJob
+from sagelet.engine.bus import Bus
 from sagelet.execution.backend import Output
 from sagelet.store import Store
 from sagelet.store.logs import TimesWriter
@@ -16,9 +17,10 @@ FLUSH_EVERY = 0.2
 class Collector:
     """One job's output. ``take`` is called by the backend's threads, a thread a host."""
 
-    def __init__(self, job: TrainingJob, store: Store) -> None:
+    def __init__(self, job: TrainingJob, store: Store, bus: Bus | None = None) -> None:
         self._job = job
         self._store = store
+        self._bus = bus or Bus()
         self._hosts: dict[str, _HostOutput] = {}
         self._lock = threading.Lock()
         self._flushed = 0.0
@@ -62,6 +64,7 @@ class Collector:
         with self._lock:
             if not self._deaf:
                 host.times.mark(output.offset + len(output.data), output.time)
+        self._bus.tell("log", self._job.region, self._job.name, output.host)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""
@@ -83,10 +86,12 @@ class Collector:
             self._flushed = time.monotonic()
             if self._deaf:
                 return
-            for name, host in self._hosts.items():
-                if host.found:
-                    self._store.metrics.append(self._job.name, name, host.found)
-                    host.found = []  # not before: what could not be stored is tried again
+            found = [(name, host) for name, host in self._hosts.items() if host.found]
+            for name, host in found:
+                self._store.metrics.append(self._job.name, name, host.found)
+                host.found = []  # not before: what could not be stored is tried again
+        if found:
+            self._bus.tell("metrics", self._job.region, self._job.name)
 
 
 class _HostOutput:

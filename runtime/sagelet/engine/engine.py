@@ -15,6 +15,7 @@ from sagelet.domain.rules import check
 from sagelet.domain.training import Interruption, TrainingJob, without_nulls
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
+from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.project import Project, lay_out
 from sagelet.execution.backend import Progress
@@ -43,8 +44,10 @@ class Engine:
         account: str,
         *,
         simulate: bool = False,
+        bus: Bus | None = None,
     ) -> None:
         self._store = store
+        self._bus = bus or Bus()
         self._backends = backends
         self._dispatcher = dispatcher
         self._objects = objects
@@ -90,6 +93,7 @@ class Engine:
 
         made = self._dispatcher.enter(self._store, choice, demand, remember)
         self._take_pool(made, now)
+        self._bus.tell("job", made.region, made.name)
         return made
 
     def project(
@@ -206,6 +210,7 @@ class Engine:
         self._dispatcher.warm.forget(job)
         remove_tree(self._store.home.job(name))
         self._store.training_jobs.delete(name)
+        self._bus.tell("job", job.region, name)
         return job
 
     def keep_alive(self, name: str, seconds: int) -> TrainingJob:

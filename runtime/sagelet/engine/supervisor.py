@@ -29,6 +29,7 @@ from sagelet.domain.lifecycle import (
 )
 from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine import outputs, remains, staging
+from sagelet.engine.bus import Bus
 from sagelet.engine.collector import Collector
 from sagelet.engine.fate import Fate
 from sagelet.engine.launching import launch
@@ -84,9 +85,11 @@ class Supervisor:
         warm: WarmHosts,
         choice: Choice | None = None,
         observers: Sequence[Observer] = (),
+        bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._bus = bus or Bus()
         self._backends = backends
         self._objects = objects
         self._talkback = talkback
@@ -104,7 +107,7 @@ class Supervisor:
         """Begin (again) with what the store knows."""
         self._job: TrainingJob = self._store.training_jobs.get(name)
         self._plan: JobPlan = staging.plan_job(self._job, self._store)
-        self._collector = Collector(self._job, self._store)
+        self._collector = Collector(self._job, self._store, self._bus)
         self._events: queue.SimpleQueue[HostEvent | None] = queue.SimpleQueue()
         self._fate = Fate(self._plan)
         self._backend: ExecutionBackend | None = None
@@ -445,6 +448,7 @@ class Supervisor:
             self._interrupted.set()
         for observer in self._observers:
             observer(self._job)
+        self._bus.tell("job", self._job.region, self._job.name)
 
     def _door(self) -> Sink:
         """What the backend's threads report to; those of an attempt given up are not heard."""

@@ -45,7 +45,8 @@ class Server:
 
     ``demands_credentials``: it verifies who calls, so it may listen beyond this machine.
     ``context`` makes the TLS context for clients that insist on AWS's own addresses, at the first
-    of them. ``secret_of`` gives the secret of an access key, for tunnels from elsewhere.
+    of them. ``secret_of`` gives the secret of an access key, for tunnels from elsewhere. ``leaving`` is called when
+    no more requests are taken: what never ends by itself must end then.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Server:
         context: Callable[[], ssl.SSLContext] | None = None,
         upstream: Upstream | None = None,
         secret_of: Callable[[str], str | None] = lambda _key: None,
+        leaving: Callable[[], None] = lambda: None,
         uvloop: bool = True,
     ) -> None:
         self._demands_credentials = demands_credentials
@@ -77,7 +79,7 @@ class Server:
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
         )
-        self._uvicorn = _Uvicorn(config, self._tunnels)
+        self._uvicorn = _Uvicorn(config, self._tunnels, leaving)
 
     @property
     def connections(self) -> int:
@@ -155,11 +157,14 @@ def _matters(record: logging.LogRecord) -> bool:
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server on sockets of ours, without its signals and its ten wake-ups a second."""
 
-    def __init__(self, config: uvicorn.Config, tunnels: Tunnels) -> None:
+    def __init__(
+        self, config: uvicorn.Config, tunnels: Tunnels, leaving: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         logging.getLogger("uvicorn.error").addFilter(_matters)
         self.servers: list[asyncio.base_events.Server] = []
         self._tunnels = tunnels
+        self._leaving = leaving
         self._waiting: list[tuple[socket.socket, Door]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
@@ -225,6 +230,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in flight; after the grace, cut off whoever does not end."""
+        self._leaving()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.job_table import JobTable
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
@@ -24,6 +25,7 @@ class Store:
     home: Home
     database: Database
     training_jobs: TrainingJobs
+    job_table: JobTable
     metrics: Metrics
     models: ModelVersions
     objects: Objects
@@ -59,6 +61,7 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         home,
         database,
         TrainingJobs(database, region),
+        JobTable(database, region),
         Metrics(database, region),
         ModelVersions(database, region),
         objects,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from sagelet.domain.metrics import Datum
+from sagelet.domain.thinning import Point
 from sagelet.store.database import Database
 
 #: The last value of each name, by two look-ups a name, however long the series are.
@@ -84,6 +85,15 @@ class Metrics:
             (self._region, job, name, since, until, host),
         )
         return [Datum(name, _value(value), time) for value, time in rows]
+
+    def points(self, job: str, name: str, *, low: int = 0, high: int = 1 << 62) -> list[Point]:
+        """One metric's values with places and hosts, in order, from place ``low`` to ``high``."""
+        rows = self._database.connection().execute(
+            "SELECT ordinal, time, value, host FROM metrics WHERE region = ? AND job = ?"
+            " AND name = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
+            (self._region, job, name, low, high),
+        )
+        return [Point(step, time, _value(value), host) for step, time, value, host in rows]
 
     def names(
         self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")

@@ -126,7 +126,7 @@ class TrainingJobs:
         row = self._row(name)
         if row is None:
             raise ValidationException("Requested resource not found.")
-        return _job(row)
+        return read_job(row)
 
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
@@ -201,7 +201,7 @@ class TrainingJobs:
             "SELECT * FROM training_jobs WHERE region = ? ORDER BY created DESC, name LIMIT ?",
             (self._region, limit),
         )
-        return [_job(row) for row in rows]
+        return [read_job(row) for row in rows]
 
     def everywhere(self, limit: int) -> list[dict[str, Any]]:
         """The last jobs created in any region, newest first: what an overview shows of them."""
@@ -224,7 +224,7 @@ class TrainingJobs:
         rows = self._database.connection().execute(
             "SELECT * FROM training_jobs WHERE over = 0 ORDER BY created, rowid"
         )
-        return [_job(row) for row in rows]
+        return [read_job(row) for row in rows]
 
     def placed(self) -> list[PlacedJob]:
         """Jobs of all regions that have a backend and have not ended; cheap, however many wait."""
@@ -293,7 +293,7 @@ class TrainingJobs:
             " AND reused_by IS NULL AND ended + keep_alive > ? ORDER BY ended + keep_alive",
             (self._region, now),
         )
-        return [_job(row) for row in rows]
+        return [read_job(row) for row in rows]
 
     def note(self, name: str, text: str) -> None:
         """Add something the user should know."""
@@ -333,7 +333,8 @@ def _steps(life: Life) -> str:
     return json.dumps([(s.status, s.start, s.end, s.message) for s in life.steps])
 
 
-def _job(row: sqlite3.Row) -> TrainingJob:
+def read_job(row: sqlite3.Row) -> TrainingJob:
+    """A job from a whole row of its table."""
     steps = tuple(
         Step(_SECONDARY[status], start, end, message)
         for status, start, end, message in orjson.loads(row["steps"])

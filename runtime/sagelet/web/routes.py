@@ -1,18 +1,24 @@
-"""/_api: JSON for people's pages and scripts. It reads; what it changes, others do for it.
+"""/_api and /_ui: JSON for people's pages and scripts, and the page itself.
 
-The response models live here and nowhere else.
+It reads; what it changes, others do for it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import shutil
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Query, Response
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from sagelet import __version__
-from sagelet.web.page import overview
+from sagelet.domain.errors import DomainError, Refusal
+from sagelet.web.answers import HEADERS, Json, refuse
+from sagelet.web.call_views import call_document, call_row
+from sagelet.web.events import Cursor, Reader, Watch, stream
+from sagelet.web.jobs import Region, jobs_router
+from sagelet.web.sources import Sources
+from sagelet.web.static import Files
+from sagelet.web.storage import storage_router
 
 
 class Health(BaseModel):
@@ -31,26 +37,11 @@ class ModelVersion(BaseModel):
 
     name: str
     version: int
+    region: str = ""
     job: str
     created: float = Field(description="Epoch seconds.")
     size: int = Field(description="Bytes.")
     path: str = Field(description="The folder it lies in.")
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the answers come from.
-
-    ``models`` gives the versions of one name or of all, with ModelVersion's members; ``newest`` the
-    jobs that the page shows; ``reset`` forgets everything and is there in test mode only.
-    """
-
-    account: str
-    region: str
-    training_jobs: Callable[[], Mapping[str, int]]
-    models: Callable[[str | None], Iterable[Mapping[str, object]]]
-    newest: Callable[[], Iterable[Mapping[str, object]]]
-    reset: Callable[[], None] | None = None
 
 
 def create_web(sources: Sources) -> FastAPI:
@@ -61,47 +52,155 @@ def create_web(sources: Sources) -> FastAPI:
         openapi_url="/_api/openapi.json",
         docs_url=None,  # those pages load their scripts from elsewhere
         redoc_url=None,
+        exception_handlers={DomainError: refuse},
     )
+    _add_plane(web, sources)
+    _add_models(web, sources)
+    _add_calls(web, sources)
+    web.include_router(jobs_router(sources))
+    web.include_router(storage_router(sources))
+    _add_events(web, sources)
+    _add_page(web)
+    return web
 
+
+def _add_plane(web: FastAPI, sources: Sources) -> None:
     @web.get("/_api/health")
     def health() -> Health:
         """Whether it runs, who it is and what it does."""
+        store, _ = sources.region_of(None)
         return Health(
             account=sources.account,
             region=sources.region,
             test_mode=sources.reset is not None,
-            training_jobs=dict(sources.training_jobs()),
+            training_jobs=store.training_jobs.counts(),
         )
 
+    @web.get("/_api/about")
+    def about(region: Region = None) -> Json:
+        """What every page shows: who serves, the regions, how many jobs, the room on the disk."""
+        store, _ = sources.region_of(region)
+        disk = shutil.disk_usage(sources.home)
+        return Json(
+            {
+                "version": __version__,
+                "account": sources.account,
+                "region": sources.region,
+                "regions": sorted({sources.region, *store.job_table.regions()}),
+                "url": sources.about.get("Url"),
+                "home": str(sources.home),
+                "counts": store.training_jobs.counts(),
+                "disk": {"total": disk.total, "free": disk.free},
+                "metrics": store.job_table.metric_names(),
+                "missing": sources.calls.missing(),
+                "storage": sources.storage,
+            }
+        )
+
+    @web.get("/_api/settings")
+    def settings() -> Json:
+        """The settings in force."""
+        rows = [{"name": name, "value": value} for name, value in sources.settings()]
+        return Json({"settings": rows})
+
+    @web.get("/_api/token")
+    def token() -> Json:
+        """What a write of a page carries."""
+        return Json({"token": sources.token.value})
+
+    reset = sources.reset
+    if reset is not None:
+
+        @web.post("/_api/reset", status_code=204)
+        def forget() -> Response:
+            """Forget everything: jobs, objects, logs, models."""
+            reset()
+            sources.calls.clear()
+            return Response(status_code=204)
+
+
+def _add_models(web: FastAPI, sources: Sources) -> None:
     @web.get("/_api/models")
     def models(
         name: Annotated[str | None, Query(description="Only this model's versions.")] = None,
     ) -> list[ModelVersion]:
         """The versions of models."""
-        found = [ModelVersion.model_validate(version) for version in sources.models(name)]
+        store, _ = sources.region_of(None)
+        found = [
+            ModelVersion(
+                name=each.name,
+                version=each.version,
+                region=each.region,
+                job=each.job,
+                created=each.created,
+                size=each.size,
+                path=str(store.home.models / each.name / str(each.version)),
+            )
+            for each in store.models.published(name)
+        ]
         if name is not None and not found:
             raise HTTPException(404, f"There is no model named '{name}'.")
         return found
 
-    @web.get("/_ui", response_class=HTMLResponse, include_in_schema=False)
-    def page() -> str:
-        """What runs here, for a browser."""
-        return overview(sources.account, sources.region, sources.newest())
 
-    if sources.reset is not None:
-        web.add_api_route(
-            "/_api/reset",
-            _reset(sources.reset),
-            methods=["POST"],
-            status_code=204,
-            response_class=Response,
-            summary="Forget everything: jobs, objects, logs, models.",
+def _add_calls(web: FastAPI, sources: Sources) -> None:
+    @web.get("/_api/calls")
+    def calls(limit: Annotated[int, Query(ge=1, le=2000)] = 500) -> Json:
+        """The last calls of AWS clients, and how often each operation was called."""
+        counts = sorted(sources.calls.counts().items(), key=lambda each: -each[1])
+        return Json(
+            {
+                "rows": [call_row(*each) for each in sources.calls.since(0, limit)],
+                "counts": [
+                    {"service": service, "operation": operation, "count": count}
+                    for (service, operation), count in counts
+                ],
+                "missing": sources.calls.missing(),
+            }
         )
-    return web
+
+    @web.get("/_api/calls/{number}")
+    def call(number: int) -> Json:
+        """One call, with what was asked and answered."""
+        found = sources.calls.get(number)
+        if found is None:
+            raise Refusal("NotFound", f"Call {number} is not kept any more.", 404)
+        return Json(call_document(number, found))
 
 
-def _reset(reset: Callable[[], None]) -> Callable[[], None]:
-    def endpoint() -> None:
-        reset()
+def _add_events(web: FastAPI, sources: Sources) -> None:
+    @web.get("/_api/events")
+    async def events(
+        request: Request,
+        region: Region = None,
+        job: str | None = None,
+        lane: Annotated[list[str] | None, Query()] = None,
+        cursor: str | None = None,
+        *,
+        jobs: bool = False,
+        log: bool = False,
+        calls: bool = False,
+    ) -> StreamingResponse:
+        """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
+        name = region or sources.region
+        store, _ = sources.context_for(name)
+        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls)
+        start = Cursor.read(request.headers.get("last-event-id") or cursor)
+        reader = Reader(store, sources.calls, watch, start)
+        return StreamingResponse(
+            stream(sources.bus, reader, watch),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", **HEADERS},
+        )
 
-    return endpoint
+
+def _add_page(web: FastAPI) -> None:
+    files = Files()
+
+    @web.get("/_ui", include_in_schema=False)
+    def bare() -> Response:
+        return RedirectResponse("/_ui/", 308)
+
+    @web.get("/_ui/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        return files.answer(path)

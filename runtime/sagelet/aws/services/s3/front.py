@@ -43,18 +43,23 @@ _NOT_HOISTED = ("x-amz-checksum-", "x-amz-sdk-checksum-")
 
 
 async def serve(
-    context: Context, request: Request, receive: Receive, send: Send, chunks: Verifier | None
+    context: Context,
+    request: Request,
+    receive: Receive,
+    send: Send,
+    chunks: Verifier | None,
+    named: Callable[[str], None] = lambda _operation: None,
 ) -> None:
     """Answer one request, errors included.
 
     Who asks and whether he may has been settled before. ``chunks`` checks the signatures of an
-    aws-chunked body. A bucket is served in every region: which one it is in is remembered, and
+    aws-chunked body; ``named`` is told which operation it is. A bucket is served in every region: which one it is in is remembered, and
     told to those who ask.
 
     Raises:
         Exception: a fault of ours; the response has not begun.
     """
-    exchange = _Exchange(context, request, receive, send, chunks)
+    exchange = _Exchange(context, request, receive, send, chunks, named)
     try:
         await exchange.answer()
     except ClientGone:
@@ -79,6 +84,7 @@ class _Exchange:
     receive: Receive
     sender: Send
     chunks: Verifier | None
+    named: Callable[[str], None]
     started: bool = False
     heard: bool = False
     address: Address = field(init=False)
@@ -89,6 +95,7 @@ class _Exchange:
         query = _query(self.request.query)
         headers = _with_hoisted(self.request.headers, query)
         operation = self._choose(query, headers)
+        self.named(operation.name)
         registered = OPERATIONS.get(("s3", operation.name))
         if registered is None:
             raise Refusal("NotImplemented", f"{operation.name} is not implemented by this S3.", 501)

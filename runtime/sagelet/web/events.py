@@ -1,0 +1,221 @@
+"""/_api/events: what changes, as server-sent events, from where a page left off.
+
+The bus says that something changed, the store says what. A place in the stream is a cursor: the
+time of the last state, an offset in each log, the length of each metric's series, the number of
+the last call. So a page that lost its connection goes on without a gap, however long it was away
+and whichever process answers.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+
+from sagelet.domain.errors import DomainError
+from sagelet.engine.bus import Bus, Topic
+from sagelet.store import Store
+from sagelet.store.calls import Calls
+from sagelet.web.call_views import call_row
+from sagelet.web.lanes import Lanes, View, lane_document, view_document
+from sagelet.web.views import job_document, job_row, series
+
+#: Changes that come close together are sent together, in seconds.
+PAUSE = 0.05
+#: An idle stream says so, for a dead connection to be noticed, in seconds.
+BEAT = 15.0
+#: Who is further behind than this in a log is shown its end, in bytes.
+BEHIND = 2 << 20
+_TAIL = 400
+_LINES = 2000
+#: Rows sent to a page that was away; one that missed more asks for its table again anyway.
+_ROWS = 200
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a page wants to hear of."""
+
+    region: str
+    jobs: bool = False
+    job: str | None = None
+    log: bool = False
+    lanes: tuple[str, ...] = ()
+    calls: bool = False
+
+    def wants(self, topic: Topic) -> bool:
+        """Whether a topic of the bus is part of it."""
+        if topic[0] == "calls":
+            return self.calls
+        if topic[1] != self.region:
+            return False
+        if topic[0] == "log":
+            return self.log and topic[2] == self.job
+        return self.jobs or topic[2] == self.job
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where a page is; see the module."""
+
+    time: float = 0.0
+    log: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=dict)
+    call: int = 0
+
+    @classmethod
+    def read(cls, text: str | None) -> "Cursor":
+        """The cursor in an event's id; a new one if there is none that can be read."""
+        try:
+            found = orjson.loads(text or "")
+            return cls(
+                float(found.get("t", 0)),
+                {str(lane): int(at) for lane, at in found.get("l", {}).items()},
+                {str(name): int(at) for name, at in found.get("m", {}).items()},
+                int(found.get("c", 0)),
+            )
+        except (ValueError, AttributeError, TypeError):
+            return cls()
+
+    def write(self) -> str:
+        """The id of the event that leaves a page here; ASCII, on one line."""
+        document = {"t": self.time, "l": self.log, "m": self.metrics, "c": self.call}
+        return json.dumps(document, separators=(",", ":"))
+
+
+class Reader:
+    """Reads what is new for one page; blocking."""
+
+    def __init__(self, store: Store, calls: Calls, watch: Watch, cursor: Cursor) -> None:
+        self._store = store
+        self._calls = calls
+        self._watch = watch
+        self.cursor = cursor
+        self._shown: Document | None = None
+
+    def read(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
+        """Events for what ``topics`` may have changed; None: for all since the cursor."""
+        found: list[tuple[str, Document]] = []
+        if self._watch.jobs:
+            found += self._rows(topics)
+        if self._watch.job is not None:
+            found += self._job(topics)
+        if self._watch.calls and (topics is None or ("calls",) in topics):
+            found += self._new_calls()
+        return found
+
+    def _rows(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
+        jobs = self._store.training_jobs
+        gone = []
+        if topics is None:
+            changed = self._store.job_table.changed(self.cursor.time, _ROWS)
+        else:
+            changed = []
+            for name in sorted({topic[2] for topic in topics if topic[0] in ("job", "metrics")}):
+                try:
+                    changed.append(jobs.get(name))
+                except DomainError:
+                    gone.append(name)
+        if not changed and not gone:
+            return []
+        self.cursor.time = max([self.cursor.time, *(job.modified for job in changed)])
+        rows = [job_row(job, self._store.metrics.final(job.name)) for job in changed]
+        return [("jobs", {"rows": rows, "gone": gone, "counts": jobs.counts()})]
+
+    def _job(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
+        name = self._watch.job or ""
+        try:
+            job = self._store.training_jobs.get(name)
+        except DomainError:
+            return [("gone", {"name": name})]
+        found: list[tuple[str, Document]] = []
+        kinds = {topic[0] for topic in topics or () if topic[0] == "calls" or topic[2] == name}
+        if topics is None or "metrics" in kinds or job.life.over:
+            found += self._metrics(name)
+        if self._watch.log and (topics is None or kinds & {"log", "job"}):
+            found += self._log(name)
+        document = job_document(job, self._store.metrics.final(name))
+        if document != self._shown:
+            self._shown = document
+            found.append(("job", document))
+        return found
+
+    def _metrics(self, job: str) -> list[tuple[str, Document]]:
+        new: Document = {}
+        for _, name, _ in self._store.metrics.names(job=job):
+            points = self._store.metrics.points(job, name, low=self.cursor.metrics.get(name, 0))
+            if points:
+                self.cursor.metrics[name] = points[-1].step + 1
+                new[name] = series(points)
+        return [("metrics", {"series": new})] if new else []
+
+    def _log(self, job: str) -> list[tuple[str, Document]]:
+        with Lanes(self._store.logs, job, self._watch.lanes) as lanes:
+            sizes = lanes.sizes()
+            behind = sum(size - self.cursor.log.get(lane, 0) for lane, size in sizes.items())
+            skipped = behind > BEHIND
+            if skipped:
+                view = lanes.backward(sizes, _TAIL)
+                view = View(view.lines, view.start, sizes)
+            else:
+                view = lanes.forward(self.cursor.log, _LINES)
+            known = [lane_document(lane, s, sizes.get(lane, 0)) for lane, s in lanes.all.items()]
+        if not view.lines:
+            return []
+        self.cursor.log.update(view.end)
+        event = {**view_document(view), "known": known, "skipped": skipped, "sizes": sizes}
+        event["more"] = any(view.end.get(lane, 0) < size for lane, size in sizes.items())
+        return [("log", event)]
+
+    def _new_calls(self) -> list[tuple[str, Document]]:
+        new = self._calls.since(self.cursor.call, 500)
+        if not new:
+            return []
+        self.cursor.call = new[-1][0]
+        return [("calls", {"rows": [call_row(number, call) for number, call in new]})]
+
+
+async def stream(
+    bus: Bus, reader: Reader, watch: Watch, clock: Callable[[], float] = time.time
+) -> AsyncIterator[bytes]:
+    """The bytes of the stream, until the page goes or the process ends."""
+    loop = asyncio.get_running_loop()
+    wake = asyncio.Event()
+
+    def rouse() -> None:
+        with suppress(RuntimeError):  # the loop is over
+            loop.call_soon_threadsafe(wake.set)
+
+    with bus.listen(watch.wants, rouse) as listener:
+        yield b"retry: 1000\n\n" + _event("hello", {"now": clock()}, reader.cursor.write())
+        topics: set[Topic] | None = None
+        while not listener.closed:
+            events = await run_in_threadpool(reader.read, topics)
+            for number, (kind, document) in enumerate(events, start=1):
+                # Who misses a part of what belongs together gets all of it again.
+                mark = reader.cursor.write() if number == len(events) else None
+                yield _event(kind, document, mark)
+            if any(document.get("more") for _, document in events):
+                topics = {("log", watch.region, watch.job or "", "")}
+                continue
+            await asyncio.sleep(PAUSE)
+            try:
+                async with asyncio.timeout(BEAT):
+                    await wake.wait()
+            except TimeoutError:
+                yield b": still here\n\n"
+            wake.clear()
+            topics = listener.take()
+
+
+def _event(kind: str, document: Mapping[str, Any], mark: str | None) -> bytes:
+    data = orjson.dumps(document)  # one line: JSON has no line ends of its own
+    place = b"" if mark is None else b"id: %b\n" % mark.encode()
+    return b"%bevent: %b\ndata: %b\n\n" % (place, kind.encode(), data)

@@ -1,0 +1,189 @@
+"""/_api/jobs: training jobs, their series and their logs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.responses import FileResponse, Response
+
+from sagelet.domain.errors import Refusal, ValidationException
+from sagelet.domain.thinning import thin
+from sagelet.store import Store
+from sagelet.web.answers import HEADERS, Json
+from sagelet.web.lanes import ERROR, Lanes, compile_search, lane_document, view_document
+from sagelet.web.sources import Sources
+from sagelet.web.views import job_document, job_row, read_filter, series
+
+#: The most rows of one answer.
+_ROWS = 500
+#: The most lines of one answer.
+_LINES = 2000
+
+Region = Annotated[str | None, Query(description="The region; the control plane's own if none.")]
+
+
+def jobs_router(sources: Sources) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/_api/jobs")
+
+    @router.get("")
+    def table(
+        region: Region = None,
+        text: Annotated[str, Query(alias="filter", max_length=500)] = "",
+        sort: str = "created",
+        *,
+        descending: bool = True,
+        start: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=0, le=_ROWS)] = 100,
+    ) -> Json:
+        """A part of the table of jobs."""
+        store, _ = sources.region_of(region)
+        wanted = read_filter(text, sort, descending=descending)
+        jobs = store.job_table.rows(wanted, start, limit)
+        return Json(
+            {
+                "total": store.job_table.count(wanted),
+                "start": start,
+                "rows": [job_row(job, store.metrics.final(job.name)) for job in jobs],
+            }
+        )
+
+    @router.get("/{name}")
+    def job(name: str, region: Region = None) -> Json:
+        """One job."""
+        store, engine = sources.region_of(region)
+        found = store.training_jobs.get(name)
+        version = store.models.of_job(name)
+        with Lanes(store.logs, name) as lanes:
+            sizes = lanes.sizes()
+            logs = [lane_document(lane, s, sizes.get(lane, 0)) for lane, s in lanes.all.items()]
+        return Json(
+            {
+                **job_document(found, store.metrics.final(name)),
+                "request": found.request,
+                "hostStates": engine.hosts(name),
+                "lanes": logs,
+                "tags": store.tags.of(found.arn),
+                "version": None
+                if version is None
+                else {"name": version.name, "version": version.version, "size": version.size},
+            }
+        )
+
+    @router.get("/{name}/series")
+    def job_series(
+        name: str,
+        metric: Annotated[list[str] | None, Query()] = None,
+        region: Region = None,
+        width: Annotated[int, Query(ge=1, le=4000)] = 800,
+        low: Annotated[int, Query(ge=0)] = 0,
+        high: Annotated[int, Query(ge=0)] = 1 << 62,
+    ) -> Json:
+        """Series of metrics, thinned to a width in pixels; all of them unless some are named."""
+        store, _ = sources.region_of(region)
+        store.training_jobs.get(name)
+        names = metric or [each for _, each, _ in store.metrics.names(job=name)]
+        found: dict[str, Any] = {}
+        for each in names:
+            points = store.metrics.points(name, each, low=low, high=high)
+            found[each] = {
+                **series(thin(points, width)),
+                "count": len(points),
+                "next": points[-1].step + 1 if points else low,
+            }
+        return Json({"series": found})
+
+    @router.post("/{name}/stop", status_code=202)
+    def stop(name: str, request: Request, region: Region = None) -> Json:
+        """StopTrainingJob."""
+        sources.token.check(request)
+        _, engine = sources.region_of(region)
+        job = engine.stop(name)
+        return Json({"status": job.life.primary}, 202)
+
+    _add_logs(router, sources)
+    return router
+
+
+def _add_logs(router: APIRouter, sources: Sources) -> None:
+    @router.get("/{name}/lines")
+    def lines(
+        name: str,
+        region: Region = None,
+        lane: Annotated[list[str] | None, Query()] = None,
+        at: str = "end",
+        *,
+        back: bool = False,
+        count: Annotated[int, Query(ge=1, le=_LINES)] = 400,
+    ) -> Json:
+        """Lines from a place on, or (``back``) before it.
+
+        ``at``: start, end, a time in epoch milliseconds, or JSON: an offset for each lane.
+        """
+        store, _ = sources.region_of(region)
+        with _open(store, name, lane) as lanes:
+            places = _places(lanes, at)
+            view = lanes.backward(places, count) if back else lanes.forward(places, count)
+            return Json({**view_document(view), "sizes": lanes.sizes()})
+
+    @router.get("/{name}/find")
+    def find(
+        name: str,
+        region: Region = None,
+        lane: Annotated[list[str] | None, Query()] = None,
+        text: Annotated[str, Query(max_length=1000)] = "",
+        at: str = "start",
+        *,
+        regex: bool = False,
+        errors: bool = False,
+        back: bool = False,
+        count: Annotated[int, Query(ge=1, le=_LINES)] = 200,
+    ) -> Json:
+        """Lines that match, and how far was looked: ask again from there until it is ``over``.
+
+        ``errors``: lines that usually say that something went wrong.
+        """
+        store, _ = sources.region_of(region)
+        try:
+            pattern = compile_search(ERROR if errors else text, plain=not (regex or errors))
+        except ValueError as error:
+            raise ValidationException(str(error)) from None
+        with _open(store, name, lane) as lanes:
+            view, over = lanes.search(pattern, _places(lanes, at), count, back=back)
+            return Json({**view_document(view), "sizes": lanes.sizes(), "over": over})
+
+    @router.get("/{name}/log/{lane}")
+    def download(name: str, lane: str, region: Region = None) -> Response:
+        """The bytes of a log as a file."""
+        store, _ = sources.region_of(region)
+        stream = store.logs.get(f"{name}/{lane}")
+        if stream is None or not stream.path.exists():
+            raise Refusal("NotFound", f"{name} has no log '{lane}'.", 404)
+        return FileResponse(
+            stream.path,
+            filename=f"{name}-{lane}.log",
+            media_type="text/plain; charset=utf-8",
+            headers={**HEADERS, "Cache-Control": "no-store"},
+        )
+
+
+def _open(store: Store, name: str, lanes: list[str] | None) -> Lanes:
+    store.training_jobs.get(name)
+    return Lanes(store.logs, name, lanes or ())
+
+
+def _places(lanes: Lanes, at: str) -> Mapping[str, int]:
+    if at == "start":
+        return dict.fromkeys(lanes.logs, 0)
+    if at == "end":
+        return lanes.sizes()
+    if at.isdigit() and at.isascii():
+        return lanes.at_time(int(at[:18]))
+    try:
+        found = orjson.loads(at)
+        return {str(lane): max(0, int(place)) for lane, place in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise ValidationException(
+            f"at: '{at[:80]}' is neither start, end, a time nor an offset for each lane."
+        ) from None

@@ -1,0 +1,209 @@
+"""Logs for a page: the lanes of a job (a host's log each), read side by side from any place.
+
+A lane is a log stream's name behind the job's. A place in a view of several lanes is an offset in
+each of them.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import regex
+
+from sagelet.store.log_streams import LogStream, LogStreams
+from sagelet.store.logs import Log, LogEvent
+
+Document = dict[str, Any]
+Places = Mapping[str, int]
+
+#: Longer lines are cut for display, in characters.
+WIDTH = 8192
+#: How long one search may take before its caller asks again, in seconds.
+SEARCH = 0.4
+#: How long one line may keep a regular expression busy, in seconds.
+_LINE = 0.1
+
+#: What usually says that something went wrong.
+ERROR = (
+    r"(?i)(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)"
+    r"([^a-z_=]|$)|[a-z]Error\b|[a-z]Exception\b|\bKilled\b|core dumped"
+)
+
+
+class Line(NamedTuple):
+    """One line of one lane."""
+
+    lane: str
+    event: LogEvent
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Lines in the order of their times, and the places before the first and behind the last."""
+
+    lines: Sequence[Line]
+    start: dict[str, int]
+    end: dict[str, int]
+
+
+class Lanes:
+    """The open logs of one job. A context manager."""
+
+    def __init__(self, streams: LogStreams, job: str, wanted: Sequence[str] = ()) -> None:
+        found = {s.name.partition("/")[2]: s for s in streams.named(f"{job}/")}
+        self.all: dict[str, LogStream] = found
+        self._wanted = [lane for lane in found if lane in wanted] if wanted else list(found)
+        self._stack = ExitStack()
+        self.logs: dict[str, Log] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for lane in self._wanted:
+                try:
+                    self.logs[lane] = stack.enter_context(self.all[lane].open())
+                except FileNotFoundError:
+                    continue
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def sizes(self) -> dict[str, int]:
+        """Where each log ends now."""
+        return {lane: log.end for lane, log in self.logs.items()}
+
+    def at_time(self, milliseconds: int) -> dict[str, int]:
+        """The place of a moment."""
+        return {lane: log.since(milliseconds) for lane, log in self.logs.items()}
+
+    def forward(self, places: Places, count: int) -> View:
+        """At most ``count`` lines from ``places`` on."""
+        start = {lane: places.get(lane, 0) for lane in self.logs}
+        found: list[Line] = []
+        known: list[int] = []  # up to which time, by lane, all lines are at hand
+        for lane, log in self.logs.items():
+            page = log.forward(start[lane], count=count)
+            found += _lines(lane, page.events, page.end)
+            if page.events and page.end < log.end:
+                known.append(page.events[-1].time)
+        bound = min(known, default=None)
+        taken = sorted(
+            (each for each in found if bound is None or each.event.time <= bound), key=_order
+        )[:count]
+        end = dict(start)
+        for line in taken:
+            end[line.lane] = line.end
+        return View(taken, start, end)
+
+    def backward(self, places: Places, count: int) -> View:
+        """At most ``count`` lines before ``places``."""
+        end = {lane: places.get(lane, log.end) for lane, log in self.logs.items()}
+        found: list[Line] = []
+        known: list[int] = []
+        for lane, log in self.logs.items():
+            page = log.backward(end[lane], count=count)
+            found += _lines(lane, page.events, page.end)
+            if page.events and page.start > 0:
+                known.append(page.events[0].time)
+        bound = max(known, default=None)
+        taken = sorted(
+            (each for each in found if bound is None or each.event.time >= bound), key=_order
+        )[-count:]
+        start = dict(end)
+        for line in reversed(taken):
+            start[line.lane] = line.event.offset
+        return View(taken, start, end)
+
+    def search(
+        self, pattern: "regex.Pattern[str]", places: Places, count: int, *, back: bool = False
+    ) -> tuple[View, bool]:
+        """Lines that match, and whether the end was reached; else go on from the view's place."""
+        deadline = time.monotonic() + SEARCH
+        here = dict(places)
+        found: list[Line] = []
+        step = 2000
+        while True:
+            view = self.backward(here, step) if back else self.forward(here, step)
+            here = view.start if back else view.end
+            lines = reversed(view.lines) if back else iter(view.lines)
+            for line in lines:
+                if _matches(pattern, line.event.message):
+                    found.append(line)
+                    if len(found) == count:
+                        place = {**(view.end if back else view.start)}
+                        _pass(place, view.lines, line, back=back)
+                        return _found(found, place, back=back), False
+            over = not view.lines
+            if over or time.monotonic() > deadline:
+                return _found(found, here, back=back), over
+
+
+def compile_search(text: str, *, plain: bool) -> "regex.Pattern[str]":
+    """What was typed as a pattern, in any case unless it has capitals.
+
+    Raises:
+        ValueError: not a regular expression.
+    """
+    flags = 0 if any(c.isupper() for c in text) and plain else regex.IGNORECASE
+    try:
+        return regex.compile(regex.escape(text) if plain else text, flags)
+    except regex.error as error:
+        raise ValueError(f"'{text}' is not a regular expression: {error}") from None
+
+
+def lane_document(lane: str, stream: LogStream, size: int) -> Document:
+    """What a page knows of a lane."""
+    host, _, begun = lane.rpartition("-")
+    return {"id": lane, "host": host, "begun": int(begun), "size": size, "ended": stream.ended}
+
+
+def view_document(view: View) -> Document:
+    """Lines as ``[lane's number, offset, time in ms, text]``."""
+    lanes = list(view.start)
+    number = {lane: index for index, lane in enumerate(lanes)}
+    return {
+        "lanes": lanes,
+        "lines": [
+            [number[line.lane], line.event.offset, line.event.time, _cut(line.event.message)]
+            for line in view.lines
+        ],
+        "start": view.start,
+        "end": view.end,
+    }
+
+
+def _lines(lane: str, events: Sequence[LogEvent], end: int) -> list[Line]:
+    ends = [event.offset for event in events[1:]] + [end]
+    return [Line(lane, event, stop) for event, stop in zip(events, ends, strict=True)]
+
+
+def _order(line: Line) -> tuple[int, str, int]:
+    return line.event.time, line.lane, line.event.offset
+
+
+def _matches(pattern: "regex.Pattern[str]", text: str) -> bool:
+    try:
+        return pattern.search(text, timeout=_LINE) is not None
+    except TimeoutError:
+        return False
+
+
+def _pass(places: dict[str, int], lines: Sequence[Line], last: Line, *, back: bool) -> None:
+    """Move ``places`` past every line up to and with ``last``."""
+    for line in reversed(lines) if back else lines:
+        places[line.lane] = line.event.offset if back else line.end
+        if line is last:
+            return
+
+
+def _found(lines: list[Line], here: dict[str, int], *, back: bool) -> View:
+    ordered = lines[::-1] if back else lines
+    return View(ordered, here, here)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else text[:WIDTH] + " …"

@@ -1,0 +1,115 @@
+"""What is in a file, in short: arrays, tables, text, images, archives. Reads little of it."""
+
+import base64
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+#: How much of a text is shown, in bytes.
+TEXT = 64 * 1024
+#: How many members of an archive are listed.
+MEMBERS = 500
+#: How many values of an array a histogram looks at.
+_VALUES = 1 << 20
+_BINS = 32
+#: Images of a grid.
+_IMAGES = 40
+_SIDES = range(4, 129)
+
+Document = dict[str, Any]
+
+
+def preview(key: str, path: Path, size: int) -> Document:
+    """A document with its ``kind``; ``none`` with a reason when there is nothing to show."""
+    name = key.lower()
+    try:
+        if name.endswith(".npy"):
+            return _array(path)
+        if name.endswith((".tar.gz", ".tgz", ".tar")):
+            return _tar(path)
+        if name.endswith((".zip", ".npz")):
+            return _zip(path)
+        if name.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")):
+            return {"kind": "image"}
+        return _text(path, size, zipped=name.endswith(".gz"))
+    except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        return {"kind": "none", "reason": f"it cannot be read as its name says: {error}"}
+
+
+def _array(path: Path) -> Document:
+    import numpy as np
+
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    found: Document = {"kind": "array", "dtype": str(array.dtype), "shape": list(array.shape)}
+    if array.size == 0 or array.dtype.kind not in "biuf":
+        return found
+    flat = array.reshape(-1)
+    sample = np.asarray(flat[:: max(1, flat.size // _VALUES)]).astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    found |= {"sampled": int(sample.size), "odd": int(sample.size - finite.size)}
+    if finite.size:
+        counts, edges = np.histogram(finite, bins=_BINS)
+        found |= {
+            "min": float(finite.min()),
+            "max": float(finite.max()),
+            "mean": float(finite.mean()),
+            "std": float(finite.std()),
+            "counts": counts.tolist(),
+            "edges": edges.tolist(),
+        }
+    found |= {"first": [float(each) for each in finite[:24]]}
+    return found | _grid(array)
+
+
+def _grid(array: Any) -> Document:
+    """The first images, if its rows look like images: bytes from 0 to 255, in Base64."""
+    import numpy as np
+
+    shape = array.shape[1:]
+    if len(shape) == 1 and int(shape[0] ** 0.5) ** 2 == shape[0]:
+        shape = (int(shape[0] ** 0.5),) * 2  # MNIST's rows
+    if len(shape) == 3 and 1 in (shape[0], shape[-1]):
+        shape = tuple(side for side in shape if side != 1) or shape
+    if len(shape) != 2 or not all(side in _SIDES for side in shape):
+        return {}
+    images = np.asarray(array[:_IMAGES]).astype(np.float64).reshape(-1, *shape)
+    low, high = np.nanmin(images), np.nanmax(images)
+    scaled = np.nan_to_num((images - low) / ((high - low) or 1.0)) * 255
+    data = base64.b64encode(scaled.astype(np.uint8).tobytes()).decode()
+    return {"images": {"count": len(images), "height": shape[0], "width": shape[1], "data": data}}
+
+
+def _tar(path: Path) -> Document:
+    members = []
+    with tarfile.open(path, "r|*") as tar:
+        for member in tar:
+            members.append({"name": member.name, "size": member.size, "folder": member.isdir()})
+            if len(members) >= MEMBERS:
+                break
+    return {"kind": "archive", "members": members, "cut": len(members) >= MEMBERS}
+
+
+def _zip(path: Path) -> Document:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+    members = [
+        {"name": info.filename, "size": info.file_size, "folder": info.is_dir()}
+        for info in infos[:MEMBERS]
+    ]
+    return {"kind": "archive", "members": members, "cut": len(infos) > MEMBERS}
+
+
+def _text(path: Path, size: int, *, zipped: bool) -> Document:
+    file: IO[bytes]
+    with path.open("rb") as raw:
+        file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw  # type: ignore[arg-type]
+        data = file.read(TEXT)
+    if b"\0" in data:
+        return {"kind": "none", "reason": "it is not text"}
+    text = data.decode("utf-8", "replace")
+    if text.count("�") > len(text) // 20 + 1:
+        return {"kind": "none", "reason": "it is not text"}
+    return {"kind": "text", "text": text, "cut": zipped or size > TEXT}
