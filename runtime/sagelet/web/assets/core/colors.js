@@ -1,0 +1,41 @@
+// @ts-check
+// One colour for one name, everywhere. Okabe and Ito's palette, which colour-blind people can tell
+// apart, in two shades for the two themes. Pure but for the theme.
+
+const LIGHT = ["#0072b2", "#c14f00", "#00825f", "#a3457f", "#8a6a00", "#2f8fc4", "#5b4bb5", "#4d4d4d"];
+const DARK = ["#5cb3ea", "#f0894a", "#3ccf9f", "#e08fbd", "#e6c84a", "#8fd3f7", "#a99cf5", "#c2c2c2"];
+
+/** @param {string} name */
+export function hash(name) {
+  let h = 2166136261;
+  for (let i = 0; i < name.length; i++) {
+    h ^= name.charCodeAt(i);
+    h = Math.imul(h, 16777619);
+  }
+  return h >>> 0;
+}
+
+/** @param {string} name @param {boolean} dark */
+export function colorOf(name, dark) {
+  const palette = dark ? DARK : LIGHT;
+  return palette[hash(name) % palette.length];
+}
+
+/** Colours of things that stand side by side: no two alike while there are enough.
+ * @param {number} index @param {boolean} dark */
+export function colorAt(index, dark) {
+  const palette = dark ? DARK : LIGHT;
+  return palette[index % palette.length];
+}
+
+export function isDark() {
+  return globalThis.matchMedia?.("(prefers-color-scheme: dark)").matches ?? false;
+}
+
+/** @param {string} status TrainingJobStatus or SecondaryStatus */
+export function tone(status) {
+  if (status === "Completed") return "good";
+  if (status === "Failed") return "bad";
+  if (/^(Stopped|Stopping|Interrupted|MaxRuntimeExceeded|MaxWaitTimeExceeded|Pending)$/.test(status)) return "warn";
+  return "live";
+}

@@ -1,0 +1,107 @@
+// @ts-check
+// What a chart needs of numbers: smoothing, extents, ticks. Pure.
+
+/** Numbers that JSON has no word for. @param {number|string|null} value */
+export function value(value_) {
+  if (typeof value_ === "string") return value_ === "NaN" ? NaN : value_ === "Infinity" ? Infinity : -Infinity;
+  return value_ === null ? NaN : value_;
+}
+
+/** Exponential moving average without a bias at its start; what is no number stays itself.
+ * @param {number[]} values @param {number} weight 0 for none, towards 1 for more */
+export function smooth(values, weight) {
+  if (weight <= 0) return values;
+  let last = 0;
+  let count = 0;
+  return values.map((each) => {
+    if (!Number.isFinite(each)) return each;
+    last = last * weight + (1 - weight) * each;
+    count += 1;
+    return last / (1 - Math.pow(weight, count));
+  });
+}
+
+/** Lowest and highest finite value (above zero with `log`); null without any.
+ * @param {Iterable<number>} values */
+export function extent(values, log = false) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const each of values) {
+    if (!Number.isFinite(each) || (log && each <= 0)) continue;
+    if (each < low) low = each;
+    if (each > high) high = each;
+  }
+  return low > high ? null : [low, high];
+}
+
+/** Round places on a linear axis. @param {number} low @param {number} high @param {number} most */
+export function ticks(low, high, most) {
+  const span = high - low;
+  if (!(span > 0)) return [low];
+  const raw = span / Math.max(1, most);
+  const power = Math.pow(10, Math.floor(Math.log10(raw)));
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= raw * 0.999) ?? raw;
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(Number((i * step).toPrecision(12)));
+  return found;
+}
+
+/** Powers of ten, and their halves when there are few. */
+export function logTicks(low, high) {
+  const found = [];
+  const few = Math.log10(high / low) < 2.2;
+  for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p++) {
+    for (const m of few ? [1, 2, 5] : [1]) {
+      const at = m * Math.pow(10, p);
+      if (at >= low * 0.999 && at <= high * 1.001) found.push(Number(at.toPrecision(12)));
+    }
+  }
+  return found;
+}
+
+/** Add the new points of a live series to what a page has. Both are columns. */
+export function append(old, more) {
+  if (!old) return more;
+  const hosts = [...old.hosts];
+  const place = more.hosts.map((host) => {
+    if (!hosts.includes(host)) hosts.push(host);
+    return hosts.indexOf(host);
+  });
+  const last = old.step[old.step.length - 1] ?? -1;
+  const from = more.step.findIndex((step) => step > last);
+  if (from < 0) return old;
+  return {
+    ...old,
+    hosts,
+    step: [...old.step, ...more.step.slice(from)],
+    time: [...old.time, ...more.time.slice(from)],
+    value: [...old.value, ...more.value.slice(from)],
+    host: [...old.host, ...more.host.slice(from).map((each) => place[each])],
+    count: (old.count ?? old.step.length) + more.step.length - from,
+    next: more.step[more.step.length - 1] + 1,
+  };
+}
+
+/** Fewer points of what has grown on the page: every bucket keeps its lowest and highest. */
+export function halve(series, most) {
+  const n = series.step.length;
+  if (n <= most) return series;
+  const keep = [];
+  for (let i = 0; i < n; i += 4) {
+    const part = [i, i + 1, i + 2, i + 3].filter((each) => each < n);
+    const odd = part.filter((each) => typeof series.value[each] !== "number");
+    const order = part.filter((each) => !odd.includes(each)).sort((a, b) => series.value[a] - series.value[b]);
+    const chosen = new Set([...odd.slice(0, 1), order[0], order[order.length - 1]].filter((each) => each !== undefined));
+    keep.push(...[...chosen].sort((a, b) => a - b));
+  }
+  const pick = (column) => keep.map((each) => column[each]);
+  return { ...series, step: pick(series.step), time: pick(series.time), value: pick(series.value), host: pick(series.host) };
+}
+
+/** One line a host of what the server sends. */
+export function byHost(series) {
+  return series.hosts.map((host, index) => {
+    const at = series.host.flatMap((each, i) => (each === index ? [i] : []));
+    return { host, step: at.map((i) => series.step[i]), time: at.map((i) => series.time[i]), value: at.map((i) => value(series.value[i])) };
+  });
+}

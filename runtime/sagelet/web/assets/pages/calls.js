@@ -1,0 +1,75 @@
+// Every call of an AWS client: what was asked, what was answered, how long it took.
+import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { clock, count, plural, size } from "../core/format.js";
+import { useApi, useEvents, useTitle } from "../core/hooks.js";
+import { change, link } from "../core/url.js";
+import { Code, Dialog, Empty, Failed, Loading } from "../parts/basics.js";
+import { Table } from "../parts/table.js";
+
+const KEPT = 2000;
+
+export const Calls = () => {
+  useTitle("Calls");
+  const query = new URLSearchParams(location.search);
+  const [found, error, again] = useApi("calls", { limit: KEPT });
+  const [rows, setRows] = useState(null);
+  const [text, setText] = useState(query.get("filter") ?? "");
+  const [failures, setFailures] = useState(query.get("failed") === "1");
+  const [paused, setPaused] = useState(false);
+  const [chosen, setChosen] = useState(query.get("call"));
+  useEffect(() => found && setRows((old) => old ?? [...found.rows].reverse()), [found]);
+  useEffect(() => change({ filter: text, failed: failures ? "1" : "", call: chosen }), [text, failures, chosen]);
+  useEffect(() => {
+    const went = () => setChosen(new URLSearchParams(location.search).get("call"));
+    addEventListener("sagelet:went", went);
+    return () => removeEventListener("sagelet:went", went);
+  }, []);
+  useEvents({ calls: true }, {
+    calls: (event) => setRows((old) => [...[...event.rows].reverse(), ...(old ?? [])].slice(0, KEPT)),
+  }, { c: found?.rows[found.rows.length - 1]?.number ?? 0 }, found !== null && !paused);
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = useMemo(() => (rows ?? []).filter((each) => (!failures || each.status >= 400) && words.every((word) => `${each.service} ${each.operation} ${each.path} ${each.error} ${each.status}`.toLowerCase().includes(word))), [rows, text, failures]);
+  if (error && !rows) return html`<${Failed} error=${error} again=${again} />`;
+  if (!rows) return html`<${Loading} />`;
+  const missing = Object.entries(found?.missing ?? {});
+  const columns = [
+    { id: "time", title: "Time", width: "68px", cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
+    { id: "operation", title: "Operation", width: "minmax(130px, 1.3fr)", cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
+    { id: "status", title: "Status", width: "minmax(60px, 0.8fr)", cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
+    { id: "took", title: "Took", num: true, width: "72px", cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
+    ...(innerWidth < 700 ? [] : [
+      { id: "path", title: "Path", width: "minmax(0, 1.4fr)", cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
+      { id: "size", title: "Answer", num: true, width: "72px", cell: (each) => html`<span class="quiet">${size(each.responseSize)}</span>` },
+    ]),
+  ];
+  return html`
+    <div class="head"><div class="grow"><h1>Calls</h1><span class="quiet" role="status">${plural(shown.length, "call")}${rows.length >= KEPT ? `, of the last ${count(KEPT)}` : ""}</span></div>
+      <div class="row wrap"><label><span class="unseen">Filter calls</span><input class="input" type="search" placeholder="operation, path, error" value=${text} onInput=${(e) => setText(e.currentTarget.value)} /></label>
+      <button class="button" aria-pressed=${failures} onClick=${() => setFailures(!failures)}>Failures</button>
+      <button class="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button></div></div>
+    ${missing.length > 0 && html`<p class="note warn">Asked for, but not served: ${missing.map(([name, times], i) => html`${i ? ", " : ""}<b>${name}</b> (${plural(times, "time")})`)}</p>`}
+    ${!rows.length ? html`<section class="panel"><${Empty} title="No calls yet"><p class="quiet">What boto3, the AWS CLI and the SDKs ask is listed here as it comes.</p><${Code} text=${'eval "$(sagelet env)"\naws sagemaker list-training-jobs'} named="commands" /><//></section>`
+      : !shown.length ? html`<section class="panel empty"><h2>No call is like that</h2></section>`
+      : html`<${Table} label="Calls" columns=${columns} total=${shown.length} rowAt=${(i) => shown[i]} need=${() => {}} href=${(each) => link(["calls"], { filter: text, failed: failures ? "1" : "", call: each.number })} />`}
+    ${chosen && html`<${Call} key=${chosen} number=${chosen} close=${() => setChosen(null)} />`}`;
+};
+
+const Call = ({ number, close }) => {
+  const [call, error] = useApi(`calls/${number}`);
+  return html`<${Dialog} title=${call ? `${call.service} ${call.operation || call.method}` : "Call"} wide close=${close}>
+    ${error && html`<p class="note bad">${error.message}</p>`}${!call && !error && html`<${Loading} />`}
+    ${call && html`<div class="stack"><dl class="facts"><dt>Status</dt><dd>${call.status} ${call.error}</dd><dt>Took</dt><dd>${call.took} ms</dd><dt>Request</dt><dd class="mono">${call.method} ${call.path}</dd><dt>Region</dt><dd>${call.region}</dd><dt>Client</dt><dd class="mono">${call.agent}</dd><dt>Id</dt><dd class="mono">${call.id}</dd></dl>
+      <h3>Asked</h3><${Body} text=${call.request} cut=${call.requestCut} bytes=${call.requestSize} /><h3>Answered</h3><${Body} text=${call.response} cut=${call.responseCut} bytes=${call.responseSize} /></div>`}<//>`;
+};
+
+const Body = ({ text, cut, bytes }) => {
+  if (!bytes) return html`<p class="quiet">nothing</p>`;
+  if (!text) return html`<p class="quiet">${size(bytes)} of data</p>`;
+  let shown = text;
+  try {
+    shown = JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    // XML, a form, or a part of a document: as it is
+  }
+  return html`<${Code} text=${shown} named="document" />${cut && html`<p class="quiet">The first part of ${size(bytes)} is kept.</p>`}`;
+};

@@ -1,0 +1,144 @@
+// One job: its life, its metrics, its logs, what it was asked.
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { write } from "../core/api.js";
+import { aws, boto3, fresh, sdk } from "../core/clone.js";
+import { clock, duration, figure, image, moment, plural, size } from "../core/format.js";
+import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
+import { go, link } from "../core/url.js";
+import { Badge, Code, Dialog, Failed, Loading, toast } from "../parts/basics.js";
+import { LogView } from "../parts/log.js";
+import { JobMetrics } from "./job-metrics.js";
+
+const TABS = [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"]];
+
+export const Job = ({ name, tab }) => {
+  useTitle(name);
+  const path = `jobs/${encodeURIComponent(name)}`;
+  const [job, error, again] = useApi(path);
+  const [live, setLive] = useState(null);
+  const [gone, setGone] = useState(false);
+  const [open, setOpen] = useState("");
+  const metrics = useRef(() => {});
+  const log = useRef(() => {});
+  const [marks, setMarks] = useState(null); // where metrics and logs on the page end
+  useEffect(() => job && setLive((old) => ({ ...job, ...old })), [job]);
+  const shown = live ?? job;
+  useEvents({ job: name, log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined }, {
+    job: (event) => setLive((old) => ({ ...(old ?? job), ...event })),
+    metrics: (event) => metrics.current(event.series),
+    log: (event) => log.current(event),
+    gone: () => setGone(true),
+    hello: () => {},
+  }, { m: marks?.m ?? {}, l: marks?.l ?? {} }, shown !== null && marks?.tab === tab);
+  useEffect(() => {
+    if (tab !== "metrics" && tab !== "logs") setMarks({ tab, m: {}, l: {} });
+  }, [tab]);
+  const running = shown && !shown.over;
+  const now = useNow(1, Boolean(running));
+  useKeys([
+    ...TABS.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(link(["jobs", name, id])) })),
+    { keys: "c", what: "clone as code", run: () => setOpen("clone") },
+  ], [name]);
+  if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: `There is no training job named ${name}.` } : error} again=${again} />`;
+  if (!shown) return html`<${Loading} />`;
+  const full = tab === "logs";
+  return html`
+    <div class="head">
+      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a></div>
+        <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} secondary=${shown.secondary} /></div>
+        <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
+      <div class="row">
+        <button class="button" onClick=${() => setOpen("clone")}>Clone</button>
+        ${running && html`<button class="button bad" disabled=${shown.status === "Stopping" || shown.stopRequested} onClick=${() => setOpen("stop")}>Stop</button>`}
+      </div>
+    </div>
+    ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
+    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> ${shown.failure} <a href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
+    ${(shown.notes ?? []).length > 0 && !full && html`<div class="note warn">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
+    ${!full && html`<${Timeline} job=${shown} now=${now} />`}
+    <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
+    ${tab === "metrics" && html`<${JobMetrics} name=${name} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
+    ${tab === "logs" && html`<${LogView} name=${name} running=${running} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
+    ${tab === "files" && html`<${Files} job=${shown} />`}
+    ${tab === "request" && html`<${Request} job=${shown} />`}
+    ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
+    ${open === "stop" && html`<${Stop} path=${path} name=${name} close=${() => setOpen("")} />`}`;
+};
+
+const KIND = { Training: "main", Completed: "good", Failed: "bad", Stopped: "bad" };
+
+/** The phases to scale: when each began, how long it took. */
+const Timeline = ({ job, now }) => {
+  const steps = job.steps.filter((step, i) => !(i === job.steps.length - 1 && job.over && (step.end ?? step.start) === step.start) || job.steps.length === 1);
+  const start = job.steps[0].start;
+  const end = Math.max(job.ended ?? now, start + 0.1);
+  const span = end - start;
+  return html`<section class="panel" aria-label="Phases"><div class="body gantt" role="list">
+    ${steps.map((step) => {
+      const to = step.end ?? (job.over ? step.start : now);
+      const style = { left: `${((step.start - start) / span) * 100}%`, width: `${Math.max(0, (to - step.start) / span) * 100}%` };
+      const kind = step.end === null && !job.over ? "live" : KIND[step.status] ?? "";
+      return html`<span role="listitem" class="cut" title=${step.message}>${step.status}</span><span class="track" aria-hidden="true" title=${`${step.status}: ${step.message}, from ${clock(step.start)}`}><i class="bar ${kind}" style=${style}></i></span><span class="quiet num">${duration(to - step.start)}</span>`;
+    })}
+  </div></section>`;
+};
+
+const Uri = ({ uri }) => {
+  const found = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri ?? "");
+  if (!found) return html`<code>${uri}</code>`;
+  const folder = found[2].slice(0, found[2].lastIndexOf("/") + 1);
+  return html`<a href=${link(["storage", found[1]], { prefix: folder, key: found[2] === folder ? "" : found[2] })}><code>${uri}</code></a>`;
+};
+
+const Files = ({ job }) => html`<div class="two">
+  <section class="panel" aria-label="Inputs"><header><h2>Inputs</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Channel</th><th>From</th><th>Mode</th></tr></thead><tbody>
+    ${(job.request?.InputDataConfig ?? []).map((each) => html`<tr><td>${each.ChannelName}</td><td><${Uri} uri=${each.DataSource?.S3DataSource?.S3Uri} /></td><td>${each.InputMode ?? job.request.AlgorithmSpecification?.TrainingInputMode ?? "File"}</td></tr>`)}
+    ${!(job.request?.InputDataConfig ?? []).length && html`<tr><td colspan="3" class="quiet">It has no channels.</td></tr>`}
+  </tbody></table></div></section>
+  <section class="panel" aria-label="Outputs"><header><h2>Outputs</h2></header><div class="body"><dl class="facts">
+    ${Object.entries(job.artifacts ?? {}).map(([kind, uri]) => html`<dt>${kind}</dt><dd><${Uri} uri=${uri} /></dd>`)}
+    ${!Object.keys(job.artifacts ?? {}).length && html`<dt>Outputs</dt><dd class="quiet">${job.over ? "It left none." : "They are stored when the hosts have ended."}</dd>`}
+    ${job.version && html`<dt>Model</dt><dd><a href=${link(["models", job.version.name])}>${job.version.name} version ${job.version.version}</a> <span class="quiet">${size(job.version.size)}</span></dd>`}
+  </dl></div></section></div>`;
+
+const Request = ({ job }) => {
+  const hyper = Object.entries(job.request?.HyperParameters ?? {});
+  return html`<div class="two">
+    <section class="panel" aria-label="Request"><header><h2>CreateTrainingJob</h2></header><div class="body"><${Code} text=${JSON.stringify(job.request, null, 2)} named="request" /></div></section>
+    <div class="stack">
+      <section class="panel" aria-label="Facts"><header><h2>Facts</h2></header><div class="body"><dl class="facts">
+        <dt>ARN</dt><dd class="mono">${job.arn}</dd><dt>Created</dt><dd>${moment(job.created)}</dd>
+        <dt>Trained for</dt><dd>${duration(job.billable)}</dd><dt>May run</dt><dd>${duration(job.maxRuntime)}</dd>
+        <dt>Attempt</dt><dd>${job.attempt}</dd><dt>Spot</dt><dd>${job.spot ? "yes" : "no"}</dd>
+        ${Object.entries(job.tags ?? {}).map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}
+      </dl></div></section>
+      ${hyper.length > 0 && html`<section class="panel" aria-label="Hyperparameters"><header><h2>Hyperparameters</h2></header><div class="body"><dl class="facts">${hyper.map(([key, value]) => html`<dt>${key}</dt><dd class="mono">${value}</dd>`)}</dl></div></section>`}
+    </div></div>`;
+};
+
+const Clone = ({ job, close }) => {
+  const [kind, setKind] = useState("boto3");
+  const name = fresh(job.name);
+  const text = { boto3, sdk, aws }[kind](job.request, job.region, name);
+  return html`<${Dialog} title=${`Clone ${job.name}`} wide close=${close}><div class="stack">
+    <div class="row" role="group" aria-label="As">${[["boto3", "boto3"], ["sdk", "SageMaker SDK"], ["aws", "AWS CLI"]].map(([id, label]) => html`<button class="button small" data-first=${id === kind} aria-pressed=${id === kind} onClick=${() => setKind(id)}>${label}</button>`)}</div>
+    <${Code} text=${text} named="the job as code" />
+    <p class="quiet">Run it in a shell after <code>eval "$(sagelet env)"</code>.</p></div><//>`;
+};
+
+const Stop = ({ path, name, close }) => {
+  const [busy, setBusy] = useState(false);
+  const stop = async () => {
+    setBusy(true);
+    try {
+      await write("POST", `${path}/stop`);
+      toast("It was told to stop.");
+    } catch (error) {
+      toast(error.message);
+    }
+    close();
+  };
+  return html`<${Dialog} title="Stop this job?" close=${close}><div class="stack">
+    <p>${name} gets SIGTERM, and two minutes to end in good order unless it was given another time. What it wrote by then is kept.</p>
+    <div class="row"><button class="button bad" data-first disabled=${busy} onClick=${stop}>Stop it</button><button class="button bare" onClick=${close}>Let it run</button></div></div><//>`;
+};

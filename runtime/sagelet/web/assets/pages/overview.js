@@ -1,0 +1,86 @@
+// What runs now, what ran last, and how this machine is.
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { get } from "../core/api.js";
+import { ago, duration, figure, plural, size } from "../core/format.js";
+import { useApi, useEvents, useNow, useTitle } from "../core/hooks.js";
+import { link } from "../core/url.js";
+import { Badge, Code, Failed, FirstJob, Loading, Spark } from "../parts/basics.js";
+import { tone } from "../core/colors.js";
+
+const LIVE = "status:InProgress,Stopping";
+
+export const Overview = ({ about }) => {
+  useTitle("");
+  const [recent, error, again] = useApi("jobs", { limit: 8 });
+  const [live, , liveAgain] = useApi("jobs", { limit: 20, filter: LIVE });
+  const [rows, setRows] = useState(null);
+  const [counts, setCounts] = useState(null);
+  useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
+  useEffects(about, setCounts);
+  const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
+  useEvents({ jobs: true }, {
+    jobs: (event) => {
+      setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.name)));
+      setCounts(event.counts);
+    },
+  }, { t: watch }, recent !== null);
+  const running = (rows ?? []).filter((each) => ["live", "warn"].includes(tone(each.status)) && !each.ended);
+  const now = useNow(1, running.length > 0);
+  if (error && !rows) return html`<${Failed} error=${error} again=${() => (again(), liveAgain())} />`;
+  if (!rows) return html`<${Loading} />`;
+  const latest = rows.filter((each) => each.ended).slice(0, 8);
+  const done = counts ?? {};
+  return html`
+    <div class="head"><h1 class="grow">Overview</h1></div>
+    ${!rows.length ? html`<section class="panel"><${FirstJob} /></section>` : html`
+    <section class="cards" aria-label="Numbers">
+      ${[["InProgress", "running or waiting"], ["Completed", "completed"], ["Failed", "failed"], ["Stopped", "stopped"]].map(([status, text]) => html`
+        <a class="panel card" href=${link(["jobs"], { filter: `status:${status}` })}><b>${done[status] ?? 0}</b><span>${text}</span></a>`)}
+      ${about && html`<a class="panel card" href=${link(["settings"])}><b>${size(about.disk.free)}</b><span>free of ${size(about.disk.total)}</span></a>`}
+    </section>
+    <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(running.length, "job")}</span></header>
+      ${running.length ? running.map((job) => html`<${Strip} key=${job.name} job=${job} now=${now} />`) : html`<p class="empty quiet">Nothing runs now.</p>`}
+    </section>
+    <div class="two">
+      <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
+        <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num">Took</th><th class="num">Ended</th></tr></thead><tbody>
+          ${latest.map((job) => html`<tr><td><a href=${link(["jobs", job.name])}>${job.name}</a>${job.failure && html`<div class="quiet">${first(job.failure)}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num">${duration(job.ended - job.created)}</td><td class="num quiet">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
+        </tbody></table></div></section>
+      <section class="panel" aria-label="Clients"><header><h2>Use it from a shell</h2></header><div class="body stack">
+        <p class="quiet">Clients of AWS in that shell come here.</p><${Code} text=${'eval "$(sagelet env)"'} named="command" /></div></section>
+    </div>`}`;
+};
+
+function useEffects(about, setCounts) {
+  useEffect(() => about && setCounts((old) => old ?? about.counts), [about]);
+}
+
+const Strip = ({ job, now }) => {
+  const [values, setValues] = useState([]);
+  const name = Object.keys(job.metrics).sort((a, b) => rank(a) - rank(b))[0];
+  useEffect(() => {
+    if (!name) return;
+    get(`jobs/${encodeURIComponent(job.name)}/series`, { metric: name, width: 40 }).then((found) => setValues(found.series[name].value), () => {});
+  }, [name]);
+  useEffect(() => name && setValues((old) => [...old.slice(-160), job.metrics[name]]), [job.metrics[name]]);
+  return html`<a class="strip" href=${link(["jobs", job.name])}>
+    <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span></span>
+    <${Badge} status=${job.status} secondary=${job.secondary} />
+    <span class="wide"><${Spark} values=${values} /></span>
+    <span class="wide cut">${name ? html`<span class="quiet">${name}</span> ${figure(job.metrics[name])}` : ""}</span>
+    <span class="wide num">${duration(now - job.created)}</span>
+  </a>`;
+};
+
+/** What people look at first. */
+function rank(name) {
+  return (/acc|auc|f1|score/i.test(name) ? 0 : /loss|error/i.test(name) ? 1 : 2) + (/val|test/i.test(name) ? 0 : 0.5);
+}
+
+const first = (text) => (text.length > 140 ? `${text.slice(0, 140)}…` : text);
+
+function merge(fresh, old) {
+  const all = new Map([...old, ...fresh].map((each) => [each.name, each]));
+  return [...all.values()].sort((a, b) => b.created - a.created).slice(0, 60);
+}

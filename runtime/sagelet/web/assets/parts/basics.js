@@ -1,0 +1,112 @@
+// The smallest pieces: badges, icons, copy buttons, designed states.
+import { html, useState, useEffect, useRef } from "../vendor/preact-htm.js";
+import { tone } from "../core/colors.js";
+
+const ICONS = {
+  home: "M3 7.5 8 3l5 4.5V13H9.8V9.6H6.2V13H3z",
+  jobs: "M2.5 4h11M2.5 8h11M2.5 12h7",
+  models: "M8 2 13.5 5v6L8 14 2.5 11V5zM2.5 5 8 8l5.500-3M8 8v6",
+  storage: "M2.5 4.500C2.500 2 13.500 2 13.500 4.500v7c0 2.500-11 2.500-11 0zM2.500 4.500c0 2.500 11 2.500 11 0M2.500 8c0 2.500 11 2.500 11 0",
+  calls: "M2 8h3l2-5 3 10 2-5h2",
+  settings: "M2.500 4.500h6M11.500 4.500h2M2.500 11.500h2M7.500 11.500h6M8.500 3v3M4.500 10v3",
+  search: "M7 2.500a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9zM10.300 10.300 14 14",
+  folder: "M2 4h4l1.500 1.500H14V13H2z",
+  file: "M4 2h5l3 3v9H4zM9 2v3h3",
+  bucket: "M2.500 4h11L12 14H4zM2.500 4c0-2 11-2 11 0",
+};
+
+export const Icon = ({ name }) => html`<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
+
+export const Badge = ({ status, secondary }) => {
+  const live = tone(status) === "live";
+  const text = live && secondary ? secondary : status === "Stopped" && secondary && secondary !== "Stopped" ? secondary : status;
+  return html`<span class="badge ${tone(text === "Pending" ? text : status)}">${text}</span>`;
+};
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied.");
+  } catch {
+    toast("The browser did not let this page copy.");
+  }
+}
+
+export function toast(text) {
+  dispatchEvent(new CustomEvent("sagelet:toast", { detail: text }));
+}
+
+export const Code = ({ text, label = "Copy", named = "code" }) => html`
+  <div class="code"><pre tabindex="0" aria-label=${named}><code>${text}</code></pre>
+    <button class="button small" onClick=${() => copy(text)}>${label}</button></div>`;
+
+export const Loading = ({ what = "Loading" }) => html`<div class="loading" role="status">${what} …</div>`;
+
+export const Failed = ({ error, again }) => html`
+  <div class="empty" role="alert">
+    <h2>${error.status === 404 || /not found/i.test(error.message) ? "Not here" : "That did not work"}</h2>
+    <p class="note bad">${error.message}</p>
+    ${again && html`<button class="button" onClick=${again}>Try again</button>`}
+  </div>`;
+
+export const Empty = ({ title, children }) => html`<div class="empty"><h2>${title}</h2>${children}</div>`;
+
+/** How the first job is made: the two lines. */
+export const FirstJob = ({ title = "No training jobs yet" }) => html`
+  <${Empty} title=${title}>
+    <p class="quiet">Point the AWS clients of a shell here, and train. These two lines make the first job:</p>
+    <${Code} text=${'eval "$(sagelet env)"\nsagelet train --framework pytorch examples/mnist/pytorch_mnist.py --channel training=examples/mnist/data'} />
+    <p class="quiet">boto3, the AWS CLI and the SageMaker SDK in that shell work too; the job shows up here by itself.</p>
+  <//>`;
+
+export const Spark = ({ values }) => {
+  const finite = (values ?? []).filter((each) => typeof each === "number");
+  if (finite.length < 2) return html`<span class="quiet">–</span>`;
+  const low = Math.min(...finite);
+  const span = Math.max(...finite) - low || 1;
+  const points = finite.map((each, i) => `${((i / (finite.length - 1)) * 100).toFixed(2)},${(28 - ((each - low) / span) * 26).toFixed(2)}`);
+  return html`<svg class="spark" viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true"><path d=${`M${points.join("L")}`} /></svg>`;
+};
+
+/** A dialog that keeps the focus and gives it back; Escape closes it. */
+export const Dialog = ({ title, wide, close, children }) => {
+  const box = useRef(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    (box.current.querySelector("input, [data-first]") ?? box.current).focus();
+    return () => before?.focus?.();
+  }, []);
+  const keydown = (event) => {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      close();
+    }
+    if (event.key !== "Tab") return;
+    const all = [...box.current.querySelectorAll("a[href], button:not(:disabled), input, select, [tabindex='0']")];
+    const edge = event.shiftKey ? all[0] : all[all.length - 1];
+    if (document.activeElement === edge || document.activeElement === box.current) {
+      event.preventDefault();
+      (event.shiftKey ? all[all.length - 1] : all[0])?.focus();
+    }
+  };
+  return html`<div class="veil" onMouseDown=${(e) => e.target === e.currentTarget && close()}>
+    <div class="dialog ${wide ? "wide" : ""}" role="dialog" aria-modal="true" aria-label=${title} tabindex="-1" ref=${box} onKeyDown=${keydown}>
+      <header><h2 class="grow">${title}</h2><button class="button small bare" onClick=${close} aria-label="Close">Esc</button></header>
+      <div class="body">${children}</div>
+    </div></div>`;
+};
+
+export const Toast = () => {
+  const [text, set] = useState("");
+  useEffect(() => {
+    let timer = 0;
+    const hear = (event) => {
+      set(event.detail);
+      clearTimeout(timer);
+      timer = setTimeout(() => set(""), 2400);
+    };
+    addEventListener("sagelet:toast", hear);
+    return () => removeEventListener("sagelet:toast", hear);
+  }, []);
+  return html`<div role="status" aria-live="polite">${text && html`<div class="toast">${text}</div>`}</div>`;
+};

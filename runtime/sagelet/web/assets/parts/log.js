@@ -1,0 +1,398 @@
+// A log of any length: a window of lines that moves, follows, filters and jumps. The lines are
+// made by hand, not by the framework: thousands a second come and go.
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { get } from "../core/api.js";
+import { pieces } from "../core/ansi.js";
+import { colorOf, isDark } from "../core/colors.js";
+import { clock, count, plural, size } from "../core/format.js";
+import { useKeys } from "../core/hooks.js";
+import { change, link } from "../core/url.js";
+import { copy, Empty, Failed, Loading } from "./basics.js";
+
+/** Lines that are kept on the page. */
+const MOST = 4000;
+const PAGE = 400;
+const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|out of memory)([^a-z_=]|$)|[a-z]Error\b|[a-z]Exception\b|\bKilled\b|core dumped/i;
+
+export const LogView = ({ name, running, hear, ready }) => {
+  const query = useRef(new URLSearchParams(location.search)).current;
+  const path = `jobs/${encodeURIComponent(name)}`;
+  const box = useRef(null);
+  const here = useRef({ start: {}, end: {}, sizes: {}, atEnd: false, busy: false, lanes: [] }).current;
+  const [known, setKnown] = useState(null); // lanes of the job
+  const [error, setError] = useState(null);
+  const [lane, setLane] = useState(query.get("host") ?? "");
+  const [follow, setFollow] = useState(!query.get("line") && !query.get("jump"));
+  const [wrap, setWrap] = useState(query.get("wrap") === "1");
+  const [times, setTimes] = useState(query.get("times") === "1");
+  const [text, setText] = useState(query.get("find") ?? "");
+  const [regex, setRegex] = useState(query.get("regex") === "1");
+  const [only, setOnly] = useState(Boolean(query.get("find")));
+  const [status, setStatus] = useState("");
+  const [place, setPlace] = useState([0, 1]);
+  const [behind, setBehind] = useState(0);
+  const follows = useRef(follow);
+  follows.current = follow;
+  const view = useRef({});
+  view.current = { times, text, regex, only, lane, lanes: known ?? [] };
+  const filtering = only && text !== "";
+  const asked = lane ? { lane } : {};
+  const narrow = lane ? { lane } : {};
+
+  const measure = () => {
+    const total = Object.values(here.sizes).reduce((sum, each) => sum + each, 0) || 1;
+    const at = (places) => Object.entries(here.sizes).reduce((sum, [each]) => sum + (places[each] ?? 0), 0) / total;
+    setPlace([at(here.start), at(here.end)]);
+  };
+  const fill = (page, where) => {
+    const lines = box.current;
+    if (!lines) return;
+    const fragment = document.createDocumentFragment();
+    const many = view.current.lanes.length > 1 && !view.current.lane;
+    for (const each of page.lines) fragment.append(lineOf(name, page.lanes[each[0]], each, view.current, many));
+    if (where === "all") {
+      lines.replaceChildren(fragment);
+    } else if (where === "end") {
+      lines.append(fragment);
+      trim(lines, here, true);
+    } else {
+      const before = lines.scrollHeight;
+      const at = lines.scrollTop;
+      lines.prepend(fragment);
+      lines.scrollTop = at + lines.scrollHeight - before;
+      trim(lines, here, false);
+    }
+  };
+  const show = async (at, { back = true, mark = null } = {}) => {
+    const turn = (here.turn = (here.turn ?? 0) + 1);
+    here.busy = true;
+    try {
+      const page = await get(`${path}/lines`, { ...asked, at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
+      if (turn !== here.turn) return;
+      Object.assign(here, { start: page.start, end: page.end, sizes: page.sizes, lanes: page.lanes });
+      fill(page, "all");
+      here.atEnd = atEnd(here);
+      if (here.atEnd) setBehind(0);
+      measure();
+      if (mark) {
+        const found = box.current.querySelector(`[data-at="${CSS.escape(mark)}"]`);
+        found?.classList.add("here");
+        found?.scrollIntoView({ block: "center" });
+      } else if (back) box.current.scrollTop = box.current.scrollHeight;
+      else box.current.scrollTop = 0;
+      return page;
+    } catch (refused) {
+      setError(refused);
+    } finally {
+      here.busy = false;
+    }
+  };
+  const around = async (mark) => {
+    const [which, offset] = split(mark);
+    setFollow(false);
+    const before = await get(`${path}/lines`, { ...asked, at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
+    await show(before.start, { back: false, mark });
+    change({ line: mark, jump: "" });
+  };
+  const jump = async (back = false) => {
+    setStatus("Looking for errors …");
+    let at = query.get("line") && back ? "start" : "start";
+    for (;;) {
+      const found = await get(`${path}/find`, { ...asked, errors: true, at, count: 1 });
+      if (found.lines.length) {
+        setStatus("");
+        return around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
+      }
+      if (found.over) break;
+      at = JSON.stringify(found.end);
+      setStatus(`Looked at ${percent(found.end, found.sizes)} of the log …`);
+    }
+    setStatus("No line looks like an error.");
+  };
+  const filter = async () => {
+    const turn = (here.turn = (here.turn ?? 0) + 1);
+    box.current.replaceChildren();
+    let at = "start";
+    let total = 0;
+    try {
+      for (;;) {
+        const found = await get(`${path}/find`, { ...asked, text, regex, at, count: 500 });
+        if (turn !== here.turn) return;
+        total += found.lines.length;
+        Object.assign(here, { end: found.end, sizes: found.sizes, start: {}, lanes: found.lanes });
+        fill(found, "end");
+        setStatus(`${plural(total, "line")}${found.over ? "" : `, ${percent(found.end, found.sizes)} looked at …`}`);
+        if (found.over) break;
+        at = JSON.stringify(found.end);
+      }
+      here.atEnd = true;
+    } catch (refused) {
+      setStatus(refused.message);
+    }
+  };
+
+  // The first page, and where the stream goes on.
+  useEffect(() => {
+    get(path).then(async (job) => {
+      setKnown(job.lanes);
+      view.current.lanes = job.lanes;
+      if (!job.lanes.length) return ready({}, undefined);
+      await start();
+      ready(here.atEnd ? here.end : here.sizes, lane ? [lane] : undefined);
+    }, setError);
+  }, []);
+  const start = async () => {
+    if (query.get("line")) return around(query.get("line"));
+    if (query.get("jump") === "error") {
+      query.delete("jump");
+      await show("end");
+      return jump();
+    }
+    if (view.current.only && view.current.text) return filter();
+    return show("end");
+  };
+  const settled = useRef(false);
+  useEffect(() => {
+    if (!known?.length) return undefined;
+    if (!settled.current) {
+      settled.current = true;
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      if (filtering) filter();
+      else {
+        setStatus("");
+        show("end");
+      }
+    }, 200);
+    return () => clearTimeout(timer);
+  }, [lane, filtering && text, filtering && regex, filtering]);
+  useEffect(() => change({ host: lane, wrap: wrap ? "1" : "", times: times ? "1" : "", find: only ? text : "", regex: regex ? "1" : "" }), [lane, wrap, times, text, regex, only]);
+  useLayoutEffect(() => box.current?.classList.toggle("wrap", wrap), [wrap, known]);
+  useEffect(() => {
+    box.current?.querySelectorAll(".tm").forEach((each) => (each.hidden = !times));
+  }, [times]);
+
+  hear.current = (event) => {
+    if (!known?.length || event.known.length !== known.length) setKnown(event.known);
+    if (!known?.length) {
+      view.current.lanes = event.known;
+      requestAnimationFrame(() => show("end"));
+      return;
+    }
+    here.sizes = { ...here.sizes, ...(lane ? { [lane]: event.sizes[lane] ?? here.sizes[lane] } : event.sizes) };
+    const mine = lane ? { ...event, lines: event.lines.filter((each) => event.lanes[each[0]] === lane) } : event;
+    if (filtering) {
+      const test = matcher(text, regex);
+      const hits = { ...mine, lines: mine.lines.filter((each) => test?.(each[3])) };
+      if (hits.lines.length) fill(hits, "end");
+    } else if (here.atEnd && !here.busy) {
+      if (event.skipped) {
+        here.start = event.start;
+        fill(mine, "all");
+      } else fill(mine, "end");
+      here.end = { ...here.end, ...event.end };
+    } else {
+      setBehind((old) => old + mine.lines.length);
+    }
+    if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+    measure();
+  };
+
+  const scrolled = async () => {
+    const lines = box.current;
+    const low = lines.scrollTop < 300;
+    const high = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 300;
+    const bottom = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 4;
+    if (bottom && here.atEnd && !follows.current) setFollow(true);
+    if (!bottom && follows.current && lines.scrollTop < (here.lastTop ?? 0)) setFollow(false);
+    here.lastTop = lines.scrollTop;
+    if (here.busy || filtering) return;
+    if (low && Object.values(here.start).some((each) => each > 0)) await extend(true);
+    else if (high && !here.atEnd) await extend(false);
+  };
+  const extend = async (back) => {
+    here.busy = true;
+    try {
+      const page = await get(`${path}/lines`, { ...asked, at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
+      fill(page, back ? "start" : "end");
+      if (back) here.start = page.start;
+      else here.end = page.end;
+      here.sizes = { ...here.sizes, ...page.sizes };
+      here.atEnd = atEnd(here) && !here.cutEnd;
+      measure();
+    } finally {
+      here.busy = false;
+    }
+  };
+  const toEnd = () => {
+    setFollow(true);
+    setBehind(0);
+    if (here.atEnd) box.current.scrollTop = box.current.scrollHeight;
+    else show("end");
+  };
+  const toPlace = (event) => {
+    const bar = event.currentTarget.getBoundingClientRect();
+    const part = Math.min(1, Math.max(0, (event.clientY - bar.top) / bar.height));
+    setFollow(false);
+    get(`${path}/lines`, { ...asked, at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
+      .then((page) => show(page.start, { back: false }));
+  };
+  useKeys([
+    { keys: ".", what: "follow the log", run: () => (follow ? setFollow(false) : toEnd()) },
+    { keys: "w", what: "wrap lines", run: () => setWrap((each) => !each) },
+    { keys: "t", what: "times of lines", run: () => setTimes((each) => !each) },
+    { keys: "e", what: "first error", run: () => jump() },
+    { keys: "f", what: "search the log", run: () => document.getElementById("logsearch")?.focus() },
+  ], [follow, lane]);
+
+  if (error) return html`<${Failed} error=${error} />`;
+  if (known === null) return html`<${Loading} />`;
+  if (!known.length) {
+    return html`<section class="panel"><${Empty} title=${running ? "Nothing was printed yet" : "It printed nothing"}><p class="quiet">${running ? "Lines show up here as the hosts print them." : "No host of this job came as far as printing a line."}</p><//></section>`;
+  }
+  const dark = isDark();
+  return html`<section class="panel log" aria-label="Log">
+    <div class="bar">
+      ${known.length > 1 && html`<label><span class="unseen">Host</span><select class="select small" value=${lane} onChange=${(e) => setLane(e.currentTarget.value)}><option value="">all ${known.length} hosts</option>${known.map((each) => html`<option value=${each.id}>${labelOf(each, known)}</option>`)}</select></label>`}
+      <label class="grow" style=${{ maxWidth: "360px" }}><span class="unseen">Search the log</span><input id="logsearch" class="input small" style=${{ width: "100%" }} type="search" placeholder="Search" value=${text} onInput=${(e) => (setText(e.currentTarget.value), setOnly(true))} /></label>
+      <button class="button small" aria-pressed=${regex} title="The text is a regular expression" onClick=${() => setRegex(!regex)}>.*</button>
+      <button class="button small" onClick=${() => jump()}>First error</button>
+      <span class="quiet cut grow" role="status" aria-live="polite">${status || `${size(Object.values(here.sizes).reduce((a, b) => a + b, 0))}`}</span>
+      <button class="button small" aria-pressed=${times} onClick=${() => setTimes(!times)}>Times</button>
+      <button class="button small" aria-pressed=${wrap} onClick=${() => setWrap(!wrap)}>Wrap</button>
+      <button class="button small" aria-pressed=${follow} onClick=${() => (follow ? setFollow(false) : toEnd())}>Follow</button>
+      <a class="button small" download href=${`/_api/${path}/log/${encodeURIComponent(lane || known[0].id)}`}>Download</a>
+    </div>
+    <div class="view"><div class="lines" ref=${box} tabindex="0" role="log" aria-live="off" aria-label="Lines" onScroll=${scrolled}
+        onClick=${(e) => {
+          const number = e.target.closest("a.no");
+          if (!number) return;
+          e.preventDefault();
+          e.stopPropagation();
+          const mark = number.parentElement.dataset.at;
+          if (filtering) {
+            setText("");
+            setOnly(false);
+            settled.current = false;
+            around(mark);
+          } else {
+            box.current.querySelectorAll(".here").forEach((each) => each.classList.remove("here"));
+            number.parentElement.classList.add("here");
+            change({ line: mark });
+            copy(location.href);
+          }
+        }}></div>
+      ${!filtering && html`<div class="where" aria-hidden="true" onClick=${toPlace}><i style=${{ top: `${place[0] * 100}%`, height: `${Math.max(0, place[1] - place[0]) * 100}%` }}></i></div>`}
+      ${behind > 0 && html`<button class="button main small more" onClick=${toEnd}>${plural(behind, "new line")}</button>`}
+    </div></section>`;
+};
+
+function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes }, many) {
+  const line = document.createElement("div");
+  line.className = ERROR.test(text) ? "ln error" : "ln";
+  line.dataset.at = `${lane}:${offset}`;
+  const number = document.createElement("a");
+  number.className = "no";
+  number.href = link(["jobs", job, "logs"], { line: line.dataset.at });
+  number.textContent = "¶";
+  number.title = "Link to this line";
+  number.tabIndex = -1;
+  const when = document.createElement("a");
+  when.className = "tm";
+  when.textContent = clock(time / 1000);
+  when.hidden = !times;
+  line.append(number, when);
+  if (many) {
+    const host = document.createElement("span");
+    host.className = "host";
+    host.textContent = labelOf(lanes.find((each) => each.id === lane) ?? { id: lane, host: lane }, lanes);
+    host.style.color = colorOf(host.textContent, isDark());
+    line.append(host);
+  }
+  const body = document.createElement("span");
+  body.className = "tx";
+  const test = wanted ? finder(wanted, regex) : null;
+  for (const piece of pieces(text)) {
+    const span = document.createElement("span");
+    span.className = piece.classes;
+    if (test) highlight(span, piece.text, test);
+    else span.textContent = piece.text;
+    body.append(span);
+  }
+  line.append(body);
+  return line;
+}
+
+function highlight(span, text, pattern) {
+  let at = 0;
+  for (const match of text.matchAll(pattern)) {
+    if (!match[0]) break;
+    span.append(text.slice(at, match.index));
+    const mark = document.createElement("mark");
+    mark.textContent = match[0];
+    span.append(mark);
+    at = match.index + match[0].length;
+  }
+  span.append(text.slice(at));
+}
+
+function finder(text, regex) {
+  const flags = !regex && /[A-Z]/.test(text) ? "g" : "gi";
+  try {
+    return new RegExp(regex ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags);
+  } catch {
+    return null;
+  }
+}
+
+function matcher(text, regex) {
+  const pattern = finder(text, regex);
+  return pattern && ((line) => line.search(pattern) >= 0);
+}
+
+/** Take away what is too much, and know where the window now begins or ends. */
+function trim(lines, here, fromTop) {
+  let extra = lines.childElementCount - MOST;
+  if (extra <= 0) return;
+  const before = lines.scrollHeight;
+  const moved = {};
+  while (extra-- > 0) {
+    const gone = fromTop ? lines.firstElementChild : lines.lastElementChild;
+    const [lane, offset] = split(gone.dataset.at);
+    moved[lane] = Number(offset);
+    gone.remove();
+  }
+  if (fromTop) {
+    // The next line of each lane that is still there is where it begins now.
+    for (const lane of Object.keys(moved)) {
+      const next = [...lines.children].find((each) => split(each.dataset.at)[0] === lane);
+      here.start[lane] = next ? Number(split(next.dataset.at)[1]) : here.end[lane];
+    }
+    lines.scrollTop -= before - lines.scrollHeight;
+  } else {
+    Object.assign(here.end, moved);
+    here.atEnd = false;
+  }
+}
+
+function split(mark) {
+  const at = mark.lastIndexOf(":");
+  return [mark.slice(0, at), mark.slice(at + 1)];
+}
+
+function atEnd(here) {
+  return Object.entries(here.sizes).every(([lane, end]) => (here.end[lane] ?? 0) >= end);
+}
+
+function percent(places, sizes) {
+  const total = Object.values(sizes).reduce((a, b) => a + b, 0) || 1;
+  return `${Math.round((Object.values(places).reduce((a, b) => a + b, 0) / total) * 100)} %`;
+}
+
+/** A host's name; with its attempt, when there are several. */
+function labelOf(lane, lanes) {
+  const same = lanes.filter((each) => each.host === lane.host);
+  if (same.length < 2) return lane.host;
+  return `${lane.host} (attempt ${same.sort((a, b) => a.begun - b.begun).findIndex((each) => each.id === lane.id) + 1})`;
+}

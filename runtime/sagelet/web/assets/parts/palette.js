@@ -1,0 +1,58 @@
+// Find anything by typing: pages, actions, jobs.
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { get } from "../core/api.js";
+import { go, link } from "../core/url.js";
+import { Badge } from "./basics.js";
+
+const PAGES = [
+  ["Overview", []], ["Jobs", ["jobs"]], ["Models", ["models"]], ["Storage", ["storage"]], ["Calls", ["calls"]], ["Settings", ["settings"]],
+];
+
+export const Palette = ({ close }) => {
+  const [text, setText] = useState("");
+  const [jobs, setJobs] = useState([]);
+  const [at, setAt] = useState(0);
+  const list = useRef(null);
+  useEffect(() => {
+    const stop = new AbortController();
+    get("jobs", { filter: text, limit: 8 }, { signal: stop.signal }).then((found) => setJobs(found.rows), () => {});
+    return () => stop.abort();
+  }, [text]);
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const pages = PAGES.filter(([name]) => words.every((word) => name.toLowerCase().includes(word)));
+  const choices = [
+    ...pages.map(([name, path]) => ({ id: `page-${name}`, label: name, side: "page", href: link(path) })),
+    ...jobs.map((job) => ({ id: `job-${job.name}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: link(["jobs", job.name]) })),
+  ];
+  const here = Math.min(at, choices.length - 1);
+  const take = (choice) => {
+    if (!choice) return;
+    close();
+    go(choice.href);
+  };
+  const keydown = (event) => {
+    if (event.key === "Escape") close();
+    else if (event.key === "ArrowDown") setAt(Math.min(choices.length - 1, here + 1));
+    else if (event.key === "ArrowUp") setAt(Math.max(0, here - 1));
+    else if (event.key === "Enter") take(choices[here]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  useEffect(() => list.current?.children[here]?.scrollIntoView({ block: "nearest" }), [here]);
+  const input = useRef(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    input.current.focus();
+    return () => before?.focus?.();
+  }, []);
+  return html`<div class="veil" onMouseDown=${(e) => e.target === e.currentTarget && close()}>
+    <div class="dialog palette" role="dialog" aria-modal="true" aria-label="Find">
+      <input ref=${input} role="combobox" aria-expanded="true" aria-controls="found" aria-activedescendant=${choices[here]?.id} aria-label="Find a page or a job"
+        placeholder="Find a page or a job" value=${text} onInput=${(e) => (setText(e.currentTarget.value), setAt(0))} onKeyDown=${keydown} />
+      <ul id="found" role="listbox" aria-label="Found" ref=${list}>
+        ${choices.map((each, i) => html`<li id=${each.id} role="option" aria-selected=${i === here} onMouseEnter=${() => setAt(i)} onClick=${() => take(each)}><span class="grow cut">${each.label}</span><span class="quiet">${each.side}</span></li>`)}
+        ${!choices.length && html`<li role="option" aria-selected="false" class="quiet">Nothing has that in its name.</li>`}
+      </ul>
+    </div></div>`;
+};
