@@ -1,7 +1,6 @@
 """What is remembered of a call when it was answered, for people to look at."""
 
 import re
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -45,8 +45,8 @@ class Server:
 
     ``demands_credentials``: it verifies who calls, so it may listen beyond this machine.
     ``context`` makes the TLS context for clients that insist on AWS's own addresses, at the first
-    of them. ``secret_of`` gives the secret of an access key, for tunnels from elsewhere. ``leaving`` is called when
-    no more requests are taken: what never ends by itself must end then.
+    of them. ``secret_of`` gives the secret of an access key, for tunnels from elsewhere.
+    ``leaving`` is called when no more requests are taken: what never ends by itself ends then.
     """
 
     def __init__(

@@ -87,20 +87,6 @@ class JobTable:
         )
         return [row[0] for row in rows]
 
-    def metric_names(self, limit: int = 200) -> list[str]:
-        """Names of metrics that this region's jobs have."""
-        rows = self._database.connection().execute(
-            "WITH RECURSIVE pairs (job, name) AS ("
-            " SELECT * FROM (SELECT job, name FROM metrics WHERE region = ?1"
-            " ORDER BY job DESC, name DESC LIMIT 1)"
-            " UNION ALL SELECT * FROM (SELECT m.job, m.name FROM metrics m, pairs"
-            " WHERE m.region = ?1 AND (m.job, m.name) < (pairs.job, pairs.name)"
-            " ORDER BY m.job DESC, m.name DESC LIMIT 1) LIMIT 2000)"
-            " SELECT DISTINCT name FROM pairs ORDER BY name LIMIT ?2",
-            (self._region, limit),
-        )
-        return [row[0] for row in rows]
-
     def _where(self, wanted: Wanted) -> tuple[str, list[Any]]:
         clauses: list[str] = ["region = ?"]
         values: list[Any] = [self._region]

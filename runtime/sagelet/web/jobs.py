@@ -119,7 +119,8 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
     ) -> Json:
         """Lines from a place on, or (``back``) before it.
 
-        ``at``: start, end, a time in epoch milliseconds, or JSON: an offset for each lane.
+        ``at``: start, end, a time in epoch milliseconds, or JSON: an offset for each lane;
+        a lane that is left out is where the others are by time.
         """
         store, _ = sources.region_of(region)
         with _open(store, name, lane) as lanes:
@@ -182,8 +183,9 @@ def _places(lanes: Lanes, at: str) -> Mapping[str, int]:
         return lanes.at_time(int(at[:18]))
     try:
         found = orjson.loads(at)
-        return {str(lane): max(0, int(place)) for lane, place in found.items()}
+        places = {str(lane): max(0, int(place)) for lane, place in found.items()}
     except (ValueError, AttributeError, TypeError):
         raise ValidationException(
             f"at: '{at[:80]}' is neither start, end, a time nor an offset for each lane."
         ) from None
+    return lanes.completed(places)

@@ -80,6 +80,21 @@ class Lanes:
         """The place of a moment."""
         return {lane: log.since(milliseconds) for lane, log in self.logs.items()}
 
+    def completed(self, places: Places) -> dict[str, int]:
+        """The places with those of the other lanes, where they were at that time."""
+        lines = self._view_at(places)
+        if not lines or all(lane in places for lane in self.logs):
+            return dict(places)
+        return {**self.at_time(min(lines)), **places}
+
+    def _view_at(self, places: Places) -> list[int]:
+        found = []
+        for lane, place in places.items():
+            log = self.logs.get(lane)
+            page = log.forward(place, count=1) if log else None
+            found += [event.time for event in page.events] if page else []
+        return found
+
     def forward(self, places: Places, count: int) -> View:
         """At most ``count`` lines from ``places`` on."""
         start = {lane: places.get(lane, 0) for lane in self.logs}
@@ -177,6 +192,8 @@ def view_document(view: View) -> Document:
 
 
 def _lines(lane: str, events: Sequence[LogEvent], end: int) -> list[Line]:
+    if not events:
+        return []
     ends = [event.offset for event in events[1:]] + [end]
     return [Line(lane, event, stop) for event, stop in zip(events, ends, strict=True)]
 

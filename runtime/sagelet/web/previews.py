@@ -105,7 +105,7 @@ def _zip(path: Path) -> Document:
 def _text(path: Path, size: int, *, zipped: bool) -> Document:
     file: IO[bytes]
     with path.open("rb") as raw:
-        file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw  # type: ignore[arg-type]
+        file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw
         data = file.read(TEXT)
     if b"\0" in data:
         return {"kind": "none", "reason": "it is not text"}

@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from sagelet import __version__
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.store import Store
+from sagelet.store.job_table import Wanted
 from sagelet.web.answers import HEADERS, Json, refuse
 from sagelet.web.call_views import call_document, call_row
 from sagelet.web.events import Cursor, Reader, Watch, stream
@@ -19,6 +21,9 @@ from sagelet.web.jobs import Region, jobs_router
 from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
+
+#: Jobs whose metrics a table offers.
+_LATEST = 30
 
 
 class Health(BaseModel):
@@ -52,8 +57,8 @@ def create_web(sources: Sources) -> FastAPI:
         openapi_url="/_api/openapi.json",
         docs_url=None,  # those pages load their scripts from elsewhere
         redoc_url=None,
-        exception_handlers={DomainError: refuse},
     )
+    web.add_exception_handler(DomainError, refuse)
     _add_plane(web, sources)
     _add_models(web, sources)
     _add_calls(web, sources)
@@ -62,6 +67,12 @@ def create_web(sources: Sources) -> FastAPI:
     _add_events(web, sources)
     _add_page(web)
     return web
+
+
+def _metric_names(store: Store) -> list[str]:
+    """Those of the last jobs: what a table offers as columns."""
+    jobs = store.job_table.rows(Wanted(), 0, _LATEST)
+    return sorted({datum.name for job in jobs for datum in store.metrics.final(job.name)})
 
 
 def _add_plane(web: FastAPI, sources: Sources) -> None:
@@ -91,7 +102,7 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
                 "home": str(sources.home),
                 "counts": store.training_jobs.counts(),
                 "disk": {"total": disk.total, "free": disk.free},
-                "metrics": store.job_table.metric_names(),
+                "metrics": _metric_names(store),
                 "missing": sources.calls.missing(),
                 "storage": sources.storage,
             }

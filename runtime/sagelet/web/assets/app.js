@@ -86,13 +86,13 @@ const App = () => {
     <div class="frame">
       <header class="side">
         <a class="brand" href=${link([])} aria-label="sagelet, overview"><img src=${new URL("./icon.svg", import.meta.url).href} alt="" /><span class="label">sagelet</span></a>
-        <button class="finder" onClick=${() => setOpen("palette")} aria-label="Find"><span class="row"><span class="label">Find</span></span><kbd>/</kbd></button>
+        <button class="finder" onClick=${() => setOpen("palette")} aria-label="Find"><span class="row"><${Icon} name="search" /><span class="label">Find</span></span><kbd>/</kbd></button>
         <nav aria-label="Pages">
           ${NAV.map(([name, to, icon]) => html`<a href=${link(to ? [to] : [])} aria-current=${(path[0] ?? "") === to ? "page" : undefined} aria-label=${name} title=${name}><${Icon} name=${icon} /><span class="label">${name}</span></a>`)}
         </nav>
         <div class="foot">${known && html`<span>${known.version} · ${known.region}</span><span class="cut" title=${known.url}>${known.url ?? ""}</span>`}<span><kbd>?</kbd> keys</span></div>
       </header>
-      <div>
+      <div class="room">
         ${!online && html`<div class="offline" role="alert">The control plane does not answer. This page goes on where it is as soon as it does.</div>`}
         <main id="main" tabindex="-1" class=${full ? "full" : ""}>${page(path, known)}</main>
       </div>

@@ -53,8 +53,8 @@ async def serve(
     """Answer one request, errors included.
 
     Who asks and whether he may has been settled before. ``chunks`` checks the signatures of an
-    aws-chunked body; ``named`` is told which operation it is. A bucket is served in every region: which one it is in is remembered, and
-    told to those who ask.
+    aws-chunked body; ``named`` is told which operation it is. A bucket is served in every region:
+    which one it is in is remembered, and told to those who ask.
 
     Raises:
         Exception: a fault of ours; the response has not begun.

@@ -23,6 +23,11 @@ export function pieces(text) {
   return found;
 }
 
+/** The text alone. @param {string} text */
+export function plain(text) {
+  return text.split("\n").map((line) => pieces(line).map((each) => each.text).join("")).join("\n");
+}
+
 function push(found, text, state) {
   if (!text) return;
   const classes = [...state.styles, state.fore, state.back].filter(Boolean).join(" ");

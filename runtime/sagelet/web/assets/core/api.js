@@ -28,11 +28,16 @@ export async function write(method, path, query = {}, body = undefined) {
   }
 }
 
-async function ask(url, options) {
+/** A browser drops requests when a network of this machine comes or goes: reading is tried again. */
+async function ask(url, options, tries = options.method ? 0 : 3) {
   try {
     return await fetch(url, { ...options, redirect: "error" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    if (tries > 0) {
+      await new Promise((go) => setTimeout(go, 250));
+      return ask(url, options, tries - 1);
+    }
     throw new Refused(0, "Offline", "The control plane does not answer. Is it running? Start it with: sagelet serve");
   }
 }

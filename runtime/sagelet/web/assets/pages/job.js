@@ -1,6 +1,7 @@
 // One job: its life, its metrics, its logs, what it was asked.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { write } from "../core/api.js";
+import { plain } from "../core/ansi.js";
 import { aws, boto3, fresh, sdk } from "../core/clone.js";
 import { clock, duration, figure, image, moment, plural, size } from "../core/format.js";
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
@@ -53,8 +54,8 @@ export const Job = ({ name, tab }) => {
       </div>
     </div>
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
-    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> ${shown.failure} <a href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
-    ${(shown.notes ?? []).length > 0 && !full && html`<div class="note warn">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
+    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
+    ${(shown.notes ?? []).length > 0 && !full && html`<div class="note quiet" role="note" aria-label="Notes">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
     <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && html`<${JobMetrics} name=${name} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
@@ -63,6 +64,14 @@ export const Job = ({ name, tab }) => {
     ${tab === "request" && html`<${Request} job=${shown} />`}
     ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
     ${open === "stop" && html`<${Stop} path=${path} name=${name} close=${() => setOpen("")} />`}`;
+};
+
+const LONG = 360;
+
+const Long = ({ text }) => {
+  const [open, setOpen] = useState(false);
+  if (text.length <= LONG * 1.3) return text;
+  return html`${open ? text : `${text.slice(0, LONG)}… `} <button class="button small" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Less" : "All of it"}</button>`;
 };
 
 const KIND = { Training: "main", Completed: "good", Failed: "bad", Stopped: "bad" };

@@ -79,11 +79,11 @@ export const Jobs = ({ about }) => {
   const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"));
   const dark = isDark();
   const columns = [
-    { id: "name", title: "Job", sort: "name", width: "minmax(150px, 2.2fr)", cell: (job) => html`<span class="row"><i class="dot" style=${{ width: "8px", height: "8px", borderRadius: "2px", flex: "none", background: colorOf(job.name, dark) }}></i><span class="cut" title=${job.name}>${job.name}</span></span>` },
-    { id: "status", title: "Status", sort: "status", width: "minmax(96px, 0.7fr)", cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
+    { id: "name", title: "Job", sort: "name", width: phone ? "minmax(90px, 1fr)" : "minmax(150px, 2.2fr)", cell: (job) => html`<span class="row"><i class="dot" style=${{ width: "8px", height: "8px", borderRadius: "2px", flex: "none", background: colorOf(job.name, dark) }}></i><span class="cut" title=${job.name}>${job.name}</span></span>` },
+    { id: "status", title: "Status", sort: "status", width: "minmax(102px, 0.7fr)", cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
     ...(phone ? [] : metrics.map((name) => ({ id: name, title: name, sort: `metric.${name}`, num: true, width: "minmax(80px, 0.7fr)", cell: (job) => figure(job.metrics[name]) }))),
     ...(phone ? [] : [{ id: "created", title: "Created", sort: "created", num: true, width: "minmax(92px, 0.6fr)", cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` }]),
-    { id: "duration", title: "Took", sort: "duration", num: true, width: "minmax(72px, 0.6fr)", cell: (job) => duration((job.ended ?? now) - job.created) },
+    { id: "duration", title: "Took", sort: "duration", num: true, width: phone ? "76px" : "minmax(88px, 0.6fr)", cell: (job) => duration((job.ended ?? now) - job.created) },
     ...(phone ? [] : [
       { id: "hosts", title: "Hosts", sort: "hosts", num: true, width: "48px", cell: (job) => job.hosts },
       { id: "image", title: "Image", sort: "image", width: "minmax(100px, 1fr)", cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },

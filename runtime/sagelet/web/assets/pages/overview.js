@@ -1,5 +1,6 @@
 // What runs now, what ran last, and how this machine is.
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNow, useTitle } from "../core/hooks.js";
@@ -44,7 +45,7 @@ export const Overview = ({ about }) => {
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
         <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num">Took</th><th class="num">Ended</th></tr></thead><tbody>
-          ${latest.map((job) => html`<tr><td><a href=${link(["jobs", job.name])}>${job.name}</a>${job.failure && html`<div class="quiet">${first(job.failure)}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num">${duration(job.ended - job.created)}</td><td class="num quiet">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${latest.map((job) => html`<tr><td><a href=${link(["jobs", job.name])}>${job.name}</a>${job.failure && html`<div class="quiet">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num">${duration(job.ended - job.created)}</td><td class="num quiet">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <section class="panel" aria-label="Clients"><header><h2>Use it from a shell</h2></header><div class="body stack">

@@ -148,7 +148,7 @@ function draw(canvas, width, height, lines, { x, log, weight, zoom, tip, brush }
   context.textBaseline = "top";
   for (const each of ticks(x0, x1, Math.max(2, W / 90))) {
     if (x === "step" && !Number.isInteger(each)) continue;
-    context.fillText(x === "time" ? clock(each) : figure(each), Math.min(Math.max(sx(each), LEFT + 10), width - 22), height - BOTTOM + 7);
+    context.fillText(x === "time" ? clock(each) : figure(each), Math.min(sx(each), width - 22), height - BOTTOM + 7);
   }
   context.save();
   context.beginPath();

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { pieces, plain } from "../../../runtime/sagelet/web/assets/core/ansi.js";
+import { aws, boto3, fresh, python, quote, sdk, shell } from "../../../runtime/sagelet/web/assets/core/clone.js";
+import { colorOf, tone } from "../../../runtime/sagelet/web/assets/core/colors.js";
+import { ago, duration, figure, image, plural, size } from "../../../runtime/sagelet/web/assets/core/format.js";
+import { nameOf } from "../../../runtime/sagelet/web/assets/core/keys.js";
+import { append, byHost, extent, halve, logTicks, smooth, ticks, value } from "../../../runtime/sagelet/web/assets/core/series.js";
+import { link, params, parts } from "../../../runtime/sagelet/web/assets/core/url.js";
+
+test("durations and sizes", () => {
+  assert.deepEqual([0.04, 9.96, 42, 61, 3661, 90061, null].map(duration), ["0.0 s", "10.0 s", "42 s", "1 min 1 s", "1 h 1 min", "1 d 1 h", "–"]);
+  assert.deepEqual([0, 999, 1000, 999_600, 15e9].map(size), ["0 B", "999 B", "1.0 kB", "1.0 MB", "15 GB"]);
+});
+
+test("figures keep the digits that matter", () => {
+  assert.deepEqual([0.123456, 1234567, 1e-9, 1e12, "NaN", null, 0, -2.5].map(figure), ["0.12346", "1234567", "1.000e-9", "1.000e+12", "NaN", "–", "0", "-2.5"]);
+});
+
+test("ago, image, plural", () => {
+  assert.equal(ago(100, 130), "just now");
+  assert.equal(ago(0, 7200), "2 h ago");
+  assert.equal(image("123.dkr.ecr.us-east-1.amazonaws.com/pytorch:2"), "pytorch:2");
+  assert.equal(plural(1, "host"), "1 host");
+  assert.equal(plural(1200, "line"), "1,200 lines");
+});
+
+test("terminal colours become classes, nothing becomes markup", () => {
+  assert.deepEqual(pieces("\x1b[1;31mred\x1b[0m <b>"), [{ text: "red", classes: "b1 f31" }, { text: " <b>", classes: "" }]);
+  assert.deepEqual(pieces("\x1b[38;5;196mx\x1b[39my"), [{ text: "x", classes: "f91" }, { text: "y", classes: "" }]);
+  assert.deepEqual(pieces("\x1b[38;2;10;200;10mx"), [{ text: "x", classes: "f32" }]);
+  assert.equal(plain("\x1b]0;title\x07a\x1b[2Kb\x07\x1b[Hc"), "abc");
+  assert.equal(plain("10%\r50%\r100%"), "100%");
+  assert.equal(plain("done\r"), "done");
+});
+
+test("addresses there and back", () => {
+  const href = link(["jobs", "a b/c", "logs"], { line: "algo-1:5", wrap: false, x: "" });
+  assert.equal(href, "/_ui/jobs/a%20b%2Fc/logs?line=algo-1%3A5");
+  assert.deepEqual(parts("/_ui/jobs/a%20b%2Fc/logs"), ["jobs", "a b/c", "logs"]);
+  assert.deepEqual(parts("/elsewhere"), []);
+  assert.equal(params({ lane: ["a", "b"], at: 0 }), "lane=a&lane=b&at=0");
+});
+
+test("ticks are round and within", () => {
+  assert.deepEqual(ticks(0, 1, 5), [0, 0.2, 0.4, 0.6, 0.8, 1]);
+  assert.deepEqual(ticks(3, 3, 5), [3]);
+  assert.deepEqual(logTicks(0.001, 10), [0.001, 0.01, 0.1, 1, 10]);
+});
+
+test("extents pass over what is no number", () => {
+  assert.deepEqual(extent([NaN, 2, Infinity, -1]), [-1, 2]);
+  assert.deepEqual(extent([0, -1, 5], true), [5, 5]);
+  assert.equal(extent([NaN]), null);
+});
+
+test("smoothing begins at the first value and leaves gaps", () => {
+  assert.deepEqual(smooth([1, 2], 0), [1, 2]);
+  const found = smooth([4, NaN, 4], 0.9);
+  assert.ok(Math.abs(found[0] - 4) < 1e-9 && Number.isNaN(found[1]) && Math.abs(found[2] - 4) < 1e-9);
+});
+
+test("live values join a series once", () => {
+  const old = { hosts: ["b"], step: [0, 1], time: [1, 2], value: [5, 6], host: [0, 0], count: 2 };
+  const more = { hosts: ["a", "b"], step: [1, 2], time: [2, 3], value: [6, "NaN"], host: [1, 0] };
+  const joined = append(old, more);
+  assert.deepEqual([joined.hosts, joined.step, joined.value, joined.host, joined.count, joined.next], [["b", "a"], [0, 1, 2], [5, 6, "NaN"], [0, 0, 1], 3, 3]);
+  assert.equal(append(joined, more), joined);
+  assert.deepEqual(byHost(joined).map((each) => [each.host, each.step]), [["b", [0, 1]], ["a", [2]]]);
+  assert.ok(Number.isNaN(value("NaN")) && value("-Infinity") === -Infinity && value(2) === 2);
+});
+
+test("a series that grows on the page keeps its extremes", () => {
+  const n = 1000;
+  const series = { hosts: ["a"], step: [...Array(n).keys()], time: Array(n).fill(1), value: [...Array(n).keys()].map((i) => (i === 500 ? 99 : Math.sin(i))), host: Array(n).fill(0) };
+  const fewer = halve(series, 600);
+  assert.ok(fewer.step.length <= 500);
+  assert.ok(fewer.value.includes(99));
+  assert.equal(halve(series, 1000), series);
+});
+
+test("one colour for one name", () => {
+  assert.equal(colorOf("job-1", false), colorOf("job-1", false));
+  assert.deepEqual(["Completed", "Failed", "Stopped", "Training"].map(tone), ["good", "bad", "warn", "live"]);
+});
+
+test("keys have names", () => {
+  assert.equal(nameOf({ key: "k", metaKey: true }), "mod+k");
+  assert.equal(nameOf({ key: "Escape" }), "escape");
+  assert.equal(nameOf({ key: "?" }), "?");
+});
+
+const request = {
+  TrainingJobName: "old-2024-01-02-03-04-05-006",
+  AlgorithmSpecification: { TrainingImage: "img:1", MetricDefinitions: [{ Name: "m", Regex: "m=(\\S+)" }] },
+  HyperParameters: { lr: "0.1", sagemaker_program: '"train.py"' },
+  RoleArn: "arn:aws:iam::1:role/r",
+  EnableManagedSpotTraining: true,
+  InputDataConfig: [{ ChannelName: "train", DataSource: { S3DataSource: { S3Uri: "s3://b/it's" } } }],
+  ResourceConfig: { InstanceType: "ml.m5.large", InstanceCount: 2 },
+};
+
+test("Python and shell quote what they must", () => {
+  assert.equal(python({ a: [true, null, 1.5], b: {} }), '{\n    "a": [\n        True,\n        None,\n        1.5,\n    ],\n    "b": {},\n}');
+  assert.equal(quote('a"\n\u00fc'), '"a\\"\\n\\u00fc"');
+  assert.equal(shell("it's"), `'it'\\''s'`);
+  assert.equal(shell("plain-1.2"), "plain-1.2");
+});
+
+test("a job as code", () => {
+  const name = fresh(request.TrainingJobName, new Date("2026-01-02T03:04:05Z"));
+  assert.equal(name, "old-2026-01-02-03-04-05");
+  const made = boto3(request, "eu-west-1", name);
+  assert.match(made, /TrainingJobName="old-2026-01-02-03-04-05"/);
+  assert.match(made, /EnableManagedSpotTraining=True/);
+  const estimator = sdk(request, "eu-west-1", name);
+  assert.match(estimator, /entry_point="train.py"/);
+  assert.match(estimator, /"lr": "0.1"/);
+  assert.doesNotMatch(estimator, /sagemaker_program/);
+  assert.match(estimator, /instance_count=2/);
+  assert.ok(aws(request, "eu-west-1", name).includes(`it'\\''s`));
+});

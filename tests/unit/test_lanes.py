@@ -1,0 +1,99 @@
+"""Logs side by side: in the order of time, from any place, in both directions."""
+
+import pytest
+
+from sagelet.domain.lifecycle import Event, advance
+from sagelet.store import open_store
+from sagelet.store.logs import TimesWriter
+from sagelet.web.lanes import ERROR, Lanes, compile_search
+
+
+@pytest.fixture
+def store(tmp_path, job_of):
+    store = open_store(tmp_path / "home", "eu-west-1")
+    job = job_of(TrainingJobName="j", ResourceConfig={"InstanceCount": 2, "VolumeSizeInGB": 30})
+    store.training_jobs.add(job)
+    life = job.life
+    for event in (Event.PREPARED, Event.STAGED):
+        life, _ = advance(life, event, 100.0)
+    store.training_jobs.save_life("j", life, 100.0)
+    for host, texts in {
+        "algo-1": {1: "one a", 3: "one b", 5: "one ValueError: c", 7: "one d"},
+        "algo-2": {2: "two a", 4: "two b", 6: "two c"},
+    }.items():
+        log = store.home.log("j", host)
+        log.parent.mkdir(parents=True)
+        log.touch()
+        writer = TimesWriter(log)
+        end = 0
+        for second, text in texts.items():
+            with log.open("ab") as file:
+                file.write(text.encode() + b"\n")
+            end += len(text) + 1
+            writer.mark(end, 100.0 + second)
+        writer.close()
+    yield store
+    store.database.close()
+
+
+def texts(view):
+    return [line.event.message for line in view.lines]
+
+
+ALL = ["one a", "two a", "one b", "two b", "one ValueError: c", "two c", "one d"]
+
+
+def test_lines_come_in_the_order_of_their_times(store):
+    with Lanes(store.logs, "j") as lanes:
+        assert texts(lanes.forward({}, 100)) == ALL
+        assert texts(lanes.backward(lanes.sizes(), 100)) == ALL
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_pages_fit_together_in_both_directions(store, count):
+    with Lanes(store.logs, "j") as lanes:
+        places, read = {}, []
+        while (view := lanes.forward(places, count)).lines:
+            read += texts(view)
+            places = view.end
+        assert read == ALL
+        places, read = lanes.sizes(), []
+        while (view := lanes.backward(places, count)).lines:
+            read = texts(view) + read
+            places = view.start
+        assert read == ALL
+
+
+def test_one_lane_alone(store):
+    with Lanes(store.logs, "j") as lanes:
+        first = next(iter(lanes.all))
+    with Lanes(store.logs, "j", [first]) as lanes:
+        assert texts(lanes.forward({}, 100)) == [text for text in ALL if text.startswith("one")]
+
+
+def test_a_place_in_one_lane_is_a_moment_in_the_others(store):
+    with Lanes(store.logs, "j") as lanes:
+        first = next(iter(lanes.all))
+        places = lanes.completed({first: len("one a\n")})
+        assert texts(lanes.forward(places, 3)) == ALL[2:5]
+
+
+def test_search_goes_on_where_it_stopped(store):
+    pattern = compile_search("two", plain=True)
+    with Lanes(store.logs, "j") as lanes:
+        places, found, over = {}, [], False
+        while not over:
+            view, over = lanes.search(pattern, places, 1)
+            found += texts(view)
+            places = view.end
+        assert found == ["two a", "two b", "two c"]
+        view, _ = lanes.search(compile_search(ERROR, plain=False), {}, 1)
+        assert texts(view) == ["one ValueError: c"]
+
+
+def test_patterns_are_texts_unless_said_otherwise():
+    assert compile_search("a.c", plain=True).search("abc") is None
+    assert compile_search("a.c", plain=False).search("xABCx")
+    assert compile_search("Ab", plain=True).search("ab") is None
+    with pytest.raises(ValueError, match="not a regular expression"):
+        compile_search("(", plain=False)

@@ -1,0 +1,65 @@
+"""The page's own files: kept for ever under a digest, never a file of anybody else's."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from sagelet.web import static
+from sagelet.web.static import Files
+
+ASSETS = Path(static.__file__).with_name("assets")
+
+
+def test_every_address_is_the_page():
+    for path in ("", "jobs", "jobs/a/logs"):
+        answer = Files().answer(path)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        assert b'<div id="app">' in answer.body
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_files_are_kept_under_their_digest_only():
+    files = Files()
+    kept = files.answer(f"assets/{files.digest()}/app.js")
+    assert kept.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in kept.headers["cache-control"]
+    assert files.answer("assets/0/app.js").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../static.py", "..%2fstatic.py", "/etc/passwd", "nothing.js", "", ".hidden.js", "core"],
+)
+def test_other_files_are_not_there(name):
+    assert Files().answer(f"assets/0/{name}").status_code == 404
+
+
+def test_the_digest_follows_the_files(tmp_path):
+    (tmp_path / "index.html").write_text("<!-- modules -->{digest}")
+    files = Files(tmp_path)
+    before = files.digest()
+    (tmp_path / "app.js").write_text("1")
+    assert files.digest() != before
+
+
+def test_nothing_is_asked_of_other_machines():
+    for file in ASSETS.rglob("*"):
+        if file.suffix in (".js", ".css", ".html") and "vendor" not in file.parts:
+            text = file.read_text()
+            for scheme in ("http://", "https://", "url(", "@import"):
+                assert scheme not in text, file
+
+
+def test_vendored_files_are_what_they_were():
+    folder = ASSETS / "vendor"
+    listed = json.loads((folder / "VENDOR.json").read_text())
+    there = {file.name for file in folder.iterdir()} - {"VENDOR.json"}
+    assert {each["file"] for each in listed} == there
+    for each in listed:
+        digest = hashlib.sha256((folder / each["file"]).read_bytes()).hexdigest()
+        assert digest == each["sha256"], each["file"]
+        assert each["licence"]
+        assert each["version"]

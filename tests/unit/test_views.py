@@ -1,0 +1,40 @@
+"""What was typed into a filter, and numbers that JSON has no word for."""
+
+import math
+
+from sagelet.domain.thinning import Point
+from sagelet.web.views import number, read_filter, series
+
+
+def test_a_filter_has_words_statuses_and_conditions():
+    wanted = read_filter(
+        "mnist status:failed,Stopped metric.test:accuracy>0.9 metric.a.b <= -1e-3 v2"
+    )
+    assert wanted.words == ("mnist", "v2")
+    assert wanted.statuses == ("failed", "Stopped")
+    assert wanted.metrics == (("test:accuracy", ">", 0.9), ("a.b", "<=", -0.001))
+
+
+def test_what_is_no_condition_is_a_word():
+    assert read_filter("metric.x > many").words == ("metric.x", ">", "many")
+    assert read_filter("") == read_filter("   ")
+
+
+def test_numbers_without_a_word_in_json():
+    assert [number(each) for each in (1.5, math.nan, math.inf, -math.inf)] == [
+        1.5,
+        "NaN",
+        "Infinity",
+        "-Infinity",
+    ]
+
+
+def test_series_are_columns():
+    found = series([Point(0, 1.0, 0.5, "algo-2"), Point(1, 2.0, math.nan, "algo-1")])
+    assert found == {
+        "hosts": ["algo-1", "algo-2"],
+        "step": [0, 1],
+        "time": [1.0, 2.0],
+        "value": [0.5, "NaN"],
+        "host": [1, 0],
+    }
