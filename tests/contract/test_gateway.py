@@ -501,15 +501,15 @@ def test_a_browser_is_shown_the_page(served):
 
 def test_a_page_writes_with_a_token_only(cache, tmp_path):
     with people(cache, tmp_path) as (served, sources):
-        sources.region_of(None)[0].objects.create_bucket("b", "us-east-1")
-        path = "/_api/storage/b?key=a.txt"
+        sources.region_of(None)[0].objects.create_bucket("bucket", "us-east-1")
+        path = "/_api/storage/bucket?key=a.txt"
         for headers in ({}, {"X-Sagelet-Token": "guess"}):
             assert served.ask("PUT", path, b"x", headers)[0] == 403
         token = json.loads(served.ask("GET", "/_api/token")[2])["token"]
         assert served.ask("PUT", path, b"hello", {"X-Sagelet-Token": token})[0] == 201
-        shown = json.loads(served.ask("GET", "/_api/storage/b/preview?key=a.txt")[2])
+        shown = json.loads(served.ask("GET", "/_api/storage/bucket/preview?key=a.txt")[2])
         assert shown["preview"] == {"kind": "text", "text": "hello", "cut": False}
-        status, headers, body = served.ask("GET", "/_api/storage/b/raw?key=a.txt")
+        status, headers, body = served.ask("GET", "/_api/storage/bucket/raw?key=a.txt")
         assert (status, body) == (200, b"hello")
         assert headers["content-disposition"].startswith("attachment")
         assert "sandbox" in headers["content-security-policy"]
