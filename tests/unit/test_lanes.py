@@ -87,8 +87,15 @@ def test_search_goes_on_where_it_stopped(store):
             found += texts(view)
             places = view.end
         assert found == ["two a", "two b", "two c"]
-        view, _ = lanes.search(compile_search(ERROR, plain=False), {}, 1)
+        view, _ = lanes.search(ERROR, {}, 1)
         assert texts(view) == ["one ValueError: c"]
+
+
+def test_what_looks_like_an_error():
+    for text in ("ERROR: x", "ValueError: y", "Traceback (most recent call last):", "Killed"):
+        assert ERROR.search(text), text
+    for text in ("<img onerror=x>", "error_rate=0.1", "val_error=3", "mirror", "terror"):
+        assert not ERROR.search(text), text
 
 
 def test_patterns_are_texts_unless_said_otherwise():

@@ -147,7 +147,7 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
         """
         store, _ = sources.region_of(region)
         try:
-            pattern = compile_search(ERROR if errors else text, plain=not (regex or errors))
+            pattern = ERROR if errors else compile_search(text, plain=not regex)
         except ValueError as error:
             raise ValidationException(str(error)) from None
         with _open(store, name, lane) as lanes:

@@ -26,9 +26,9 @@ SEARCH = 0.4
 _LINE = 0.1
 
 #: What usually says that something went wrong.
-ERROR = (
-    r"(?i)(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)"
-    r"([^a-z_=]|$)|[a-z]Error\b|[a-z]Exception\b|\bKilled\b|core dumped"
+ERROR = regex.compile(
+    r"(?i:(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)"
+    r"([^a-z_=]|$))|[a-z](Error|Exception)\b|\bKilled\b|core dumped"
 )
 
 

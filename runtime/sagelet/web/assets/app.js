@@ -25,7 +25,7 @@ function page(path, about) {
     case "storage": return html`<${Storage} bucket=${path[1]} />`;
     case "calls": return html`<${Calls} />`;
     case "settings": return html`<${Settings} about=${about} />`;
-    default: return html`<${Empty} title="There is no such page"><p class="quiet">The address names nothing that is here.</p><a class="button" href=${link([])}>Overview</a><//>`;
+    default: return html`<${Empty} head="h1" title="There is no such page"><p class="quiet">The address names nothing that is here.</p><a class="button" href=${link([])}>Overview</a><//>`;
   }
 }
 

@@ -54,7 +54,7 @@ export const Job = ({ name, tab }) => {
       </div>
     </div>
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
-    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
+    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
     ${(shown.notes ?? []).length > 0 && !full && html`<div class="note quiet" role="note" aria-label="Notes">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
     <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>

@@ -49,7 +49,7 @@ export const Failed = ({ error, again }) => html`
     ${again && html`<button class="button" onClick=${again}>Try again</button>`}
   </div>`;
 
-export const Empty = ({ title, children }) => html`<div class="empty"><h2>${title}</h2>${children}</div>`;
+export const Empty = ({ title, children, head = "h2" }) => html`<div class="empty"><${head}>${title}<//>${children}</div>`;
 
 /** How the first job is made: the two lines. */
 export const FirstJob = ({ title = "No training jobs yet" }) => html`

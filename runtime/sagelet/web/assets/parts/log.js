@@ -12,7 +12,8 @@ import { copy, Empty, Failed, Loading } from "./basics.js";
 /** Lines that are kept on the page. */
 const MOST = 4000;
 const PAGE = 400;
-const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|out of memory)([^a-z_=]|$)|[a-z]Error\b|[a-z]Exception\b|\bKilled\b|core dumped/i;
+const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
+const RAISED = /[a-z](Error|Exception)\b|\bKilled\b|core dumped/;
 
 export const LogView = ({ name, running, hear, ready }) => {
   const query = useRef(new URLSearchParams(location.search)).current;
@@ -138,6 +139,7 @@ export const LogView = ({ name, running, hear, ready }) => {
       view.current.lanes = job.lanes;
       if (!job.lanes.length) return ready({}, undefined);
       await start();
+      here.started = true;
       ready(here.atEnd ? here.end : here.sizes, lane ? [lane] : undefined);
     }, setError);
   }, []);
@@ -151,11 +153,9 @@ export const LogView = ({ name, running, hear, ready }) => {
     if (view.current.only && view.current.text) return filter();
     return show("end");
   };
-  const settled = useRef(false);
   useEffect(() => {
-    if (!known?.length) return undefined;
-    if (!settled.current) {
-      settled.current = true;
+    if (!here.started || here.jumped) {
+      here.jumped = false;
       return undefined;
     }
     const timer = setTimeout(() => {
@@ -177,6 +177,7 @@ export const LogView = ({ name, running, hear, ready }) => {
     if (!known?.length || event.known.length !== known.length) setKnown(event.known);
     if (!known?.length) {
       view.current.lanes = event.known;
+      here.started = true;
       requestAnimationFrame(() => show("end"));
       return;
     }
@@ -274,7 +275,7 @@ export const LogView = ({ name, running, hear, ready }) => {
           if (filtering) {
             setText("");
             setOnly(false);
-            settled.current = false;
+            here.jumped = true;
             around(mark);
           } else {
             box.current.querySelectorAll(".here").forEach((each) => each.classList.remove("here"));
@@ -290,7 +291,7 @@ export const LogView = ({ name, running, hear, ready }) => {
 
 function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes }, many) {
   const line = document.createElement("div");
-  line.className = ERROR.test(text) ? "ln error" : "ln";
+  line.className = ERROR.test(text) || RAISED.test(text) ? "ln error" : "ln";
   line.dataset.at = `${lane}:${offset}`;
   const number = document.createElement("a");
   number.className = "no";

@@ -22,7 +22,7 @@ export const Palette = ({ close }) => {
   const pages = PAGES.filter(([name]) => words.every((word) => name.toLowerCase().includes(word)));
   const choices = [
     ...pages.map(([name, path]) => ({ id: `page-${name}`, label: name, side: "page", href: link(path) })),
-    ...jobs.map((job) => ({ id: `job-${job.name}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: link(["jobs", job.name]) })),
+    ...jobs.filter((job) => words.every((word) => word.includes(":") || job.name.toLowerCase().includes(word))).map((job) => ({ id: `job-${job.name}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: link(["jobs", job.name]) })),
   ];
   const here = Math.min(at, choices.length - 1);
   const take = (choice) => {

@@ -43,13 +43,13 @@ export const Table = ({ columns, total, rowAt, need, href, sort, onSort, label }
     const row = rowAt(index);
     const place = { transform: `translateY(${index * ROW}px)` };
     rows.push(row
-      ? html`<a key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${index === here} class="line" style=${place} href=${href(row)}>
-          ${columns.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""}">${each.cell(row)}</span>`)}</a>`
+      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line ${index === here ? "here" : ""}" style=${place}>
+          ${columns.map((each, i) => html`<span role="cell" class="cell ${each.num ? "num" : ""}">${i ? each.cell(row) : html`<a class="cover" href=${href(row)}>${each.cell(row)}</a>`}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
   }
-  return html`<div class="table panel grow" role="table" aria-label=${label} aria-rowcount=${total + 1}>
-    <div class="scroll" ref=${box} tabindex="0" aria-label=${`${label}, scrolls`} role="presentation" onScroll=${(e) => setTop(e.currentTarget.scrollTop)}>
-      <div class="canvas" role="presentation" style=${{ "--columns": template }}>
+  return html`<div class="table panel grow">
+    <div class="scroll" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}>
+      <div class="canvas" role="table" aria-label=${label} aria-rowcount=${total + 1} style=${{ "--columns": template }}>
         <div class="line top" role="row" aria-rowindex="1">
           ${columns.map((each) => html`<span role="columnheader" class="cell ${each.num ? "num" : ""}" aria-sort=${sort?.id === each.sort && each.sort ? (sort.descending ? "descending" : "ascending") : undefined}>
             ${each.sort ? html`<button onClick=${() => onSort(each.sort)}><span class="cut">${each.title}</span>${sort?.id === each.sort ? (sort.descending ? " ↓" : " ↑") : ""}</button>` : each.title}</span>`)}
