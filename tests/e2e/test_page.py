@@ -128,7 +128,7 @@ def see(browser: Any, plane: Plane) -> Iterator[Open]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(6_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", hear)
         page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))

@@ -58,6 +58,8 @@ export const Jobs = ({ about }) => {
   }, [text, sort.id, sort.descending]);
 
   const later = useRef(0);
+  const latest = useRef(restart); // by then something else may have been typed
+  latest.current = restart;
   useEvents({ jobs: true }, {
     jobs: (event) => {
       const at = new Map([...rows.current].map(([index, row]) => [row.name, index]));
@@ -70,7 +72,7 @@ export const Jobs = ({ about }) => {
       if (moved && !later.current) {
         later.current = setTimeout(() => {
           later.current = 0;
-          restart(true);
+          latest.current(true);
         }, 300);
       }
     },

@@ -69,7 +69,7 @@ export const LogView = ({ name, running, hear, ready }) => {
     here.busy = true;
     try {
       const page = await get(`${path}/lines`, { ...asked, at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
-      if (turn !== here.turn) return;
+      if (turn !== here.turn || !box.current) return;
       Object.assign(here, { start: page.start, end: page.end, sizes: page.sizes, lanes: page.lanes });
       fill(page, "all");
       here.atEnd = atEnd(here);
@@ -112,13 +112,13 @@ export const LogView = ({ name, running, hear, ready }) => {
   };
   const filter = async () => {
     const turn = (here.turn = (here.turn ?? 0) + 1);
-    box.current.replaceChildren();
+    box.current?.replaceChildren();
     let at = "start";
     let total = 0;
     try {
       for (;;) {
         const found = await get(`${path}/find`, { ...asked, text, regex, at, count: 500 });
-        if (turn !== here.turn) return;
+        if (turn !== here.turn || !box.current) return;
         total += found.lines.length;
         Object.assign(here, { end: found.end, sizes: found.sizes, start: {}, lanes: found.lanes });
         fill(found, "end");
@@ -216,6 +216,7 @@ export const LogView = ({ name, running, hear, ready }) => {
     here.busy = true;
     try {
       const page = await get(`${path}/lines`, { ...asked, at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
+      if (!box.current) return;
       fill(page, back ? "start" : "end");
       if (back) here.start = page.start;
       else here.end = page.end;
