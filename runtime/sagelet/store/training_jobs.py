@@ -13,6 +13,7 @@ from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import Interruption, TrainingJob, training_job_arn
 from sagelet.store.database import Database
 from sagelet.store.tags import write_tags
+from sagelet.store.trial_components import enter, follow_life, follow_outputs, leave
 
 #: SortBy of ListTrainingJobs -> the column that is compared.
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -85,10 +86,11 @@ class TrainingJobs:
         self._region = region
 
     def add(self, job: TrainingJob, tags: Mapping[str, str] | None = None) -> None:
-        """Remember a new job and its tags.
+        """Remember a new job, its tags, and its trial component.
 
         Raises:
             ResourceInUse: the name is taken.
+            DomainError: its ExperimentConfig is refused.
         """
         life = job.life
         row = {
@@ -109,6 +111,7 @@ class TrainingJobs:
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
         try:
             with self._database.transaction() as connection:
+                component = enter(connection, job)
                 connection.execute(
                     f"INSERT INTO training_jobs ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),

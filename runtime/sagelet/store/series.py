@@ -1,0 +1,169 @@
+"""Metric series of trial components as rows: points in the order they came, a summary beside them.
+
+The summary is kept with every batch, so that nobody reads a series to know its extremes.
+"""
+
+import math
+import sqlite3
+from collections.abc import Sequence
+
+from sagelet.domain.metrics import Datum
+from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
+from sagelet.store.property_names import METRIC, number_of
+
+_SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
+
+#: The statistics that Search knows -> the columns they are in.
+COLUMNS = {
+    "Min": "least",
+    "Max": "greatest",
+    "Avg": "mean",
+    "StdDev": "deviation",
+    "Last": "last",
+    "Count": "count",
+    "TimeStamp": "time",
+}
+
+
+def append(
+    connection: sqlite3.Connection,
+    region: str,
+    component: int,
+    data: Sequence[Datum],
+    host: str | None = None,
+) -> None:
+    """Add points to a component's series, within somebody's transaction."""
+    by_name: dict[str, list[Datum]] = {}
+    for datum in data:
+        by_name.setdefault(datum.name, []).append(datum)
+    for name, found in by_name.items():
+        number = number_of(connection, region, METRIC, name)
+        row = connection.execute(
+            f"SELECT id, following, {_SUMMARY} FROM series WHERE component = ? AND name = ?",  # noqa: S608
+            (component, number),
+        ).fetchone()
+        before = NOTHING if row is None else _summary(row[2:])
+        summary = extended(before, [datum.value for datum in found], found[-1].time)
+        first = 0 if row is None else row[1]
+        following = first + len(found)
+        if row is None:
+            series = connection.execute(
+                f"INSERT INTO series (component, name, following, {_SUMMARY})"  # noqa: S608
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (component, number, following, *_columns(summary)),
+            ).lastrowid
+        else:
+            series = row[0]
+            _save(connection, series, summary, following)
+        connection.executemany(
+            "INSERT INTO points (series, ordinal, time, value, step, host)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (series, ordinal, datum.time, _kept(datum.value), datum.step, host)
+                for ordinal, datum in enumerate(found, start=first)
+            ],
+        )
+
+
+def forget(connection: sqlite3.Connection, component: int, host: str) -> None:
+    """Drop a host's points, within somebody's transaction."""
+    for series, following in connection.execute(
+        "SELECT id, following FROM series WHERE component = ?", (component,)
+    ).fetchall():
+        gone = connection.execute(
+            "DELETE FROM points WHERE series = ? AND host = ?", (series, host)
+        ).rowcount
+        if not gone:
+            continue
+        rows = connection.execute(
+            "SELECT value, time FROM points WHERE series = ? ORDER BY ordinal", (series,)
+        ).fetchall()
+        if rows:
+            summary = summarised([_value(value) for value, _ in rows], rows[-1][1])
+            _save(connection, series, summary, following)
+        else:
+            connection.execute("DELETE FROM series WHERE id = ?", (series,))
+
+
+def summaries(
+    connection: sqlite3.Connection, components: Sequence[int]
+) -> dict[int, list[tuple[str, Summary]]]:
+    """The metrics of these components, by name."""
+    marks = ", ".join("?" * len(components))
+    rows = connection.execute(
+        f"SELECT component, property_names.name, {_SUMMARY} FROM series JOIN property_names"  # noqa: S608
+        f" ON property_names.id = series.name WHERE component IN ({marks})"
+        " ORDER BY component, property_names.name",
+        tuple(components),
+    )
+    found: dict[int, list[tuple[str, Summary]]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append((row[1], _summary(row[2:])))
+    return found
+
+
+def points(
+    connection: sqlite3.Connection,
+    series: int,
+    *,
+    host: str | None = None,
+    since: float = -math.inf,
+    until: float = math.inf,
+) -> list[tuple[float, float, int | None]]:
+    """(value, time, step) in the order they came; ``until`` excluded."""
+    rows = connection.execute(
+        "SELECT value, time, step FROM points WHERE series = ?1 AND time >= ?2 AND time < ?3"
+        " AND (?4 IS NULL OR host = ?4) ORDER BY ordinal",
+        (series, since, until, host),
+    )
+    return [(_value(value), time, step) for value, time, step in rows]
+
+
+def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:
+    """The series of that name."""
+    row = connection.execute(
+        "SELECT series.id FROM series JOIN property_names ON property_names.id = series.name"
+        " WHERE component = ? AND region = ? AND kind = 'metric' AND property_names.name = ?",
+        (component, region, name),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _save(connection: sqlite3.Connection, series: int, summary: Summary, following: int) -> None:
+    connection.execute(
+        "UPDATE series SET following = ?, count = ?, numbers = ?, least = ?, greatest = ?,"
+        " mean = ?, deviation = ?, last = ?, time = ? WHERE id = ?",
+        (following, *_columns(summary), series),
+    )
+
+
+def _columns(summary: Summary) -> tuple[float | None, ...]:
+    return (
+        summary.count,
+        summary.numbers,
+        summary.least,
+        summary.greatest,
+        summary.mean,
+        summary.deviation,
+        _kept(summary.last),
+        summary.time,
+    )
+
+
+def _summary(columns: Sequence[float | None]) -> Summary:
+    count, numbers, least, greatest, mean, deviation, last, time = columns
+    assert count is not None
+    assert numbers is not None
+    assert time is not None
+    return Summary(
+        int(count), int(numbers), least, greatest, mean, deviation, _value(last), time
+    )
+
+
+def _kept(value: float) -> float | None:
+    """What SQLite keeps of a number: it has no NaN."""
+    return None if math.isnan(value) else value
+
+
+def _value(stored: float | None) -> float:
+    return math.nan if stored is None else stored
