@@ -253,9 +253,7 @@ def life_of(life: Life) -> dict[str, Any]:
 def outputs_of(artifacts: Mapping[str, str]) -> dict[str, Any]:
     """The OutputArtifacts of a job's component, of what the job stored."""
     names = {"model": "SageMaker.ModelArtifact", "output": "SageMaker.OutputDataArtifact"}
-    return {
-        names.get(kind, kind): {"Value": uri[:_ARTIFACT]} for kind, uri in artifacts.items()
-    }
+    return {names.get(kind, kind): {"Value": uri[:_ARTIFACT]} for kind, uri in artifacts.items()}
 
 
 @dataclass(frozen=True, slots=True)

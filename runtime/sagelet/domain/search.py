@@ -121,8 +121,7 @@ def parse(
     if expression is not None:
         reader = _Reader(resource)
         conditions.append(reader.expression(expression, "SearchExpression"))
-    for condition in visible:
-        conditions.append(_visibility(resource, condition))
+    conditions += [_visibility(resource, condition) for condition in visible]
     return Group(every=True, conditions=tuple(conditions))
 
 
@@ -163,7 +162,7 @@ def holds(comparison: Comparison, found: list[Value]) -> bool:
 def sort_value(prop: Property, document: Document) -> tuple[int, float | str] | None:
     """What a document is sorted by, numbers before text; None comes last in either order."""
     keys = [
-        (1, value) if isinstance(value, str) else (0, float(value))
+        (1, _cased(prop, value)) if isinstance(value, str) else (0, float(value))
         for value in values(prop, document)
         if isinstance(value, str) or not math.isnan(value)
     ]

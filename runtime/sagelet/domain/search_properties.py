@@ -290,8 +290,7 @@ def values(prop: Property, document: Document) -> list[Value]:
 
 def element_values(prop: Property, element: Document) -> list[Value]:
     """The property's values in one element of its list."""
-    assert isinstance(prop.place, Element)
-    return list(_descend(element, prop.place.path))
+    return list(_descend(element, prop.place.path)) if isinstance(prop.place, Element) else []
 
 
 #: A hyperparameter that counts as a number.
@@ -303,7 +302,7 @@ def number_in(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def _find(resource: Resource, name: str) -> tuple[Kind, Place] | None:  # noqa: PLR0911  a kind of place each
+def _find(resource: Resource, name: str) -> tuple[Kind, Place] | None:
     field = _known(name, resource.fields)
     if field is not None:
         return resource.fields[field], Field(tuple(field.split(".")))

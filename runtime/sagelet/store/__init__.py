@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagelet.store.database import Database
+from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
@@ -11,8 +12,10 @@ from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.roles import Roles
 from sagelet.store.spares import Spares
+from sagelet.store.search import Search
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.trial_components import TrialComponents
 from sagelet.store.uploads import Uploads
 
 
@@ -25,6 +28,9 @@ class Store:
     database: Database
     training_jobs: TrainingJobs
     metrics: Metrics
+    experiments: Experiments
+    trial_components: TrialComponents
+    search: Search
     models: ModelVersions
     objects: Objects
     uploads: Uploads
@@ -60,6 +66,9 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         database,
         TrainingJobs(database, region),
         Metrics(database, region),
+        Experiments(database, region),
+        TrialComponents(database, region),
+        Search(database, region),
         ModelVersions(database, region),
         objects,
         Uploads(objects),

@@ -19,6 +19,14 @@ _TRIAL = (
 )
 _TRIALS = "trials JOIN experiments ON experiments.id = trials.experiment"
 
+_OF_EXPERIMENT = (
+    "experiment IN (SELECT id FROM experiments WHERE region = trials.region AND name = ?)"
+)
+_WITH_COMPONENT = (
+    "id IN (SELECT trial FROM trial_members JOIN trial_components c ON c.id = component"
+    " WHERE c.region = trials.region AND c.deleted = 0 AND c.name = ?)"
+)
+
 
 class Experiments:
     """The experiments and trials of one region."""
@@ -79,7 +87,7 @@ class Experiments:
             drop_tags(connection, found.arn)
         return found
 
-    def list(self, order: Order) -> list[tuple[Experiment, Any]]:
+    def select(self, order: Order) -> list[tuple[Experiment, Any]]:
         """Experiments, each with its place in the list."""
         connection = self._database.connection()
         rows = numbers(connection, "experiments", self._region, order)
@@ -141,24 +149,12 @@ class Experiments:
             drop_tags(connection, found.arn)
         return found
 
-    def list_trials(
+    def select_trials(
         self, order: Order, *, experiment: str | None = None, component: str | None = None
     ) -> list[tuple[Trial, Any]]:
         """Trials (of an experiment, or with a component), each with its place in the list."""
         connection = self._database.connection()
-        conditions: Sequence[tuple[str, Any]] = (
-            (
-                "experiment IN (SELECT id FROM experiments WHERE region = trials.region"
-                " AND name = ?)",
-                experiment,
-            ),
-            (
-                "id IN (SELECT trial FROM trial_members JOIN trial_components c"
-                " ON c.id = component WHERE c.region = trials.region AND c.deleted = 0"
-                " AND c.name = ?)",
-                component,
-            ),
-        )
+        conditions = ((_OF_EXPERIMENT, experiment), (_WITH_COMPONENT, component))
         rows = numbers(connection, "trials", self._region, order, conditions)
         found = trials_of(connection, [row for row, _ in rows])
         return [(found[row], [value, row]) for row, value in rows if row in found]
@@ -248,8 +244,10 @@ def _save(connection: sqlite3.Connection, table: str, entity: Experiment | Trial
 
 
 def _experiment(row: Sequence[Any]) -> Experiment:
-    return Experiment(*row[1:6], orjson.loads(row[6]))
+    _, name, account, region, created, modified, document = row
+    return Experiment(name, account, region, created, modified, orjson.loads(document))
 
 
 def _trial(row: Sequence[Any]) -> Trial:
-    return Trial(*row[1:7], orjson.loads(row[7]))
+    _, name, experiment, account, region, created, modified, document = row
+    return Trial(name, experiment, account, region, created, modified, orjson.loads(document))

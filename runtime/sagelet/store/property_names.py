@@ -11,10 +11,10 @@ def number_of(connection: sqlite3.Connection, region: str, kind: str, name: str)
     found = known_number(connection, region, kind, name)
     if found is not None:
         return found
-    made = connection.execute(
-        "INSERT INTO property_names (region, kind, name) VALUES (?, ?, ?)", (region, kind, name)
-    ).lastrowid
-    assert made is not None
+    made: int = connection.execute(
+        "INSERT INTO property_names (region, kind, name) VALUES (?, ?, ?) RETURNING id",
+        (region, kind, name),
+    ).fetchone()[0]
     return made
 
 

@@ -6,6 +6,7 @@ The summary is kept with every batch, so that nobody reads a series to know its 
 import math
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from sagelet.domain.metrics import Datum
 from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
@@ -49,9 +50,9 @@ def append(
         if row is None:
             series = connection.execute(
                 f"INSERT INTO series (component, name, following, {_SUMMARY})"  # noqa: S608
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (component, number, following, *_columns(summary)),
-            ).lastrowid
+            ).fetchone()[0]
         else:
             series = row[0]
             _save(connection, series, summary, following)
@@ -150,14 +151,9 @@ def _columns(summary: Summary) -> tuple[float | None, ...]:
     )
 
 
-def _summary(columns: Sequence[float | None]) -> Summary:
+def _summary(columns: Sequence[Any]) -> Summary:
     count, numbers, least, greatest, mean, deviation, last, time = columns
-    assert count is not None
-    assert numbers is not None
-    assert time is not None
-    return Summary(
-        int(count), int(numbers), least, greatest, mean, deviation, _value(last), time
-    )
+    return Summary(count, numbers, least, greatest, mean, deviation, _value(last), time)
 
 
 def _kept(value: float) -> float | None:

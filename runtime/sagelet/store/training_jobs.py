@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -93,7 +93,7 @@ class TrainingJobs:
             DomainError: its ExperimentConfig is refused.
         """
         life = job.life
-        row = {
+        row: dict[str, Any] = {
             "region": job.region,
             "name": job.name,
             "request": json.dumps(job.request),
@@ -108,10 +108,10 @@ class TrainingJobs:
             "devices": None if job.devices is None else json.dumps(job.devices),
             "keep_alive": job.keep_alive,
         }
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
         try:
             with self._database.transaction() as connection:
-                component = enter(connection, job)
+                row["component"] = enter(connection, job)
+                columns, marks = ", ".join(row), ", ".join("?" * len(row))
                 connection.execute(
                     f"INSERT INTO training_jobs ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),
@@ -238,9 +238,10 @@ class TrainingJobs:
         return [PlacedJob(*row) for row in rows]
 
     def save_life(self, name: str, life: Life, now: float) -> None:
-        """Store a job's new life."""
+        """Store a job's new life, which its trial component shows too."""
         self._update(
             name,
+            follow=lambda connection: follow_life(connection, self._region, name, life, now),
             status=life.primary,
             secondary=life.secondary,
             ending=life.ending,
@@ -275,7 +276,11 @@ class TrainingJobs:
 
     def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
         """Store where the job's outputs lie: kind -> URI."""
-        self._update(name, artifacts=json.dumps(dict(artifacts)))
+        self._update(
+            name,
+            follow=lambda connection: follow_outputs(connection, self._region, name, artifacts),
+            artifacts=json.dumps(dict(artifacts)),
+        )
 
     def save_request(self, name: str, request: Mapping[str, Any], keep_alive: int) -> None:
         """Store a request that UpdateTrainingJob changed."""
@@ -317,19 +322,28 @@ class TrainingJobs:
             )
 
     def delete(self, name: str) -> None:
-        """Forget the job and its metrics."""
+        """Forget the job and, unless a trial has it, its component with its metrics."""
         with self._database.transaction() as connection:
+            leave(connection, self._region, name)
             connection.execute(
                 "DELETE FROM training_jobs WHERE region = ? AND name = ?", (self._region, name)
             )
 
-    def _update(self, name: str, **columns: Any) -> None:
+    def _update(
+        self,
+        name: str,
+        follow: Callable[[sqlite3.Connection], None] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Set columns; ``follow`` does more in the same transaction."""
         marks = ", ".join(f"{column} = ?" for column in columns)
         with self._database.transaction() as connection:
             connection.execute(
                 f"UPDATE training_jobs SET {marks} WHERE region = ? AND name = ?",  # noqa: S608
                 (*columns.values(), self._region, name),
             )
+            if follow is not None:
+                follow(connection)
 
 
 def _steps(life: Life) -> str:

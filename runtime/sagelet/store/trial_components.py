@@ -37,6 +37,16 @@ from sagelet.store.listing import Order, numbers
 from sagelet.store.property_names import PARAMETER, number_of
 from sagelet.store.tags import drop_tags, write_tags
 
+_IN_TRIAL = (
+    "id IN (SELECT component FROM trial_members JOIN trials ON trials.id = trial"
+    " WHERE trials.region = trial_components.region AND trials.name = ?)"
+)
+_IN_EXPERIMENT = (
+    "id IN (SELECT component FROM trial_members JOIN trials ON trials.id = trial"
+    " WHERE trials.experiment = (SELECT e.id FROM experiments e"
+    " WHERE e.region = trial_components.region AND e.name = ?))"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -148,7 +158,7 @@ class TrialComponents:
             )
             return records(connection, [row])[row].component, found
 
-    def list(
+    def select(
         self,
         order: Order,
         *,
@@ -158,19 +168,11 @@ class TrialComponents:
     ) -> list[tuple[TrialComponent, Any]]:
         """Components, each with its place in the list; ``source`` is an ARN in whatever case."""
         connection = self._database.connection()
-        members = (
-            "id IN (SELECT component FROM trial_members JOIN trials ON trials.id = trial"
-            " WHERE trials.region = trial_components.region AND "
-        )
         conditions: Sequence[tuple[str, Any]] = (
             ("deleted = ?", 0),
             ("source = ?", source and source.lower()),
-            (f"{members} trials.name = ?)", trial),
-            (
-                f"{members} trials.experiment = (SELECT e.id FROM experiments e"
-                " WHERE e.region = trial_components.region AND e.name = ?))",
-                experiment,
-            ),
+            (_IN_TRIAL, trial),
+            (_IN_EXPERIMENT, experiment),
         )
         rows = numbers(connection, "trial_components", self._region, order, conditions)
         found = components_of(connection, [row for row, _ in rows])
@@ -218,9 +220,7 @@ class TrialComponents:
         return self._number(connection, name, account), found
 
 
-def components_of(
-    connection: sqlite3.Connection, rows: Sequence[int]
-) -> dict[int, TrialComponent]:
+def components_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, TrialComponent]:
     """Components by the numbers of their rows."""
     marks = ", ".join("?" * len(rows))
     parameters: dict[int, dict[str, Parameter]] = {}
@@ -236,8 +236,16 @@ def components_of(
         tuple(rows),
     )
     return {
-        row[0]: TrialComponent(*row[1:6], orjson.loads(row[6]), parameters.get(row[0], {}))
-        for row in found
+        row: TrialComponent(
+            name,
+            account,
+            region,
+            created,
+            modified,
+            orjson.loads(document),
+            parameters.get(row, {}),
+        )
+        for row, name, account, region, created, modified, document in found
     }
 
 
@@ -305,10 +313,10 @@ def follow_life(
 
 
 def follow_outputs(
-    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str], now: float
+    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str]
 ) -> None:
     """Add what a job stored to its component, within somebody's transaction."""
-    _lay_over(connection, region, job, {"OutputArtifacts": outputs_of(artifacts)}, now)
+    _lay_over(connection, region, job, {"OutputArtifacts": outputs_of(artifacts)})
 
 
 def leave(connection: sqlite3.Connection, region: str, job: str) -> None:
@@ -322,10 +330,15 @@ def leave(connection: sqlite3.Connection, region: str, job: str) -> None:
 
 
 def _lay_over(
-    connection: sqlite3.Connection, region: str, job: str, members: Mapping[str, Any], now: float
+    connection: sqlite3.Connection,
+    region: str,
+    job: str,
+    members: Mapping[str, Any],
+    now: float | None = None,
 ) -> None:
     connection.execute(
-        "UPDATE trial_components SET modified = ?, document = json_patch(document, ?) WHERE id ="
+        "UPDATE trial_components SET modified = coalesce(?, modified),"
+        " document = json_patch(document, ?) WHERE id ="
         " (SELECT component FROM training_jobs WHERE region = ? AND name = ?)",
         (now, json.dumps(members), region, job),
     )
@@ -343,9 +356,9 @@ def _insert(
     connection: sqlite3.Connection, component: TrialComponent, tags: Mapping[str, str]
 ) -> int:
     source = component.source
-    row = connection.execute(
+    row: int = connection.execute(
         "INSERT INTO trial_components (region, name, account, created, modified, source, document)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             component.region,
             component.name,
@@ -355,8 +368,7 @@ def _insert(
             source and source.lower(),
             json.dumps(component.document),
         ),
-    ).lastrowid
-    assert row is not None
+    ).fetchone()[0]
     _write_parameters(connection, component.region, row, component.parameters)
     write_tags(connection, component.arn, tags)
     return row
