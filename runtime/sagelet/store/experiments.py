@@ -94,6 +94,14 @@ class Experiments:
         found = experiments_of(connection, [row for row, _ in rows])
         return [(found[row], [value, row]) for row, value in rows if row in found]
 
+    def by_row(self, rows: Sequence[int]) -> dict[int, Experiment]:
+        """Experiments by the numbers of their rows."""
+        return experiments_of(self._database.connection(), rows)
+
+    def trials_by_row(self, rows: Sequence[int]) -> dict[int, Trial]:
+        """Trials by the numbers of their rows."""
+        return trials_of(self._database.connection(), rows)
+
     def add_trial(self, trial: Trial, tags: Mapping[str, str]) -> Trial:
         """Remember a new trial and its tags; it comes back with its experiment's own name.
 
@@ -180,20 +188,18 @@ def find_trial(connection: sqlite3.Connection, region: str, name: str) -> Trial 
 
 def experiments_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Experiment]:
     """Experiments by the numbers of their rows."""
-    marks = ", ".join("?" * len(rows))
     found = connection.execute(
-        f"SELECT {_EXPERIMENT} FROM experiments WHERE id IN ({marks})",  # noqa: S608
-        tuple(rows),
+        f"SELECT {_EXPERIMENT} FROM experiments WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (json.dumps(rows),),
     )
     return {row[0]: _experiment(row) for row in found}
 
 
 def trials_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Trial]:
     """Trials by the numbers of their rows."""
-    marks = ", ".join("?" * len(rows))
     found = connection.execute(
-        f"SELECT {_TRIAL} FROM {_TRIALS} WHERE trials.id IN ({marks})",  # noqa: S608
-        tuple(rows),
+        f"SELECT {_TRIAL} FROM {_TRIALS} WHERE trials.id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (json.dumps(rows),),
     )
     return {row[0]: _trial(row) for row in found}
 

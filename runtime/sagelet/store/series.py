@@ -3,6 +3,7 @@
 The summary is kept with every batch, so that nobody reads a series to know its extremes.
 """
 
+import json
 import math
 import sqlite3
 from collections.abc import Sequence
@@ -90,12 +91,11 @@ def summaries(
     connection: sqlite3.Connection, components: Sequence[int]
 ) -> dict[int, list[tuple[str, Summary]]]:
     """The metrics of these components, by name."""
-    marks = ", ".join("?" * len(components))
     rows = connection.execute(
         f"SELECT component, property_names.name, {_SUMMARY} FROM series JOIN property_names"  # noqa: S608
-        f" ON property_names.id = series.name WHERE component IN ({marks})"
+        f" ON property_names.id = series.name WHERE component IN (SELECT value FROM json_each(?))"
         " ORDER BY component, property_names.name",
-        tuple(components),
+        (json.dumps(components),),
     )
     found: dict[int, list[tuple[str, Summary]]] = {}
     for row in rows:

@@ -131,6 +131,14 @@ class TrainingJobs:
             raise ValidationException("Requested resource not found.")
         return _job(row)
 
+    def by_row(self, rows: Sequence[int]) -> dict[int, TrainingJob]:
+        """Jobs by the numbers of their rows."""
+        found = self._database.connection().execute(
+            "SELECT rowid AS number, * FROM training_jobs WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(rows),),
+        )
+        return {row["number"]: _job(row) for row in found}
+
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
         row = (

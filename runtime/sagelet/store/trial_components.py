@@ -85,6 +85,24 @@ class TrialComponents:
         row = self._number(connection, name, account)
         return records(connection, [row])[row]
 
+    def by_row(self, rows: Sequence[int]) -> dict[int, Record]:
+        """Components by the numbers of their rows."""
+        return records(self._database.connection(), rows)
+
+    def of_trials(self, trials: Sequence[int]) -> dict[int, list[TrialComponent]]:
+        """The components of trials, by the numbers of the trials' rows."""
+        connection = self._database.connection()
+        pairs = connection.execute(
+            "SELECT trial, component FROM trial_members WHERE trial IN (SELECT value FROM json_each(?))"
+            " ORDER BY component",
+            (json.dumps(trials),),
+        ).fetchall()
+        found = components_of(connection, [component for _, component in pairs])
+        parts: dict[int, list[TrialComponent]] = {}
+        for trial, component in pairs:
+            parts.setdefault(trial, []).append(found[component])
+        return parts
+
     def has(self, name: str) -> bool:
         """Whether there is a component of that name."""
         return _row(self._database.connection(), self._region, name) is not None
@@ -222,18 +240,17 @@ class TrialComponents:
 
 def components_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, TrialComponent]:
     """Components by the numbers of their rows."""
-    marks = ", ".join("?" * len(rows))
     parameters: dict[int, dict[str, Parameter]] = {}
     for row, name, value in connection.execute(
-        "SELECT component, property_names.name, value FROM parameters JOIN property_names"  # noqa: S608
-        f" ON property_names.id = parameters.name WHERE component IN ({marks})",
-        tuple(rows),
+        "SELECT component, property_names.name, value FROM parameters JOIN property_names"
+        " ON property_names.id = parameters.name WHERE component IN (SELECT value FROM json_each(?))",
+        (json.dumps(rows),),
     ):
         parameters.setdefault(row, {})[name] = math.nan if value is None else value
     found = connection.execute(
-        "SELECT id, name, account, region, created, modified, document FROM trial_components"  # noqa: S608
-        f" WHERE id IN ({marks})",
-        tuple(rows),
+        "SELECT id, name, account, region, created, modified, document FROM trial_components"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(rows),),
     )
     return {
         row: TrialComponent(
@@ -251,14 +268,13 @@ def components_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[i
 
 def records(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Record]:
     """Components with all that is known of them, by the numbers of their rows."""
-    marks = ", ".join("?" * len(rows))
     metrics = series.summaries(connection, rows)
     parents: dict[int, list[tuple[str, str]]] = {}
     for row, trial, experiment in connection.execute(
-        "SELECT component, trials.name, experiments.name FROM trial_members"  # noqa: S608
+        "SELECT component, trials.name, experiments.name FROM trial_members"
         " JOIN trials ON trials.id = trial JOIN experiments ON experiments.id = trials.experiment"
-        f" WHERE component IN ({marks}) ORDER BY trials.id",
-        tuple(rows),
+        " WHERE component IN (SELECT value FROM json_each(?)) ORDER BY trials.id",
+        (json.dumps(rows),),
     ):
         parents.setdefault(row, []).append((trial, experiment))
     return {
