@@ -72,7 +72,8 @@ def _merged(summary: Summary, numbers: Sequence[float]) -> Summary:
         if old is None or spread is None:
             squares = math.nan
         else:
-            squares += spread * spread * before + (here - old) ** 2 * before * added / total
+            apart = here - old
+            squares += spread * spread * before + apart * apart * before * added / total
     deviation = math.sqrt(squares / total) if math.isfinite(squares) else None
     return Summary(
         summary.count,

@@ -134,7 +134,8 @@ class TrainingJobs:
     def by_row(self, rows: Sequence[int]) -> dict[int, TrainingJob]:
         """Jobs by the numbers of their rows."""
         found = self._database.connection().execute(
-            "SELECT rowid AS number, * FROM training_jobs WHERE rowid IN (SELECT value FROM json_each(?))",
+            "SELECT rowid AS number, * FROM training_jobs"
+            " WHERE rowid IN (SELECT value FROM json_each(?))",
             (json.dumps(rows),),
         )
         return {row["number"]: _job(row) for row in found}

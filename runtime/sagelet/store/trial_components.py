@@ -93,7 +93,8 @@ class TrialComponents:
         """The components of trials, by the numbers of the trials' rows."""
         connection = self._database.connection()
         pairs = connection.execute(
-            "SELECT trial, component FROM trial_members WHERE trial IN (SELECT value FROM json_each(?))"
+            "SELECT trial, component FROM trial_members"
+            " WHERE trial IN (SELECT value FROM json_each(?))"
             " ORDER BY component",
             (json.dumps(trials),),
         ).fetchall()
@@ -243,7 +244,8 @@ def components_of(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[i
     parameters: dict[int, dict[str, Parameter]] = {}
     for row, name, value in connection.execute(
         "SELECT component, property_names.name, value FROM parameters JOIN property_names"
-        " ON property_names.id = parameters.name WHERE component IN (SELECT value FROM json_each(?))",
+        " ON property_names.id = parameters.name"
+        " WHERE component IN (SELECT value FROM json_each(?))",
         (json.dumps(rows),),
     ):
         parameters.setdefault(row, {})[name] = math.nan if value is None else value

@@ -158,15 +158,28 @@ UPDATE training_jobs SET component = (SELECT id FROM trial_components WHERE sour
     'arn:aws:sagemaker:' || training_jobs.region || ':' || account || ':training-job/'
     || lower(training_jobs.name));
 
-INSERT OR IGNORE INTO property_names (region, kind, name)
-SELECT region, 'parameter', key FROM training_jobs, json_each(request, '$.HyperParameters');
+CREATE TEMP TABLE given AS
+SELECT region, component, key AS name, CASE WHEN json_valid(value)
+    AND json_type(value) IN ('integer', 'real') THEN CAST(value AS REAL) ELSE value END AS value
+FROM training_jobs, json_each(request, '$.HyperParameters')
+UNION ALL SELECT region, component, 'SageMaker.InstanceCount', CAST(coalesce(
+    json_extract(request, '$.ResourceConfig.InstanceCount'),
+    (SELECT sum(json_extract(value, '$.InstanceCount'))
+        FROM json_each(request, '$.ResourceConfig.InstanceGroups')), 1) AS REAL)
+FROM training_jobs
+UNION ALL SELECT region, component, 'SageMaker.VolumeSizeInGB',
+    CAST(json_extract(request, '$.ResourceConfig.VolumeSizeInGB') AS REAL)
+FROM training_jobs WHERE json_extract(request, '$.ResourceConfig.VolumeSizeInGB') > 0
+UNION ALL SELECT region, component, 'SageMaker.InstanceType',
+    json_extract(request, '$.ResourceConfig.InstanceType')
+FROM training_jobs WHERE json_extract(request, '$.ResourceConfig.InstanceType') IS NOT NULL;
+INSERT INTO property_names (region, kind, name)
+SELECT DISTINCT region, 'parameter', name FROM given;
 INSERT OR IGNORE INTO parameters (component, name, value)
-SELECT component, property_names.id,
-    CASE WHEN json_valid(value) AND json_type(value) IN ('integer', 'real')
-        THEN CAST(value AS REAL) ELSE value END
-FROM training_jobs, json_each(request, '$.HyperParameters') JOIN property_names
-    ON property_names.region = training_jobs.region AND kind = 'parameter'
-    AND property_names.name = key;
+SELECT component, property_names.id, value FROM given JOIN property_names
+    ON property_names.region = given.region AND kind = 'parameter'
+    AND property_names.name = given.name;
+DROP TABLE given;
 
 INSERT INTO property_names (region, kind, name)
 SELECT DISTINCT region, 'metric', name FROM metrics;
