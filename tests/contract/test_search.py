@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sagelet.aws.operation import OPERATIONS, Context
 from sagelet.aws.services import sagemaker_metrics  # noqa: F401  they register
 from sagelet.aws.services.sagemaker import search as search_service  # noqa: F401
+from sagelet.domain.errors import ValidationException
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.search import matches, parse, sort_value
 from sagelet.domain.search_properties import RESOURCES, property_of
@@ -137,7 +138,7 @@ def filters(resource, properties):
 def allowed(resource, expression):
     try:
         parse(resource, expression)
-    except Exception:
+    except ValidationException:
         return False
     return True
 
