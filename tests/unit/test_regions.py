@@ -123,7 +123,7 @@ def test_no_change_reaches_another_region(store, other, add):
     jobs.save_admission("a", [["0"]])
     jobs.save_launch("a", 7.0)
     jobs.save_attempt("a", 2)
-    jobs.save_artifacts("a", {"model": "file:///m"})
+    jobs.save_artifacts("a", {"model": "file:///m"}, 200.0)
     jobs.save_request("a", {**before.request, "RoleArn": "x"}, 1)
     jobs.save_reuse("a", "b", 8.0)
     jobs.note("a", "note")

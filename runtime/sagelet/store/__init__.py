@@ -6,6 +6,7 @@ from pathlib import Path
 from sagelet.store.database import Database
 from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
+from sagelet.store.lineage import Lineage
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
@@ -31,6 +32,7 @@ class Store:
     experiments: Experiments
     trial_components: TrialComponents
     search: Search
+    lineage: Lineage
     models: ModelVersions
     objects: Objects
     uploads: Uploads
@@ -69,6 +71,7 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         Experiments(database, region),
         TrialComponents(database, region),
         Search(database, region),
+        Lineage(database, region),
         ModelVersions(database, region),
         objects,
         Uploads(objects),

@@ -283,11 +283,13 @@ class TrainingJobs:
             name, interruption=None if interruption is None else json.dumps(asdict(interruption))
         )
 
-    def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
+    def save_artifacts(self, name: str, artifacts: Mapping[str, str], now: float) -> None:
         """Store where the job's outputs lie: kind -> URI."""
         self._update(
             name,
-            follow=lambda connection: follow_outputs(connection, self._region, name, artifacts),
+            follow=lambda connection: follow_outputs(
+                connection, self._region, name, artifacts, now
+            ),
             artifacts=json.dumps(dict(artifacts)),
         )
 

@@ -22,6 +22,7 @@ from sagelet.domain.experiments import (
     outputs_of,
 )
 from sagelet.domain.lifecycle import Life
+from sagelet.domain.lineage import Association
 from sagelet.domain.metrics import Datum
 from sagelet.domain.summaries import Summary
 from sagelet.domain.training import TrainingJob
@@ -33,6 +34,7 @@ from sagelet.store.experiments import (
     insert_experiment,
     insert_trial,
 )
+from sagelet.store.lineage import link, link_inputs, link_outputs, unlink
 from sagelet.store.listing import Order, numbers
 from sagelet.store.property_names import PARAMETER, number_of
 from sagelet.store.tags import drop_tags, write_tags
@@ -149,6 +151,7 @@ class TrialComponents:
             else:
                 connection.execute("UPDATE trial_components SET deleted = 1 WHERE id = ?", (row,))
             drop_tags(connection, found.component.arn)
+            unlink(connection, found.component.arn)
         return found.component
 
     def associate(self, name: str, trial: str, account: str) -> tuple[TrialComponent, Trial]:
@@ -313,6 +316,10 @@ def enter(connection: sqlite3.Connection, job: TrainingJob) -> int:
         component.parameters,
     )
     row = _insert(connection, made, {})
+    link_inputs(connection, job, made.arn)
+    if run is not None:
+        ran = COMPONENT.arn_of(job.account, region, run)
+        link(connection, region, Association(made.arn, ran, "AssociatedWith", job.created))
     if assignment is not None:
         who = (job.account, region, job.created, job.created)
         if assignment.new_experiment:
@@ -331,10 +338,11 @@ def follow_life(
 
 
 def follow_outputs(
-    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str]
+    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str], now: float
 ) -> None:
     """Add what a job stored to its component, within somebody's transaction."""
     _lay_over(connection, region, job, {"OutputArtifacts": outputs_of(artifacts)})
+    link_outputs(connection, region, job, artifacts, now)
 
 
 def leave(connection: sqlite3.Connection, region: str, job: str) -> None:
