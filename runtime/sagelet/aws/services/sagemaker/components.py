@@ -105,20 +105,19 @@ def disassociate_trial_component(context: Context, request: Document) -> Documen
 
 
 def show_component(record: Record) -> Document:
-    """A component as documents have it."""
+    """A component as documents have it; the SDK's analytics read its collections unasked."""
     component = record.component
-    shown: Document = {
+    return {
+        "InputArtifacts": {},
+        "OutputArtifacts": {},
         **component.document,
         "TrialComponentName": component.name,
         "TrialComponentArn": component.arn,
         "CreationTime": component.created,
         "LastModifiedTime": component.modified,
+        "Parameters": show_parameters(component.parameters),
+        "Metrics": list(_metrics(record, component.source or component.arn)),
     }
-    if component.parameters:
-        shown["Parameters"] = show_parameters(component.parameters)
-    if record.metrics:
-        shown["Metrics"] = list(_metrics(record, component.source or component.arn))
-    return shown
 
 
 def _metrics(record: Record, source: str) -> Iterable[Document]:
