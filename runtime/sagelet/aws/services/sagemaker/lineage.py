@@ -46,6 +46,7 @@ def _register(kind: str) -> None:
     taggable(kind)(known)
 
     def create(context: Context, request: Document) -> Document:
+        """Make one; its name is taken once (an artifact's source and type)."""
         now = time.time()
         type_ = request[f"{word}Type"]
         name = (
@@ -60,9 +61,12 @@ def _register(kind: str) -> None:
         return {f"{word}Arn": entity.arn}
 
     def describe(context: Context, request: Document) -> Document:
+        """All that is known of one."""
         return _show(context.store.lineage.get(kind, _name(kind, request), context.account))
 
     def update(context: Context, request: Document) -> Document:
+        """Change what is said of one; remove properties that are named."""
+
         def change(before: Entity) -> Entity:
             document = with_properties({**before.document, **members(request, *_REPLACED)}, request)
             return replace(before, document=document, modified=time.time())
@@ -71,6 +75,7 @@ def _register(kind: str) -> None:
         return {f"{word}Arn": context.store.lineage.change(kind, name, context.account, change).arn}
 
     def delete(context: Context, request: Document) -> Document:
+        """Forget one, which must have no associations any more."""
         if kind == "artifact" and not request.get("ArtifactArn"):
             names = _by_source(context, request.get("Source"))
         else:
@@ -79,6 +84,7 @@ def _register(kind: str) -> None:
         return {f"{word}Arn": arns[0]}
 
     def select(context: Context, request: Document) -> Document:
+        """Summaries, the newest first unless asked otherwise."""
         return page(
             f"List{word}s",
             request,
