@@ -63,6 +63,7 @@ frame = ExperimentAnalytics(
     sort_by="Parameters.lr",
     sort_order="Ascending",
 ).dataframe()  # fmt: skip
+runs = list_runs(experiment, sagemaker_session=session)
 print(
     json.dumps(
         {
@@ -70,9 +71,9 @@ print(
                 one.run_name for one in list_runs(experiment, sagemaker_session=session)
             ),
             "lr": list(frame["lr"]),
-            "last": list(frame["inner - Last"])[0],
+            "last": frame["inner - Last"].iloc[0],
             "count": list(frame["loss - Count"])[1],
-            "inside": list(frame["inside"])[0],
+            "inside": frame["inside"].iloc[0],
             "seen": list(frame["seen"])[1],
             "steps": curve["XAxisValues"],
             "values": curve["MetricValues"],
