@@ -75,8 +75,8 @@ def test_a_name_is_taken_in_whatever_case(family, name, request_, kind):
     assert refusal(family, name, **request_) == (
         "ValidationException",
         (
-            f"{kind} names must be unique within an AWS account and region. {kind} with name ({taken})"
-            " already exists."
+            f"{kind} names must be unique within an AWS account and region. "
+            f"{kind} with name ({taken}) already exists."
         ),
     )
 
