@@ -6,7 +6,7 @@ The summary is kept with every batch, so that nobody reads a series to know its 
 import json
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sagelet.domain.metrics import Datum
@@ -14,6 +14,9 @@ from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
 from sagelet.store.property_names import METRIC, number_of
 
 _SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
+
+#: A series, its next ordinal, its summary before and after.
+_Change = tuple[int, int, Summary, Summary]
 
 #: The statistics that Search knows -> the columns they are in.
 COLUMNS = {
@@ -38,39 +41,34 @@ def append(
     by_name: dict[str, list[Datum]] = {}
     for datum in data:
         by_name.setdefault(datum.name, []).append(datum)
+    known = _known(connection, component, by_name)
+    changes: list[_Change] = []
+    rows: list[tuple[object, ...]] = []
     for name, found in by_name.items():
-        number = number_of(connection, region, METRIC, name)
-        row = connection.execute(
-            f"SELECT id, following, {_SUMMARY} FROM series WHERE component = ? AND name = ?",  # noqa: S608
-            (component, number),
-        ).fetchone()
-        before = NOTHING if row is None else _summary(row[2:])
+        series, first, before = known.get(name) or (0, 0, NOTHING)
         summary = extended(before, [datum.value for datum in found], found[-1].time)
-        first = 0 if row is None else row[1]
         following = first + len(found)
-        if row is None:
-            series = connection.execute(
-                f"INSERT INTO series (component, name, following, {_SUMMARY})"  # noqa: S608
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (component, number, following, *_columns(summary)),
-            ).fetchone()[0]
+        if series:
+            changes.append((series, following, before, summary))
         else:
-            series = row[0]
-            _save(connection, series, summary, following)
-        connection.executemany(
-            "INSERT INTO points (series, ordinal, time, value, step, host)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (series, ordinal, datum.time, _kept(datum.value), datum.step, host)
-                for ordinal, datum in enumerate(found, start=first)
-            ],
-        )
+            number = number_of(connection, region, METRIC, name)
+            series = _insert(connection, component, number, following, summary)
+        rows += [
+            (series, ordinal, datum.time, _kept(datum.value), datum.step, host)
+            for ordinal, datum in enumerate(found, start=first)
+        ]
+    _save(connection, changes)
+    connection.executemany(
+        "INSERT INTO points (series, ordinal, time, value, step, host) VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
 
 
 def forget(connection: sqlite3.Connection, component: int, host: str) -> None:
     """Drop a host's points, within somebody's transaction."""
-    for series, following in connection.execute(
-        "SELECT id, following FROM series WHERE component = ?", (component,)
+    for series, following, *columns in connection.execute(
+        f"SELECT id, following, {_SUMMARY} FROM series WHERE component = ?",  # noqa: S608
+        (component,),
     ).fetchall():
         gone = connection.execute(
             "DELETE FROM points WHERE series = ? AND host = ?", (series, host)
@@ -82,7 +80,7 @@ def forget(connection: sqlite3.Connection, component: int, host: str) -> None:
         ).fetchall()
         if rows:
             summary = summarised([_value(value) for value, _ in rows], rows[-1][1])
-            _save(connection, series, summary, following)
+            _save(connection, [(series, following, _summary(columns), summary)])
         else:
             connection.execute("DELETE FROM series WHERE id = ?", (series,))
 
@@ -130,11 +128,56 @@ def find(connection: sqlite3.Connection, region: str, component: int, name: str)
     return None if row is None else int(row[0])
 
 
-def _save(connection: sqlite3.Connection, series: int, summary: Summary, following: int) -> None:
-    connection.execute(
-        "UPDATE series SET following = ?, count = ?, numbers = ?, least = ?, greatest = ?,"
-        " mean = ?, deviation = ?, last = ?, time = ? WHERE id = ?",
-        (following, *_columns(summary), series),
+def _known(
+    connection: sqlite3.Connection, component: int, names: Iterable[str]
+) -> dict[str, tuple[int, int, Summary]]:
+    """Name -> number, next ordinal and summary of those series that there are already."""
+    rows = connection.execute(
+        f"SELECT property_names.name, series.id, following, {_SUMMARY} FROM series"  # noqa: S608
+        " JOIN property_names ON property_names.id = series.name WHERE component = ?"
+        " AND property_names.name IN (SELECT value FROM json_each(?))",
+        (component, json.dumps(list(names))),
+    )
+    return {row[0]: (row[1], row[2], _summary(row[3:])) for row in rows}
+
+
+def _insert(
+    connection: sqlite3.Connection, component: int, name: int, following: int, summary: Summary
+) -> int:
+    made: int = connection.execute(
+        f"INSERT INTO series (component, name, following, {_SUMMARY})"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (component, name, following, *_columns(summary)),
+    ).fetchone()[0]
+    return made
+
+
+def _save(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
+    """Store changed summaries; extremes, which have indexes, only where there are new ones."""
+    connection.executemany(
+        "UPDATE series SET following = ?, count = ?, numbers = ?, mean = ?, deviation = ?,"
+        " last = ?, time = ? WHERE id = ?",
+        [
+            (
+                following,
+                after.count,
+                after.numbers,
+                after.mean,
+                after.deviation,
+                _kept(after.last),
+                after.time,
+                series,
+            )
+            for series, following, _, after in changes
+        ],
+    )
+    connection.executemany(
+        "UPDATE series SET least = ?, greatest = ? WHERE id = ?",
+        [
+            (after.least, after.greatest, series)
+            for series, _, before, after in changes
+            if (after.least, after.greatest) != (before.least, before.greatest)
+        ],
     )
 
 
