@@ -15,13 +15,13 @@ from sagelet.domain.search_properties import Element, Entry, Field, Kind, Metric
 from sagelet.store.database import Database
 from sagelet.store.property_names import known_number, names_like
 from sagelet.store.search_sql import TABLES, Access, Accesses, Numbers, Sql, joined, predicate
-from sagelet.store.series import COLUMNS
+from sagelet.store.series import RANKED, refresh
 
 #: So many rows are looked at one by one; beyond, the order is walked.
 FEW = 5000
 
-#: Statistics with an index.
-_INDEXED = frozenset({"Min", "Max", "Avg", "Last"})
+#: So many series are brought up to date in the indexes before a search.
+REFRESHED = 2000
 
 _PARAMETERS = "parameters", "parameter"
 
@@ -53,6 +53,14 @@ class Search:
         statement = query.statement()
         rows = connection.execute(statement.text, statement.marks)
         return [(number, (key, number)) for number, key in rows]
+
+    def prepare(self) -> None:
+        """Bring indexes up to date, as far as that is quick; a search is right without it, too."""
+        connection = self._database.connection()
+        stale = connection.execute("SELECT 1 FROM series WHERE stale = 1 LIMIT 1").fetchone()
+        if stale is not None:
+            with self._database.transaction() as writing:
+                refresh(writing, REFRESHED)
 
     def names(self, kind: str, hint: str, limit: int) -> list[str]:
         """Names of parameters or metrics that begin with ``hint``."""
@@ -139,13 +147,16 @@ class _Query:
         values, kind = ("series", "metric") if isinstance(place, Metric) else _PARAMETERS
         name = self._numbers.of(kind, place.key)
         column = f"w.{key.value.partition('.')[2]}"
-        having = joined([self._where, self._behind(column, "w.component")], every=True)
-        has = Sql(
-            f"SELECT t.id, {column} FROM {values} w CROSS JOIN trial_components t"
-            f" ON t.id = w.component WHERE w.name = ? AND {column} IS NOT NULL AND {having.text}"
-            f" ORDER BY {column} {way}, w.component {way} LIMIT ?",
-            (name, *having.marks, limit),
-        )
+        ranked = f"w.{RANKED[place.statistic]}" if isinstance(place, Metric) else column
+        has = self._having(values, name, ranked, "w.stale = 0" if ranked != column else "1")
+        if ranked != column:
+            # The index does not know these: they are sorted by themselves, and in.
+            stale = self._having(values, name, column, "w.stale = 1")
+            has = Sql(
+                f"SELECT * FROM (SELECT * FROM ({has.text}) UNION ALL SELECT * FROM ({stale.text}))"
+                f" ORDER BY k {way}, number {way} LIMIT ?",
+                (*has.marks, *stale.marks, limit),
+            )
         after = self._order.after
         last = Sql("1")
         if after is not None and after[0] is None:
@@ -158,6 +169,17 @@ class _Query:
             f" WHERE w.component = t.id AND w.name = ? AND {column} IS NOT NULL)"
             f" ORDER BY t.id {way} LIMIT ?) LIMIT ?",
             (*has.marks, *lacks.marks, name, limit, limit),
+        )
+
+    def _having(self, values: str, name: int, column: str, condition: str) -> Sql:
+        """The first components that have a value, in its order."""
+        way = self._way
+        having = joined([self._where, self._behind(column, "w.component")], every=True)
+        return Sql(
+            f"SELECT t.id AS number, {column} AS k FROM {values} w CROSS JOIN trial_components t"
+            f" ON t.id = w.component WHERE w.name = ? AND {column} IS NOT NULL AND {condition}"
+            f" AND {having.text} ORDER BY {column} {way}, w.component {way} LIMIT ?",
+            (name, *having.marks, self._order.limit),
         )
 
     def _behind(self, column: str, number: str) -> Sql:
@@ -217,14 +239,18 @@ class _Query:
             return None
         if isinstance(place, Metric | Entry) and self._indexed(place):
             table, kind = ("series", "metric") if isinstance(place, Metric) else _PARAMETERS
-            column = COLUMNS[place.statistic] if isinstance(place, Metric) else "value"
+            column = RANKED[place.statistic] if isinstance(place, Metric) else "value"
             test = predicate(comparison)
             name = self._numbers.of(kind, place.key)
-            return Sql(
+            driver = Sql(
                 f"SELECT component FROM {table} WHERE name = ?"
                 f" AND {test.text.replace('{}', column)}",
                 (name, *test.marks),
             )
+            if not column.startswith("ranked"):
+                return driver
+            stale = "SELECT component FROM series WHERE name = ? AND stale = 1"
+            return Sql(f"{driver.text} UNION {stale}", (*driver.marks, name))
         marks = ", ".join("?" * len(comparison.operands))
         given = (self._region, *(operand.text for operand in comparison.operands))
         match place:
@@ -259,5 +285,5 @@ class _Query:
         if self._table.name != "trial_components":
             return False
         if isinstance(place, Metric):
-            return place.statistic in _INDEXED
+            return place.statistic in RANKED
         return place.collection == "Parameters"

@@ -1,6 +1,9 @@
 """Metric series of trial components as rows: points in the order they came, a summary beside them.
 
-The summary is kept with every batch, so that nobody reads a series to know its extremes.
+The summary is kept with every batch, so that nobody reads a series to know its extremes. Mean and
+last value change with every point; to move them in an index each time costs more than the points.
+So their indexes are over copies. A series whose copies differ is stale; ``refresh`` mends some, and
+whoever looks into these indexes looks at the stale series besides.
 """
 
 import json
@@ -14,6 +17,14 @@ from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
 from sagelet.store.property_names import METRIC, number_of
 
 _SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
+
+#: Statistics with an index -> the column it is over.
+RANKED = {
+    "Min": "least",
+    "Max": "greatest",
+    "Avg": "ranked_mean",
+    "Last": "ranked_last",
+}
 
 #: A series, its next ordinal, its summary before and after.
 _Change = tuple[int, int, Summary, Summary]
@@ -145,9 +156,9 @@ def _insert(
     connection: sqlite3.Connection, component: int, name: int, following: int, summary: Summary
 ) -> int:
     made: int = connection.execute(
-        f"INSERT INTO series (component, name, following, {_SUMMARY})"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (component, name, following, *_columns(summary)),
+        f"INSERT INTO series (component, name, following, {_SUMMARY}, ranked_mean, ranked_last)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (component, name, following, *_columns(summary), summary.mean, _kept(summary.last)),
     ).fetchone()[0]
     return made
 
@@ -178,6 +189,19 @@ def _save(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
             for series, _, before, after in changes
             if (after.least, after.greatest) != (before.least, before.greatest)
         ],
+    )
+    connection.executemany(
+        "UPDATE series SET stale = 1 WHERE id = ? AND stale = 0",
+        [(series,) for series, _, _, _ in changes],
+    )
+
+
+def refresh(connection: sqlite3.Connection, limit: int) -> None:
+    """Bring the copies of at most so many stale series up to date, in somebody's transaction."""
+    connection.execute(
+        "UPDATE series SET ranked_mean = mean, ranked_last = last, stale = 0"
+        " WHERE id IN (SELECT id FROM series WHERE stale = 1 LIMIT ?)",
+        (limit,),
     )
 
 

@@ -80,12 +80,17 @@ CREATE TABLE series (
     deviation REAL,
     last REAL,                          -- NULL is NaN
     time REAL NOT NULL,                 -- of the last point
+    -- What changes with every point has an index over copies, which are brought up to date later.
+    ranked_mean REAL,
+    ranked_last REAL,
+    stale INTEGER NOT NULL DEFAULT 0,   -- whether the copies differ
     UNIQUE (component, name)
 ) STRICT;
 CREATE INDEX series_by_least ON series (name, least, component);
 CREATE INDEX series_by_greatest ON series (name, greatest, component);
-CREATE INDEX series_by_mean ON series (name, mean, component);
-CREATE INDEX series_by_last ON series (name, last, component);
+CREATE INDEX series_by_mean ON series (name, ranked_mean, component);
+CREATE INDEX series_by_last ON series (name, ranked_last, component);
+CREATE INDEX series_stale ON series (name) WHERE stale = 1;
 
 CREATE TABLE points (
     series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
@@ -201,4 +206,5 @@ FROM metrics JOIN training_jobs
     JOIN series ON series.component = training_jobs.component AND series.name = property_names.id;
 UPDATE series SET (last, time) = (SELECT value, time FROM points
     WHERE points.series = series.id ORDER BY ordinal DESC LIMIT 1);
+UPDATE series SET ranked_mean = mean, ranked_last = last;
 DROP TABLE metrics;

@@ -54,6 +54,7 @@ def search(context: Context, request: Document) -> Document:
             key, number, seen = cursor
             after = (key, number)
         order = Order(by, request.get("SortOrder") != "Ascending", limit, after)
+        context.store.search.prepare()
         with context.store.database.snapshot():
             found = context.store.search.find(resource, condition, order)
             shown = _SHOW[resource.name](context, [number for number, _ in found[:size]])
