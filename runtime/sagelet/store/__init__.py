@@ -12,8 +12,8 @@ from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.roles import Roles
-from sagelet.store.spares import Spares
 from sagelet.store.search import Search
+from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.trial_components import TrialComponents
