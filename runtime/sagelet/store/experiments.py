@@ -94,6 +94,19 @@ class Experiments:
         found = experiments_of(connection, [row for row, _ in rows])
         return [(found[row], [value, row]) for row, value in rows if row in found]
 
+    def sizes(self, limit: int) -> list[tuple[Experiment, int, int]]:
+        """The newest experiments, each with how many trials and trial components it has."""
+        connection = self._database.connection()
+        rows = connection.execute(
+            "SELECT id, (SELECT count(*) FROM trials WHERE experiment = experiments.id),"
+            " (SELECT count(DISTINCT component) FROM trial_members JOIN trials"
+            " ON trials.id = trial_members.trial WHERE trials.experiment = experiments.id)"
+            " FROM experiments WHERE region = ? ORDER BY created DESC, id DESC LIMIT ?",
+            (self._region, limit),
+        ).fetchall()
+        found = experiments_of(connection, [row for row, _, _ in rows])
+        return [(found[row], trials, components) for row, trials, components in rows]
+
     def by_row(self, rows: Sequence[int]) -> dict[int, Experiment]:
         """Experiments by the numbers of their rows."""
         return experiments_of(self._database.connection(), rows)
