@@ -43,6 +43,14 @@ def lines(*arguments: str) -> list[list[str]]:
     return [line.split("  ") for line in done.stdout.splitlines()]
 
 
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return rows(path.read_text())
+
+
 def words(*arguments: str) -> list[str]:
     return [" ".join(" ".join(line).split()) for line in lines(*arguments)]
 
@@ -89,7 +97,7 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
         found = [one["TrialComponentName"] for one in document["TrialComponents"]]
         assert found == ["c-aws-training-job", "a-aws-training-job"]
 
-        table = list(csv.DictReader(io.StringIO(sagelet("compare", "mnist", "--csv").stdout)))
+        table = rows(sagelet("compare", "mnist", "--csv").stdout)
         assert [row["lr"] for row in table] == ["0.125", "0.25", "0.5"]
         assert table[0]["train:loss.last"] == "0.125"
 
@@ -113,13 +121,13 @@ def test_csv_has_every_component_and_every_point(tracked: Path, tmp_path: Path) 
         done = sagelet("export", "mnist", "--format", "csv", "-o", str(place))
         assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in place.iterdir()) == ["components.csv", "points.csv"]
-    components = list(csv.DictReader((place / "components.csv").open()))
+    components = read(place / "components.csv")
     assert [row["component"] for row in components] == [
         f"{name}-aws-training-job" for name in "abc"
     ]
     assert components[0]["parameters.lr"] == "0.25"
     assert components[0]["metrics.train:loss.max"] == "0.5"
-    points = list(csv.DictReader((place / "points.csv").open()))
+    points = read(place / "points.csv")
     found = [
         float(p["value"])
         for p in points

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,9 @@ from sagelet.domain.comparison import (
     parameters_of,
 )
 from sagelet.domain.errors import ValidationException
+
+#: What the SDK's own hyperparameters begin with; people are not shown these.
+_OWN = "sagemaker_"
 
 #: More metrics than this are not shown unless somebody asks for them.
 _METRICS = 4
@@ -128,7 +131,8 @@ class Table:
         from sagelet.cli.tables import show
 
         measures = self.measures if asked else self.measures[:_METRICS]
-        differ = self.differ if len(self.components) > 1 else []
+        differ, same = _readable(self.differ), _readable(self.same)
+        differ = differ if len(self.components) > 1 else []
         header = ["TRIAL", "COMPONENT", *(measure.title for measure in measures), *differ]
         rows = []
         for component in self.components:
@@ -137,15 +141,19 @@ class Table:
             row += [_cell(parameter_of(component, name)) for name in differ]
             rows.append(row)
         show(header, rows)
-        if self.same:
+        if same:
             what = "same in all: " if len(self.components) > 1 else ""
-            pairs = ", ".join(f"{name}={_cell(value)}" for name, value in self.same.items())
+            pairs = ", ".join(f"{name}={_cell(self.same[name])}" for name in same)
             click.echo(f"\n{what}{pairs}")
         if len(measures) < len(self.measures):
             more = ", ".join(measure.metric for measure in self.measures[len(measures) :])
             click.echo(f"more metrics (--metric): {more}")
         if left_out:
             click.echo(f"left out: {left_out} without these metrics (--all)")
+
+
+def _readable(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(_OWN)]
 
 
 def _cell(value: float | str | None) -> str:
