@@ -22,7 +22,9 @@ def test_three_trials_and_their_best_model(plane: Plane, digits: Path, tmp_path:
         [str(client_python("sagemaker2")), str(examples / "sagemaker/experiments.py")], timeout=900
     )
     experiment = re.search(r"^experiment (\S+)$", said, re.MULTILINE)[1]
-    accuracies = [float(a) for a in re.findall(r"^\d +[0-9.]+ +([0-9.]+) +[0-9.]+$", said, re.M)]
+    accuracies = [
+        float(a) for a in re.findall(r"^\d +[0-9.]+ +([0-9.]+) +[0-9.]+$", said, re.MULTILINE)
+    ]
     assert len(accuracies) == 3
     assert accuracies == sorted(accuracies, reverse=True)
     assert accuracies[0] > 0.7
