@@ -41,6 +41,7 @@ def test_a_notebook_with_smexperiments(plane: Plane) -> None:
     assert said["status"] == "Completed"
     assert said["message"].startswith("Status: Completed, secondary status: Completed")
     assert said["source"]
+    assert said["detail"]
     assert said["inputs"] == ["SageMaker.ImageUri", "notes"]
     assert said["outputs"] == ["SageMaker.ModelArtifact"]
     assert [row[1:] for row in said["lineage"] if row[0] == "mine:1"] == [

@@ -140,6 +140,14 @@ class TrainingJobs:
         )
         return {row["number"]: _job(row) for row in found}
 
+    def of_components(self, components: Sequence[int]) -> dict[int, TrainingJob]:
+        """Jobs by the rows of their trial components."""
+        found = self._database.connection().execute(
+            "SELECT * FROM training_jobs WHERE component IN (SELECT value FROM json_each(?))",
+            (json.dumps(components),),
+        )
+        return {row["component"]: _job(row) for row in found}
+
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
         row = (

@@ -133,6 +133,11 @@ said = {
     "status": component.status.primary_status,
     "message": component.status.message,
     "source": component.source.source_arn.endswith(f"training-job/{best}"),
+    "detail": client.search(
+        Resource="ExperimentTrialComponent",
+        SearchExpression={"Filters": [{"Name": "TrialComponentName",
+                                       "Value": component.trial_component_name}]},
+    )["Results"][0]["TrialComponent"]["SourceDetail"]["TrainingJob"]["TrainingJobName"] == best,
     "inputs": sorted(component.input_artifacts),
     "outputs": sorted(component.output_artifacts),
     "lineage": sorted(zip(lineage["Name/Source"], lineage["Direction"],

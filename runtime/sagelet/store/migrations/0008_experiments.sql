@@ -159,6 +159,7 @@ SELECT region, name || '-aws-training-job', account, created, modified,
 FROM training_jobs ORDER BY created;
 
 ALTER TABLE training_jobs ADD COLUMN component INTEGER; -- its trial component
+CREATE INDEX training_jobs_by_component ON training_jobs (component);
 UPDATE training_jobs SET component = (SELECT id FROM trial_components WHERE source =
     'arn:aws:sagemaker:' || training_jobs.region || ':' || account || ':training-job/'
     || lower(training_jobs.name));

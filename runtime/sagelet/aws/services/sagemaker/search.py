@@ -12,6 +12,7 @@ from sagelet.aws.services.sagemaker.trials import show_trial
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.search import parse
 from sagelet.domain.search_properties import known_names, property_of, resource_of
+from sagelet.domain.training import TrainingJob
 from sagelet.store.search import Order
 
 #: Results of a page when the request does not say.
@@ -137,20 +138,29 @@ def _trials(context: Context, rows: Sequence[int]) -> Records:
 
 def _components(context: Context, rows: Sequence[int]) -> Records:
     shown = {}
+    jobs = context.store.training_jobs.of_components(rows)
     for row, record in context.store.trial_components.by_row(rows).items():
         shown[row] = _tagged(context, show_component(record), record.component.arn)
         shown[row]["Parents"] = [
             {"TrialName": trial, "ExperimentName": experiment}
             for trial, experiment in record.parents
         ]
+        if row in jobs:
+            shown[row]["SourceDetail"] = {
+                "SourceArn": jobs[row].arn,
+                "TrainingJob": _job(context, jobs[row]),
+            }
     return shown
 
 
 def _training_jobs(context: Context, rows: Sequence[int]) -> Records:
     return {
-        row: _tagged(context, {**job.request, **show_training_job(context, job)}, job.arn)
-        for row, job in context.store.training_jobs.by_row(rows).items()
+        row: _job(context, job) for row, job in context.store.training_jobs.by_row(rows).items()
     }
+
+
+def _job(context: Context, job: TrainingJob) -> Document:
+    return _tagged(context, {**job.request, **show_training_job(context, job)}, job.arn)
 
 
 def _tagged(context: Context, document: Document, arn: str) -> Document:
