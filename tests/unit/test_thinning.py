@@ -7,7 +7,7 @@ from sagelet.domain.thinning import Point, thin
 
 
 def points(values):
-    return [Point(step, float(step), value, "algo-1") for step, value in enumerate(values)]
+    return [Point(place, float(place), value, "algo-1") for place, value in enumerate(values)]
 
 
 def test_short_series_stay_whole():
@@ -21,6 +21,6 @@ def test_extremes_ends_and_oddities_stay():
     values[1234], values[5678], values[9000] = 50.0, -50.0, math.nan
     thinned = thin(points(values), 100)
     assert len(thinned) <= 500
-    kept = {point.step for point in thinned}
+    kept = {point.place for point in thinned}
     assert {0, 1234, 5678, 9000, 9999} <= kept
-    assert [point.step for point in thinned] == sorted(kept)
+    assert [point.place for point in thinned] == sorted(kept)

@@ -33,8 +33,12 @@ def test_series_are_columns():
     found = series([Point(0, 1.0, 0.5, "algo-2"), Point(1, 2.0, math.nan, "algo-1")])
     assert found == {
         "hosts": ["algo-1", "algo-2"],
-        "step": [0, 1],
+        "place": [0, 1],
         "time": [1.0, 2.0],
         "value": [0.5, "NaN"],
         "host": [1, 0],
     }
+
+
+def test_steps_that_were_given_stand_beside_places():
+    assert series([Point(0, 1.0, 0.5, "", 10), Point(1, 2.0, 0.6, "")])["step"] == [10, None]

@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """One value of a metric; ``step`` is its place in the series, ``time`` in epoch seconds."""
+    """One value of a metric; ``place`` is its place in the series, ``time`` in epoch seconds.
 
-    step: int
+    ``step`` is what the user called it, if anything.
+    """
+
+    place: int
     time: float
     value: float
     host: str
+    step: int | None = None
 
 
 def thin(points: Sequence[Point], width: int) -> list[Point]:
@@ -38,4 +42,4 @@ def _column(part: Sequence[Point]) -> list[Point]:
             max(finite, key=lambda point: point.value),
             finite[-1],
         ]
-    return sorted(set(odd), key=lambda point: point.step)
+    return sorted(set(odd), key=lambda point: point.place)

@@ -1,17 +1,22 @@
-"""What hosts print, on its way to the store: arrival times, metrics."""
+"""What hosts print and note down, on its way to the store: arrival times, metrics."""
 
 import threading
 import time
 
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
+from sagelet.domain.opt_ml import host_names
 from sagelet.domain.training import TrainingJob
 from sagelet.engine.bus import Bus
+from sagelet.engine.metric_files import MetricFiles
 from sagelet.execution.backend import Output
 from sagelet.store import Store
 from sagelet.store.logs import TimesWriter
 
 #: Metrics are written in batches at least this far apart, in seconds.
 FLUSH_EVERY = 0.2
+
+#: Metric files are looked at this far apart, in seconds.
+LOOK_EVERY = 1.0
 
 
 class Collector:
@@ -22,6 +27,9 @@ class Collector:
         self._store = store
         self._bus = bus or Bus()
         self._hosts: dict[str, _HostOutput] = {}
+        self._files = {host: self._files_of(host) for host in host_names(job.host_count)}
+        self._noted: dict[str, list[Datum]] = {host: [] for host in self._files}
+        self._looked = 0.0
         self._lock = threading.Lock()
         self._flushed = 0.0
         self._deaf = False
@@ -30,6 +38,8 @@ class Collector:
         """Forget what was collected of a host whose log will be told from its start."""
         with self._lock:
             output = self._hosts.pop(host, None)
+            self._files[host] = self._files_of(host)
+            self._noted[host] = []
         if output:
             output.times.close()
         self._store.metrics.forget(self._job.name, host)
@@ -73,6 +83,8 @@ class Collector:
         if output:
             self._keep(output, output.scan(b"\n", time.time()))
             output.times.close()
+        with self._lock:
+            self._noted[host] += self._files[host].read(whole=True)
         self.flush()
 
     def _keep(self, host: "_HostOutput", found: list[Datum]) -> None:
@@ -86,12 +98,26 @@ class Collector:
             self._flushed = time.monotonic()
             if self._deaf:
                 return
-            found = [(name, host) for name, host in self._hosts.items() if host.found]
-            for name, host in found:
-                self._store.metrics.append(self._job.name, name, host.found)
-                host.found = []  # not before: what could not be stored is tried again
-        if found:
+            new = False
+            for name, host in self._hosts.items():
+                if host.found:
+                    self._store.metrics.append(self._job.name, name, host.found)
+                    host.found = []  # not before: what could not be stored is tried again
+                    new = True
+            if self._flushed - self._looked > LOOK_EVERY:
+                self._looked = self._flushed
+                for name, files in self._files.items():
+                    self._noted[name] += files.read()
+            for name, noted in self._noted.items():
+                if noted:
+                    self._store.metrics.append(self._job.name, name, noted)
+                    self._noted[name] = []
+                    new = True
+        if new:
             self._bus.tell("metrics", self._job.region, self._job.name)
+
+    def _files_of(self, host: str) -> MetricFiles:
+        return MetricFiles(self._store.home.host(self._job.name, host))
 
 
 class _HostOutput:

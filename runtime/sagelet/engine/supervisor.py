@@ -411,7 +411,7 @@ class Supervisor:
                 self._clock(),
                 self._step(stoppable=False),
             )
-            self._store.training_jobs.save_artifacts(self._job.name, artifacts)
+            self._store.training_jobs.save_artifacts(self._job.name, artifacts, self._clock())
         self._synced.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:

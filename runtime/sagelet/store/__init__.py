@@ -4,16 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagelet.store.database import Database
+from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
 from sagelet.store.job_table import JobTable
+from sagelet.store.lineage import Lineage
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.roles import Roles
+from sagelet.store.search import Search
 from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.trial_components import TrialComponents
 from sagelet.store.uploads import Uploads
 
 
@@ -27,6 +31,10 @@ class Store:
     training_jobs: TrainingJobs
     job_table: JobTable
     metrics: Metrics
+    experiments: Experiments
+    trial_components: TrialComponents
+    search: Search
+    lineage: Lineage
     models: ModelVersions
     objects: Objects
     uploads: Uploads
@@ -63,6 +71,10 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         TrainingJobs(database, region),
         JobTable(database, region),
         Metrics(database, region),
+        Experiments(database, region),
+        TrialComponents(database, region),
+        Search(database, region),
+        Lineage(database, region),
         ModelVersions(database, region),
         objects,
         Uploads(objects),

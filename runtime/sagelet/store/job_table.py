@@ -12,8 +12,9 @@ from sagelet.store.database import Database
 from sagelet.store.training_jobs import read_job
 
 _LAST = (
-    "(SELECT value FROM metrics m WHERE m.region = training_jobs.region"
-    " AND m.job = training_jobs.name AND m.name = ? ORDER BY ordinal DESC LIMIT 1)"
+    "(SELECT last FROM series s JOIN property_names n ON n.id = s.name"
+    " WHERE s.component = training_jobs.component AND n.kind = 'metric' AND n.name = ?"
+    " AND n.region = training_jobs.region)"
 )
 
 #: What a listing can be ordered by -> how SQL says it.

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.training import Interruption, TrainingJob, training_job_arn
 from sagelet.store.database import Database
 from sagelet.store.tags import write_tags
+from sagelet.store.trial_components import enter, follow_life, follow_outputs, leave
 
 #: SortBy of ListTrainingJobs -> the column that is compared.
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -85,13 +86,14 @@ class TrainingJobs:
         self._region = region
 
     def add(self, job: TrainingJob, tags: Mapping[str, str] | None = None) -> None:
-        """Remember a new job and its tags.
+        """Remember a new job, its tags, and its trial component.
 
         Raises:
             ResourceInUse: the name is taken.
+            DomainError: its ExperimentConfig is refused.
         """
         life = job.life
-        row = {
+        row: dict[str, Any] = {
             "region": job.region,
             "name": job.name,
             "request": json.dumps(job.request),
@@ -106,9 +108,10 @@ class TrainingJobs:
             "devices": None if job.devices is None else json.dumps(job.devices),
             "keep_alive": job.keep_alive,
         }
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
         try:
             with self._database.transaction() as connection:
+                row["component"] = enter(connection, job)
+                columns, marks = ", ".join(row), ", ".join("?" * len(row))
                 connection.execute(
                     f"INSERT INTO training_jobs ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),
@@ -127,6 +130,23 @@ class TrainingJobs:
         if row is None:
             raise ValidationException("Requested resource not found.")
         return read_job(row)
+
+    def by_row(self, rows: Sequence[int]) -> dict[int, TrainingJob]:
+        """Jobs by the numbers of their rows."""
+        found = self._database.connection().execute(
+            "SELECT rowid AS number, * FROM training_jobs"
+            " WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(rows),),
+        )
+        return {row["number"]: read_job(row) for row in found}
+
+    def of_components(self, components: Sequence[int]) -> dict[int, TrainingJob]:
+        """Jobs by the rows of their trial components."""
+        found = self._database.connection().execute(
+            "SELECT * FROM training_jobs WHERE component IN (SELECT value FROM json_each(?))",
+            (json.dumps(components),),
+        )
+        return {row["component"]: read_job(row) for row in found}
 
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
@@ -235,9 +255,10 @@ class TrainingJobs:
         return [PlacedJob(*row) for row in rows]
 
     def save_life(self, name: str, life: Life, now: float) -> None:
-        """Store a job's new life."""
+        """Store a job's new life, which its trial component shows too."""
         self._update(
             name,
+            follow=lambda connection: follow_life(connection, self._region, name, life, now),
             status=life.primary,
             secondary=life.secondary,
             ending=life.ending,
@@ -270,9 +291,15 @@ class TrainingJobs:
             name, interruption=None if interruption is None else json.dumps(asdict(interruption))
         )
 
-    def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
+    def save_artifacts(self, name: str, artifacts: Mapping[str, str], now: float) -> None:
         """Store where the job's outputs lie: kind -> URI."""
-        self._update(name, artifacts=json.dumps(dict(artifacts)))
+        self._update(
+            name,
+            follow=lambda connection: follow_outputs(
+                connection, self._region, name, artifacts, now
+            ),
+            artifacts=json.dumps(dict(artifacts)),
+        )
 
     def save_request(self, name: str, request: Mapping[str, Any], keep_alive: int) -> None:
         """Store a request that UpdateTrainingJob changed."""
@@ -314,19 +341,28 @@ class TrainingJobs:
             )
 
     def delete(self, name: str) -> None:
-        """Forget the job and its metrics."""
+        """Forget the job and, unless a trial has it, its component with its metrics."""
         with self._database.transaction() as connection:
+            leave(connection, self._region, name)
             connection.execute(
                 "DELETE FROM training_jobs WHERE region = ? AND name = ?", (self._region, name)
             )
 
-    def _update(self, name: str, **columns: Any) -> None:
+    def _update(
+        self,
+        name: str,
+        follow: Callable[[sqlite3.Connection], None] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Set columns; ``follow`` does more in the same transaction."""
         marks = ", ".join(f"{column} = ?" for column in columns)
         with self._database.transaction() as connection:
             connection.execute(
                 f"UPDATE training_jobs SET {marks} WHERE region = ? AND name = ?",  # noqa: S608
                 (*columns.values(), self._region, name),
             )
+            if follow is not None:
+                follow(connection)
 
 
 def _steps(life: Life) -> str:

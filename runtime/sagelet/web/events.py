@@ -152,7 +152,7 @@ class Reader:
         for _, name, _ in self._store.metrics.names(job=job):
             points = self._store.metrics.points(job, name, low=self.cursor.metrics.get(name, 0))
             if points:
-                self.cursor.metrics[name] = points[-1].step + 1
+                self.cursor.metrics[name] = points[-1].place + 1
                 new[name] = series(points)
         return [("metrics", {"series": new})] if new else []
 

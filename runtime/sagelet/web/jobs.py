@@ -90,7 +90,7 @@ def jobs_router(sources: Sources) -> APIRouter:
             found[each] = {
                 **series(thin(points, width)),
                 "count": len(points),
-                "next": points[-1].step + 1 if points else low,
+                "next": points[-1].place + 1 if points else low,
             }
         return Json({"series": found})
 

@@ -89,9 +89,11 @@ def series(points: Sequence[Point]) -> Document:
     """Columns, which are shorter than rows; hosts by their place in ``hosts``."""
     hosts = sorted({point.host for point in points})
     place = {host: index for index, host in enumerate(hosts)}
+    steps = [point.step for point in points]
     return {
         "hosts": hosts,
-        "step": [point.step for point in points],
+        "place": [point.place for point in points],
+        **({"step": steps} if any(step is not None for step in steps) else {}),
         "time": [round(point.time, 3) for point in points],
         "value": [number(point.value) for point in points],
         "host": [place[point.host] for point in points],

@@ -61,8 +61,8 @@ test("smoothing begins at the first value and leaves gaps", () => {
 });
 
 test("live values join a series once", () => {
-  const old = { hosts: ["b"], step: [0, 1], time: [1, 2], value: [5, 6], host: [0, 0], count: 2 };
-  const more = { hosts: ["a", "b"], step: [1, 2], time: [2, 3], value: [6, "NaN"], host: [1, 0] };
+  const old = { hosts: ["b"], place: [0, 1], time: [1, 2], value: [5, 6], host: [0, 0], count: 2 };
+  const more = { hosts: ["a", "b"], place: [1, 2], time: [2, 3], value: [6, "NaN"], host: [1, 0] };
   const joined = append(old, more);
   assert.deepEqual([joined.hosts, joined.step, joined.value, joined.host, joined.count, joined.next], [["b", "a"], [0, 1, 2], [5, 6, "NaN"], [0, 0, 1], 3, 3]);
   assert.equal(append(joined, more), joined);
@@ -72,7 +72,7 @@ test("live values join a series once", () => {
 
 test("a series that grows on the page keeps its extremes", () => {
   const n = 1000;
-  const series = { hosts: ["a"], step: [...Array(n).keys()], time: Array(n).fill(1), value: [...Array(n).keys()].map((i) => (i === 500 ? 99 : Math.sin(i))), host: Array(n).fill(0) };
+  const series = { hosts: ["a"], place: [...Array(n).keys()], time: Array(n).fill(1), value: [...Array(n).keys()].map((i) => (i === 500 ? 99 : Math.sin(i))), host: Array(n).fill(0) };
   const fewer = halve(series, 600);
   assert.ok(fewer.step.length <= 500);
   assert.ok(fewer.value.includes(99));

@@ -59,6 +59,9 @@ export function logTicks(low, high) {
   return found;
 }
 
+/** Columns of a series that hold a value for each point. */
+const COLUMNS = ["place", "step", "time", "value", "host"];
+
 /** Add the new points of a live series to what a page has. Both are columns. */
 export function append(old, more) {
   if (!old) return more;
@@ -67,24 +70,31 @@ export function append(old, more) {
     if (!hosts.includes(host)) hosts.push(host);
     return hosts.indexOf(host);
   });
-  const last = old.step[old.step.length - 1] ?? -1;
-  const from = more.step.findIndex((step) => step > last);
+  const last = old.place[old.place.length - 1] ?? -1;
+  const from = more.place.findIndex((each) => each > last);
   if (from < 0) return old;
+  const steps = old.step || more.step;
   return {
     ...old,
     hosts,
-    step: [...old.step, ...more.step.slice(from)],
+    place: [...old.place, ...more.place.slice(from)],
+    ...(steps ? { step: [...stepsOf(old), ...stepsOf(more).slice(from)] } : {}),
     time: [...old.time, ...more.time.slice(from)],
     value: [...old.value, ...more.value.slice(from)],
     host: [...old.host, ...more.host.slice(from).map((each) => place[each])],
-    count: (old.count ?? old.step.length) + more.step.length - from,
-    next: more.step[more.step.length - 1] + 1,
+    count: (old.count ?? old.place.length) + more.place.length - from,
+    next: more.place[more.place.length - 1] + 1,
   };
+}
+
+/** The steps that its points were given; where there is none, their place in the series. */
+export function stepsOf(series) {
+  return series.step ? series.step.map((each, i) => each ?? series.place[i]) : series.place;
 }
 
 /** Fewer points of what has grown on the page: every bucket keeps its lowest and highest. */
 export function halve(series, most) {
-  const n = series.step.length;
+  const n = series.place.length;
   if (n <= most) return series;
   const keep = [];
   for (let i = 0; i < n; i += 4) {
@@ -94,14 +104,15 @@ export function halve(series, most) {
     const chosen = new Set([...odd.slice(0, 1), order[0], order[order.length - 1]].filter((each) => each !== undefined));
     keep.push(...[...chosen].sort((a, b) => a - b));
   }
-  const pick = (column) => keep.map((each) => column[each]);
-  return { ...series, step: pick(series.step), time: pick(series.time), value: pick(series.value), host: pick(series.host) };
+  const columns = COLUMNS.filter((each) => series[each]);
+  return { ...series, ...Object.fromEntries(columns.map((each) => [each, keep.map((at) => series[each][at])])) };
 }
 
 /** One line a host of what the server sends. */
 export function byHost(series) {
+  const steps = stepsOf(series);
   return series.hosts.map((host, index) => {
     const at = series.host.flatMap((each, i) => (each === index ? [i] : []));
-    return { host, step: at.map((i) => series.step[i]), time: at.map((i) => series.time[i]), value: at.map((i) => value(series.value[i])) };
+    return { host, step: at.map((i) => steps[i]), time: at.map((i) => series.time[i]), value: at.map((i) => value(series.value[i])) };
   });
 }

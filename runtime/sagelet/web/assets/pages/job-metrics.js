@@ -60,7 +60,7 @@ export const JobMetrics = ({ name, running, hear, ready }) => {
       <button class="button small" aria-pressed=${log} onClick=${() => setLog(!log)}>Log axis</button>
       ${zoom && html`<button class="button small" onClick=${() => setZoom(null)}>Whole range</button>`}
     </div>
-    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} series=${zoom && close[each]?.step.length ? close[each] : all[each]} x=${x} log=${log} weight=${weight} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
+    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} weight=${weight} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
 };
 
 const Card = ({ name, series, ...rest }) => {
@@ -89,6 +89,6 @@ const Card = ({ name, series, ...rest }) => {
     <div class="body stack" style=${{ gap: "8px" }}>
       ${seen ? html`<${Chart} lines=${lines} label=${name} ...${rest} />` : html`<div style=${{ height: "200px" }}></div>`}
       <div class="legend">${lines.length > 1 && lines.map((each) => html`<span><i style=${{ background: each.color }}></i>${each.label}</span>`)}
-        <span class="grow"></span>${range && html`<span>min ${figure(range[0])}</span><span>max ${figure(range[1])}</span>`}<span>${plural(series.count ?? series.step.length, "value")}</span></div>
+        <span class="grow"></span>${range && html`<span>min ${figure(range[0])}</span><span>max ${figure(range[1])}</span>`}<span>${plural(series.count ?? series.place.length, "value")}</span></div>
     </div></section>`;
 };
