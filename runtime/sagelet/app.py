@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
+from sagelet.aws.witness import changes_tracking
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
 from sagelet.engine.bus import Bus
@@ -172,6 +173,8 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     def witness(call: Call) -> None:
         calls.add(call)
         bus.tell("calls")
+        if changes_tracking(call):
+            bus.tell("tracked", call.region)
 
     def web() -> Asgi:
         return _web(settings, store, dispatcher, in_region, bus, calls, about)

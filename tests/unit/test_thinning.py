@@ -3,7 +3,7 @@
 import math
 import random
 
-from sagelet.domain.thinning import Point, thin
+from sagelet.domain.points import Point, thin
 
 
 def points(values):

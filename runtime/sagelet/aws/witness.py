@@ -11,6 +11,13 @@ from sagelet.store.calls import BODY, Call
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]+)</Code>")
 
 
+#: Operations on experiments and what is in them: all but those that only look.
+_TRACKING = re.compile(
+    r"BatchPutMetrics|((Create|Update|Delete)(Experiment|Trial|TrialComponent|Artifact|Context|Action)"
+    r"|(Disa|A)ssociateTrialComponent|(Add|Delete)(Association|Tags))"
+)
+
+
 class Answer:
     """A ``send`` that notes what is sent: whether it began, the status, the start of the body."""
 
@@ -75,3 +82,8 @@ def testify(
         response=response,
         response_size=answer.size,
     )
+
+
+def changes_tracking(call: Call) -> bool:
+    """Whether an experiment, or what is in one, is another one since this call."""
+    return call.status < 400 and _TRACKING.fullmatch(call.operation) is not None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Self
 
 #: ``("job", region, name)``, ``("log", region, name, host)``, ``("metrics", region, name)``,
-#: ``("calls",)``.
+#: ``("calls",)``, ``("tracked", region)``.
 Topic = tuple[str, ...]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagelet.store.component_table import ComponentTable
 from sagelet.store.database import Database
 from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
@@ -30,6 +31,7 @@ class Store:
     database: Database
     training_jobs: TrainingJobs
     job_table: JobTable
+    component_table: ComponentTable
     metrics: Metrics
     experiments: Experiments
     trial_components: TrialComponents
@@ -70,6 +72,7 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         database,
         TrainingJobs(database, region),
         JobTable(database, region),
+        ComponentTable(database, region),
         Metrics(database, region),
         Experiments(database, region),
         TrialComponents(database, region),

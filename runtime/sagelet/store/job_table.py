@@ -1,21 +1,15 @@
 """Training jobs as a person looks through them: words, conditions, any order, any part.
 
-The API's own listing is in ``training_jobs``; this one also knows metrics, by their last values.
+The API's own listing is in ``training_jobs``; this one also knows metrics and parameters.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Iterable
 
 from sagelet.domain.training import TrainingJob
 from sagelet.store.database import Database
 from sagelet.store.training_jobs import read_job
-
-_LAST = (
-    "(SELECT last FROM series s JOIN property_names n ON n.id = s.name"
-    " WHERE s.component = training_jobs.component AND n.kind = 'metric' AND n.name = ?"
-    " AND n.region = training_jobs.region)"
-)
+from sagelet.store.wishes import Clauses, Wanted, order_of, tracked
 
 #: What a listing can be ordered by -> how SQL says it.
 _SORTS = {
@@ -27,21 +21,7 @@ _SORTS = {
     "image": "json_extract(request, '$.AlgorithmSpecification.TrainingImage')",
 }
 
-OPERATORS = frozenset({"<", "<=", ">", ">=", "=", "!="})
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which jobs: all ``words`` in the name, a status among ``statuses``, each metric condition.
-
-    ``sort`` is one of name, status, created, duration, hosts, image, or ``metric.<name>``.
-    """
-
-    words: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    metrics: Sequence[tuple[str, str, float]] = ()
-    sort: str = "created"
-    descending: bool = True
+_COMPONENT = "training_jobs.component"
 
 
 class JobTable:
@@ -53,22 +33,22 @@ class JobTable:
 
     def count(self, wanted: Wanted) -> int:
         """How many there are."""
-        where, values = self._where(wanted)
+        where = self._where(wanted)
         row = self._database.connection().execute(
-            f"SELECT count(*) FROM training_jobs WHERE {where}",  # noqa: S608 - our own texts
-            values,
+            f"SELECT count(*) FROM training_jobs WHERE {where.text}",  # noqa: S608 - our own texts
+            where.values,
         )
         return int(row.fetchone()[0])
 
     def rows(self, wanted: Wanted, start: int, limit: int) -> list[TrainingJob]:
         """At most ``limit`` of them, from number ``start`` on."""
-        where, values = self._where(wanted)
-        order, extra = _order(wanted)
+        where = self._where(wanted)
+        order = order_of(wanted, _SORTS, self._region, _COMPONENT)
         rows = self._database.connection().execute(
             "SELECT * FROM training_jobs WHERE rowid IN ("  # noqa: S608 - our own texts
-            f"SELECT rowid FROM training_jobs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?)"
-            f" ORDER BY {order}",
-            (*values, *extra, limit, start, *extra),
+            f"SELECT rowid FROM training_jobs WHERE {where.text}"
+            f" ORDER BY {order.text} LIMIT ? OFFSET ?) ORDER BY {order.text}",
+            (*where.values, *order.values, limit, start, *order.values),
         )
         return [read_job(row) for row in rows]
 
@@ -81,6 +61,15 @@ class JobTable:
         )
         return [read_job(row) for row in rows]
 
+    def components(self, names: Iterable[str]) -> dict[str, int]:
+        """The rows of these jobs' trial components."""
+        rows = self._database.connection().execute(
+            "SELECT name, component FROM training_jobs WHERE region = ? AND component IS NOT NULL"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(names))),
+        )
+        return {row["name"]: row["component"] for row in rows}
+
     def regions(self) -> list[str]:
         """The regions that have jobs."""
         rows = self._database.connection().execute(
@@ -88,26 +77,14 @@ class JobTable:
         )
         return [row[0] for row in rows]
 
-    def _where(self, wanted: Wanted) -> tuple[str, list[Any]]:
-        clauses: list[str] = ["region = ?"]
-        values: list[Any] = [self._region]
+    def _where(self, wanted: Wanted) -> Clauses:
+        where = Clauses()
+        where.add("region = ?", self._region)
         for word in wanted.words:
-            clauses.append("instr(lower(name), lower(?)) > 0")
-            values.append(word)
+            where.add("instr(lower(name), lower(?)) > 0", word)
         if wanted.statuses:
             marks = ", ".join("?" * len(wanted.statuses))
-            clauses.append(f"(lower(status) IN ({marks}) OR lower(secondary) IN ({marks}))")
-            values += [status.lower() for status in wanted.statuses] * 2
-        for name, operator, value in wanted.metrics:
-            if operator not in OPERATORS:
-                raise ValueError(operator)
-            clauses.append(f"{_LAST} {operator} ?")
-            values += [name, value]
-        return " AND ".join(clauses), values
-
-
-def _order(wanted: Wanted) -> tuple[str, list[Any]]:
-    way = "DESC" if wanted.descending else "ASC"
-    if wanted.sort.startswith("metric."):
-        return f"{_LAST} {way} NULLS LAST, created DESC, name", [wanted.sort[len("metric.") :]]
-    return f"{_SORTS.get(wanted.sort, 'created')} {way}, name {way}", []
+            names = [status.lower() for status in wanted.statuses] * 2
+            where.add(f"(lower(status) IN ({marks}) OR lower(secondary) IN ({marks}))", *names)
+        tracked(where, wanted, self._region, _COMPONENT)
+        return where

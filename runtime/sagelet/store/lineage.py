@@ -185,6 +185,30 @@ class Lineage:
             found.arn, found.type, found.shown_name, found.created, found.modified, properties
         )
 
+    def uris(self, arns: Sequence[str]) -> dict[str, str]:
+        """Where artifacts, contexts and actions come from, by their ARNs in lower case."""
+        names = {arn.rpartition("/")[2]: arn for arn in arns}
+        rows = self._database.connection().execute(
+            "SELECT kind, lower(name), uri FROM lineage_entities WHERE region = ?"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(names))),
+        )
+        return {names[name]: uri for kind, name, uri in rows if f":{kind}/" in names.get(name, "")}
+
+    def graphs(self, components: Sequence[str], types: Sequence[str]) -> list[tuple[str, ...]]:
+        """(component, name, type, URI) of artifacts of these types, by components' ARNs."""
+        rows = self._database.connection().execute(
+            "SELECT c.value, coalesce(json_extract(document, '$.ArtifactName'), ''), e.type, e.uri"
+            " FROM json_each(?2) c JOIN associations a"
+            " ON (a.source = lower(c.value) OR a.destination = lower(c.value)) AND a.region = ?1"
+            " JOIN lineage_entities e ON e.region = ?1 AND e.kind = 'artifact' AND e.name ="
+            " CASE WHEN a.source = lower(c.value) THEN substr(a.destination, instr(a.destination,"
+            " '/') + 1) ELSE substr(a.source, instr(a.source, '/') + 1) END"
+            " WHERE e.type IN (SELECT value FROM json_each(?3)) ORDER BY a.id",
+            (self._region, json.dumps(list(components)), json.dumps(list(types))),
+        )
+        return [tuple(row) for row in rows]
+
     def _experiment(self, connection: sqlite3.Connection, arn: str) -> bool:
         kind, _, name = arn.lower().split(":")[5].partition("/")
         row = connection.execute(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from sagelet.domain.metrics import Datum
-from sagelet.domain.thinning import Point
+from sagelet.domain.points import Point
 from sagelet.store import series
 from sagelet.store.database import Database
 
@@ -70,6 +70,15 @@ class Metrics:
         component = self._component(job)
         found = component and series.find(connection, self._region, component, name)
         return series.places(connection, found, low, high) if found else []
+
+    def thinned(
+        self, job: str, name: str, width: int, low: int = 0, high: int = 1 << 62
+    ) -> list[Point]:
+        """The same, thinned to a width in pixels."""
+        connection = self._database.connection()
+        component = self._component(job)
+        found = component and series.find(connection, self._region, component, name)
+        return series.thinned(connection, found, width, low, high) if found else []
 
     def names(
         self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")

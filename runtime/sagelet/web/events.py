@@ -23,7 +23,8 @@ from sagelet.store import Store
 from sagelet.store.calls import Calls
 from sagelet.web.call_views import call_row
 from sagelet.web.lanes import Lanes, View, lane_document, view_document
-from sagelet.web.views import job_document, job_row, series
+from sagelet.web.rows import job_rows, tracked
+from sagelet.web.views import job_document, series
 
 #: Changes that come close together are sent together, in seconds.
 PAUSE = 0.05
@@ -41,7 +42,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a page wants to hear of."""
+    """What a page wants to hear of; ``tracked``: experiments and all that is in them."""
 
     region: str
     jobs: bool = False
@@ -49,6 +50,7 @@ class Watch:
     log: bool = False
     lanes: tuple[str, ...] = ()
     calls: bool = False
+    tracked: bool = False
 
     def wants(self, topic: Topic) -> bool:
         """Whether a topic of the bus is part of it."""
@@ -56,9 +58,11 @@ class Watch:
             return self.calls
         if topic[1] != self.region:
             return False
+        if topic[0] == "tracked":
+            return self.tracked
         if topic[0] == "log":
             return self.log and topic[2] == self.job
-        return self.jobs or topic[2] == self.job
+        return self.jobs or self.tracked or topic[2] == self.job
 
 
 @dataclass(slots=True)
@@ -109,6 +113,9 @@ class Reader:
             found += self._job(topics)
         if self._watch.calls and (topics is None or ("calls",) in topics):
             found += self._new_calls()
+        if self._watch.tracked and topics:
+            # What it is now is another question, which a page asks for what it shows of it.
+            found.append(("tracked", {}))
         return found
 
     def _rows(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
@@ -126,7 +133,7 @@ class Reader:
         if not changed and not gone:
             return []
         self.cursor.time = max([self.cursor.time, *(job.modified for job in changed)])
-        rows = [job_row(job, self._store.metrics.final(job.name)) for job in changed]
+        rows = job_rows(self._store, changed)
         return [("jobs", {"rows": rows, "gone": gone, "counts": jobs.counts()})]
 
     def _job(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
@@ -136,12 +143,12 @@ class Reader:
         except DomainError:
             return [("gone", {"name": name})]
         found: list[tuple[str, Document]] = []
-        kinds = {topic[0] for topic in topics or () if topic[0] == "calls" or topic[2] == name}
+        kinds = {topic[0] for topic in topics or () if topic[2:3] == (name,)}
         if topics is None or "metrics" in kinds or job.life.over:
             found += self._metrics(name)
         if self._watch.log and (topics is None or kinds & {"log", "job"}):
             found += self._log(name)
-        document = job_document(job, self._store.metrics.final(name))
+        document = job_document(job, *tracked(self._store, [name]).get(name, (None, None)))
         if document != self._shown:
             self._shown = document
             found.append(("job", document))

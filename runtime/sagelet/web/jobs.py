@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from sagelet.domain.errors import Refusal, ValidationException
-from sagelet.domain.thinning import thin
 from sagelet.store import Store
 from sagelet.web.answers import HEADERS, Json
 from sagelet.web.lanes import ERROR, Lanes, compile_search, lane_document, view_document
+from sagelet.web.rows import job_rows, tracked
 from sagelet.web.sources import Sources
-from sagelet.web.views import job_document, job_row, read_filter, series
+from sagelet.web.views import job_document, read_filter, series
 
 #: The most rows of one answer.
 _ROWS = 500
@@ -45,7 +45,7 @@ def jobs_router(sources: Sources) -> APIRouter:
             {
                 "total": store.job_table.count(wanted),
                 "start": start,
-                "rows": [job_row(job, store.metrics.final(job.name)) for job in jobs],
+                "rows": job_rows(store, jobs),
             }
         )
 
@@ -60,7 +60,7 @@ def jobs_router(sources: Sources) -> APIRouter:
             logs = [lane_document(lane, s, sizes.get(lane, 0)) for lane, s in lanes.all.items()]
         return Json(
             {
-                **job_document(found, store.metrics.final(name)),
+                **job_document(found, *tracked(store, [name]).get(name, (None, None))),
                 "request": found.request,
                 "hostStates": engine.hosts(name),
                 "lanes": logs,
@@ -86,10 +86,10 @@ def jobs_router(sources: Sources) -> APIRouter:
         names = metric or [each for _, each, _ in store.metrics.names(job=name)]
         found: dict[str, Any] = {}
         for each in names:
-            points = store.metrics.points(name, each, low=low, high=high)
+            points = store.metrics.thinned(name, each, width, low, high)
             found[each] = {
-                **series(thin(points, width)),
-                "count": len(points),
+                **series(points),
+                "count": points[-1].place - points[0].place + 1 if points else 0,
                 "next": points[-1].place + 1 if points else low,
             }
         return Json({"series": found})

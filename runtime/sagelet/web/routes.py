@@ -13,10 +13,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from sagelet import __version__
 from sagelet.domain.errors import DomainError, Refusal
 from sagelet.store import Store
-from sagelet.store.job_table import Wanted
+from sagelet.store.wishes import Wanted
 from sagelet.web.answers import HEADERS, Json, refuse
 from sagelet.web.call_views import call_document, call_row
+from sagelet.web.compare import compare_router
 from sagelet.web.events import Cursor, Reader, Watch, stream
+from sagelet.web.experiments import experiments_router
 from sagelet.web.jobs import Region, jobs_router
 from sagelet.web.sources import Sources
 from sagelet.web.static import Files
@@ -63,6 +65,8 @@ def create_web(sources: Sources) -> FastAPI:
     _add_models(web, sources)
     _add_calls(web, sources)
     web.include_router(jobs_router(sources))
+    web.include_router(experiments_router(sources))
+    web.include_router(compare_router(sources))
     web.include_router(storage_router(sources))
     _add_events(web, sources)
     _add_page(web)
@@ -191,11 +195,12 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
         jobs: bool = False,
         log: bool = False,
         calls: bool = False,
+        tracked: bool = False,
     ) -> StreamingResponse:
         """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
         name = region or sources.region
         store, _ = sources.context_for(name)
-        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls)
+        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls, tracked)
         start = Cursor.read(request.headers.get("last-event-id") or cursor)
         reader = Reader(store, sources.calls, watch, start)
         return StreamingResponse(

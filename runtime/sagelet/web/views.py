@@ -5,43 +5,74 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sagelet.domain.metrics import Datum
 from sagelet.domain.opt_ml import host_names
-from sagelet.domain.thinning import Point
+from sagelet.domain.points import Point
+from sagelet.domain.summaries import Summary
 from sagelet.domain.training import TrainingJob
-from sagelet.store.job_table import OPERATORS, Wanted
+from sagelet.store.trial_components import Record
+from sagelet.store.wishes import Condition, Wanted
 
 Document = dict[str, Any]
 
-_CONDITION = re.compile(r"metric\.(\S+?)\s*(<=|>=|!=|<|>|=)\s*([-+0-9.eE]+|nan|inf)(?=\s|$)")
-_STATUS = re.compile(r"status:(\S+)")
+_CONDITION = re.compile(
+    r"(?:^|(?<=\s))(metric|parameter)\.(\S+?)\s*(<=|>=|!=|<|>|=)\s*(\"[^\"]*\"|[^\s<>=!]\S*)(?=\s|$)"
+)
+_WORD = re.compile(r"(status|experiment|trial|is):(\S+)")
 
 
 def read_filter(text: str, sort: str = "created", *, descending: bool = True) -> Wanted:
-    """``status:failed,stopped  mnist  metric.test:accuracy > 0.9``: what a person typed.
+    """``status:failed,stopped  trial:cnn-5  mnist  metric.test:accuracy > 0.9``: as typed.
 
     What is no condition is a word of the name; nothing is an error.
     """
-    metrics = []
-    for found in _CONDITION.finditer(text):
-        try:
-            value = float(found[3])
-        except ValueError:
-            continue
-        if found[2] in OPERATORS:
-            metrics.append((found[1], found[2], value))
-    rest = _CONDITION.sub(" ", text)
-    statuses = [each for found in _STATUS.finditer(rest) for each in found[1].split(",") if each]
-    words = _STATUS.sub(" ", rest).split()
-    return Wanted(tuple(words), tuple(statuses), tuple(metrics), sort, descending)
+    conditions: list[Condition] = []
+
+    def condition(found: re.Match[str]) -> str:
+        kind, name, operator, given = found.groups()
+        value = _value(given)
+        if kind == "metric" and isinstance(value, str):
+            return found[0]
+        conditions.append(Condition(kind, name, operator, value))
+        return " "
+
+    marks: dict[str, list[str]] = {}
+
+    def mark(found: re.Match[str]) -> str:
+        marks.setdefault(found[1], []).extend(each for each in found[2].split(",") if each)
+        return " "
+
+    words = _WORD.sub(mark, _CONDITION.sub(condition, text)).split()
+    return Wanted(
+        tuple(words),
+        tuple(marks.get("status", ())),
+        tuple(conditions),
+        next(iter(marks.get("experiment", ())), None),
+        next(iter(marks.get("trial", ())), None),
+        "unassigned" in marks.get("is", ()),
+        sort,
+        descending,
+    )
 
 
-def job_row(job: TrainingJob, metrics: Iterable[Datum]) -> Document:
-    """One line of the table of jobs; times in epoch seconds."""
+def _value(given: str) -> float | str:
+    if given.startswith('"'):
+        return given.strip('"')
+    try:
+        return float(given)
+    except ValueError:
+        return given
+
+
+def job_row(job: TrainingJob, mark: int | None, record: Record | None) -> Document:
+    """One line of the table of jobs; times in epoch seconds.
+
+    ``mark`` is the number of the job's trial component, from which pages take its colour.
+    """
     life = job.life
     return {
         "name": job.name,
         "region": job.region,
+        "mark": mark,
         "status": life.primary,
         "secondary": str(life.secondary),
         "message": life.steps[-1].message,
@@ -55,14 +86,36 @@ def job_row(job: TrainingJob, metrics: Iterable[Datum]) -> Document:
         "backend": job.backend,
         "failure": life.failure_reason,
         "attempt": life.attempt,
-        "metrics": {datum.name: number(datum.value) for datum in metrics},
+        "component": record.component.name if record else None,
+        "trials": [list(pair) for pair in record.parents] if record else [],
+        "metrics": statistics(record.metrics) if record else {},
     }
 
 
-def job_document(job: TrainingJob, metrics: Iterable[Datum]) -> Document:
+def statistics(metrics: Iterable[tuple[str, Summary]]) -> Document:
+    """Metrics by name, each with its statistics; those that are not defined are left out."""
+    return {
+        name: {
+            key: number(value)
+            for key, value in (
+                ("last", summary.last),
+                ("min", summary.least),
+                ("max", summary.greatest),
+                ("avg", summary.mean),
+                ("std", summary.deviation),
+                ("count", summary.count),
+                ("time", summary.time),
+            )
+            if value is not None
+        }
+        for name, summary in metrics
+    }
+
+
+def job_document(job: TrainingJob, mark: int | None, record: Record | None) -> Document:
     """Everything about one job that is not long: its row, life and plan, without its request."""
     return {
-        **job_row(job, metrics),
+        **job_row(job, mark, record),
         "arn": job.arn,
         "account": job.account,
         "steps": [

@@ -1,0 +1,155 @@
+"""Trial components as a person looks through them: any order, any part, what their columns are."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sagelet.domain.points import Point
+from sagelet.store import series
+from sagelet.store.database import Database
+from sagelet.store.wishes import Clauses, Wanted, order_of, tracked
+
+#: What a listing can be ordered by -> how SQL says it.
+_SORTS = {
+    "name": "name COLLATE NOCASE",
+    "title": "coalesce(json_extract(document, '$.DisplayName'), name) COLLATE NOCASE",
+    "status": "json_extract(document, '$.Status.PrimaryStatus')",
+    "created": "created",
+    "modified": "modified",
+    "duration": "coalesce(json_extract(document, '$.EndTime'), unixepoch('subsec'))"
+    " - json_extract(document, '$.StartTime')",
+}
+
+_COMPONENT = "trial_components.id"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterColumn:
+    """A parameter among some components: how many have it, how many values there are of it."""
+
+    name: str
+    holders: int
+    values: int
+    numeric: bool
+
+
+class ComponentTable:
+    """One region's trial components."""
+
+    def __init__(self, database: Database, region: str) -> None:
+        self._database = database
+        self._region = region
+
+    def count(self, wanted: Wanted) -> int:
+        """How many there are."""
+        where = self._where(wanted)
+        row = self._database.connection().execute(
+            f"SELECT count(*) FROM trial_components WHERE {where.text}",  # noqa: S608
+            where.values,
+        )
+        return int(row.fetchone()[0])
+
+    def rows(self, wanted: Wanted, start: int, limit: int) -> list[int]:
+        """The numbers of at most ``limit`` of them, from ``start`` on."""
+        where = self._where(wanted)
+        order = order_of(wanted, _SORTS, self._region, _COMPONENT)
+        rows = self._database.connection().execute(
+            f"SELECT id FROM trial_components WHERE {where.text}"  # noqa: S608 - our own texts
+            f" ORDER BY {order.text}, id DESC LIMIT ? OFFSET ?",
+            (*where.values, *order.values, limit, start),
+        )
+        return [row[0] for row in rows]
+
+    def named(self, names: Sequence[str]) -> dict[str, int]:
+        """The numbers of components by their names, or their jobs' names."""
+        marks = (self._region, json.dumps(list(names)))
+        found = {
+            row[0]: int(row[1])
+            for row in self._database.connection().execute(
+                "SELECT value, c.id FROM json_each(?2) JOIN training_jobs j"
+                " ON j.region = ?1 AND j.name = value"
+                " JOIN trial_components c ON c.id = j.component WHERE c.deleted = 0",
+                marks,
+            )
+        }
+        return found | {
+            row[0]: int(row[1])
+            for row in self._database.connection().execute(
+                "SELECT value, c.id FROM json_each(?2) JOIN trial_components c"
+                " ON c.region = ?1 AND c.name = value AND c.deleted = 0",
+                marks,
+            )
+        }
+
+    def jobs(self, rows: Sequence[int]) -> dict[int, str]:
+        """The names of the training jobs that are there, by their components."""
+        found = self._database.connection().execute(
+            "SELECT component, name FROM training_jobs"
+            " WHERE component IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(rows)),),
+        )
+        return {row[0]: row[1] for row in found}
+
+    def parameters(self, rows: Sequence[int]) -> list[ParameterColumn]:
+        """The parameters that these components have."""
+        found = self._database.connection().execute(
+            "SELECT n.name, count(*), count(DISTINCT p.value), min(typeof(p.value) != 'text')"
+            " FROM parameters p JOIN property_names n ON n.id = p.name"
+            " WHERE p.component IN (SELECT value FROM json_each(?))"
+            " GROUP BY p.name ORDER BY n.name",
+            (json.dumps(list(rows)),),
+        )
+        return [ParameterColumn(row[0], row[1], row[2], bool(row[3])) for row in found]
+
+    def metrics(self, rows: Sequence[int]) -> dict[str, int]:
+        """The metrics that these components have, and how many have each."""
+        found = self._database.connection().execute(
+            "SELECT n.name, count(*) FROM series s JOIN property_names n ON n.id = s.name"
+            " WHERE s.component IN (SELECT value FROM json_each(?)) GROUP BY s.name",
+            (json.dumps(list(rows)),),
+        )
+        return {row[0]: row[1] for row in found}
+
+    def measured(self, rows: Sequence[int]) -> list[int]:
+        """Those of them that have a metric."""
+        found = self._database.connection().execute(
+            "SELECT value FROM json_each(?) WHERE EXISTS"
+            " (SELECT 1 FROM series WHERE component = value)",
+            (json.dumps(list(rows)),),
+        )
+        return [row[0] for row in found]
+
+    def series(
+        self, rows: Iterable[int], metric: str, width: int, low: int = 0, high: int = 1 << 62
+    ) -> dict[int, tuple[int, list[Point]]]:
+        """(length, points thinned to a width) of one metric of each component that has it."""
+        connection = self._database.connection()
+        found = connection.execute(
+            "SELECT s.component, s.id, s.count FROM series s JOIN property_names n ON n.id = s.name"
+            " WHERE n.region = ? AND n.kind = 'metric' AND n.name = ?"
+            " AND s.component IN (SELECT value FROM json_each(?))",
+            (self._region, metric, json.dumps(list(rows))),
+        ).fetchall()
+        return {
+            row[0]: (row[2], series.thinned(connection, row[1], width, low, high)) for row in found
+        }
+
+    def _where(self, wanted: Wanted) -> Clauses:
+        where = Clauses()
+        where.add("region = ? AND deleted = 0", self._region)
+        for word in wanted.words:
+            where.add(
+                "(instr(lower(name), lower(?)) > 0"
+                " OR instr(lower(json_extract(document, '$.DisplayName')), lower(?)) > 0"
+                " OR id IN (SELECT component FROM trial_members JOIN trials ON trials.id = trial"
+                " WHERE instr(lower(trials.name), lower(?)) > 0))",
+                *(word, word, word),
+            )
+        if wanted.statuses:
+            marks = ", ".join("?" * len(wanted.statuses))
+            where.add(
+                f"lower(json_extract(document, '$.Status.PrimaryStatus')) IN ({marks})",
+                *(status.lower() for status in wanted.statuses),
+            )
+        tracked(where, wanted, self._region, _COMPONENT)
+        return where

@@ -1,0 +1,59 @@
+"""Rows of tables: from the store to what ``views`` makes of it, few questions for many rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sagelet.domain.training import TrainingJob
+from sagelet.store import Store
+from sagelet.store.trial_components import Record
+from sagelet.web.tracked_views import component_row
+from sagelet.web.views import job_row
+
+Document = dict[str, Any]
+
+
+def job_rows(store: Store, jobs: Sequence[TrainingJob]) -> list[Document]:
+    """Lines of the table of jobs."""
+    found = tracked(store, [job.name for job in jobs])
+    return [job_row(job, *found.get(job.name, (None, None))) for job in jobs]
+
+
+def tracked(store: Store, names: Sequence[str]) -> dict[str, tuple[int, Record | None]]:
+    """The trial component of each job, with its number."""
+    numbers = store.job_table.components(names)
+    records = store.trial_components.by_row(list(numbers.values()))
+    return {name: (number, records.get(number)) for name, number in numbers.items()}
+
+
+def component_rows(store: Store, rows: Sequence[int]) -> list[Document]:
+    """Lines of a table of trial components, in the order of ``rows``."""
+    records = store.trial_components.by_row(rows)
+    jobs = store.component_table.jobs(rows)
+    return [component_row(row, records[row], jobs.get(row)) for row in rows if row in records]
+
+
+def columns(store: Store, rows: Sequence[int]) -> Document:
+    """The parameters and metrics that a table of these components has, the telling ones first.
+
+    A parameter differs where those that have metrics, if any have, do not all have it alike.
+    """
+    from sagelet.domain.comparison import Measure, metric_names
+
+    told = store.component_table.measured(rows) or list(rows)
+    metrics = store.component_table.metrics(rows)
+    shown: list[Document] = []
+    for name, count in metrics.items():
+        shown += [{"Metrics": [{"MetricName": name}]}] * count
+    differ: list[Document] = []
+    same: list[Document] = []
+    for each in store.component_table.parameters(told):
+        alike = each.values <= 1 and each.holders == len(told)
+        (same if alike else differ).append({"name": each.name, "numeric": each.numeric})
+    return {
+        "differ": differ,
+        "same": same,
+        "metrics": [
+            {"name": name, "low": Measure(name).low, "holders": metrics[name]}
+            for name in metric_names(shown)
+        ],
+    }
