@@ -1,26 +1,44 @@
-"""Fewer points, the same line."""
+"""Fewer points of a series, the same line."""
 
 import math
 import random
 
-from sagelet.domain.points import Point, thin
+import pytest
+
+from sagelet.domain.metrics import Datum
 
 
-def points(values):
-    return [Point(place, float(place), value, "algo-1") for place, value in enumerate(values)]
+@pytest.fixture
+def thinned(ask, job_of):
+    """``thinned(values, width)``: what is left of a series."""
+
+    def call(values, width, **bounds):
+        name = f"j{len(values)}"
+        ask.store.training_jobs.add(job_of(TrainingJobName=name))
+        data = [Datum("m", value, float(at), at * 10) for at, value in enumerate(values)]
+        ask.store.metrics.append(name, "algo-1", data)
+        return ask.store.metrics.thinned(name, "m", width, **bounds)
+
+    return call
 
 
-def test_short_series_stay_whole():
-    series = points([1.0, 2.0, 3.0])
-    assert thin(series, 1) == series
-    assert thin([], 10) == []
+def test_short_series_stay_whole(thinned):
+    assert [point.value for point in thinned([1.0, 2.0, 3.0], 2)] == [1.0, 2.0, 3.0]
+    assert thinned([1.0], 10)[0].host == "algo-1"
 
 
-def test_extremes_ends_and_oddities_stay():
+def test_extremes_ends_and_oddities_stay(thinned):
     values = [random.Random(1).random() for _ in range(10_000)]
-    values[1234], values[5678], values[9000] = 50.0, -50.0, math.nan
-    thinned = thin(points(values), 100)
-    assert len(thinned) <= 500
-    kept = {point.place for point in thinned}
-    assert {0, 1234, 5678, 9000, 9999} <= kept
-    assert [point.place for point in thinned] == sorted(kept)
+    values[1234], values[5678], values[9000], values[9500] = 50.0, -50.0, math.nan, math.inf
+    found = thinned(values, 100)
+    assert len(found) <= 500
+    kept = [point.place for point in found]
+    assert {0, 1234, 5678, 9000, 9500, 9999} <= set(kept)
+    assert kept == sorted(kept)
+    assert all(point.step == point.place * 10 for point in found)
+    assert math.isnan(next(point.value for point in found if point.place == 9000))
+
+
+def test_a_part_is_thinned_by_itself(thinned):
+    found = thinned([float(at % 7) for at in range(10_000)], 10, low=5000, high=5010)
+    assert [point.place for point in found] == list(range(5000, 5011))

@@ -12,7 +12,19 @@ def test_a_filter_has_words_statuses_and_conditions():
     )
     assert wanted.words == ("mnist", "v2")
     assert wanted.statuses == ("failed", "Stopped")
-    assert wanted.metrics == (("test:accuracy", ">", 0.9), ("a.b", "<=", -0.001))
+    assert wanted.conditions == (
+        ("metric", "test:accuracy", ">", 0.9),
+        ("metric", "a.b", "<=", -0.001),
+    )
+
+
+def test_a_filter_knows_parameters_trials_and_experiments():
+    wanted = read_filter(
+        'parameter.lr=0.1 parameter.opt = "a b" trial:t experiment:e is:unassigned'
+    )
+    assert wanted.conditions == (("parameter", "lr", "=", 0.1), ("parameter", "opt", "=", "a b"))
+    assert (wanted.trial, wanted.experiment, wanted.unassigned) == ("t", "e", True)
+    assert wanted.words == ()
 
 
 def test_what_is_no_condition_is_a_word():

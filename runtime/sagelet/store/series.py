@@ -172,8 +172,8 @@ def thinned(
         )
         kept |= {row[1] for row in found}
     found = connection.execute(
-        "SELECT ordinal, time, value, host, step FROM json_each(?2) JOIN points"
-        " ON series = ?1 AND ordinal = json_each.value",
+        "SELECT ordinal, time, p.value, host, step FROM json_each(?2) k JOIN points p"
+        " ON series = ?1 AND ordinal = k.value",
         (series, json.dumps(sorted(kept))),
     )
     return [_point(row) for row in found]
