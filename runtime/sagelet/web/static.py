@@ -25,7 +25,7 @@ _TYPES = {
 }
 
 #: Fetched while the page is read, not only when the module that needs them is.
-_PRELOADED = ("vendor", "core", "parts", "pages")
+_PRELOADED = ("vendor", "core", "charts", "parts", "pages")
 
 
 class Files:

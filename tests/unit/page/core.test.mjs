@@ -64,7 +64,7 @@ test("live values join a series once", () => {
   const old = { hosts: ["b"], place: [0, 1], time: [1, 2], value: [5, 6], host: [0, 0], count: 2 };
   const more = { hosts: ["a", "b"], place: [1, 2], time: [2, 3], value: [6, "NaN"], host: [1, 0] };
   const joined = append(old, more);
-  assert.deepEqual([joined.hosts, joined.step, joined.value, joined.host, joined.count, joined.next], [["b", "a"], [0, 1, 2], [5, 6, "NaN"], [0, 0, 1], 3, 3]);
+  assert.deepEqual([joined.hosts, joined.place, joined.value, joined.host, joined.count, joined.next], [["b", "a"], [0, 1, 2], [5, 6, "NaN"], [0, 0, 1], 3, 3]);
   assert.equal(append(joined, more), joined);
   assert.deepEqual(byHost(joined).map((each) => [each.host, each.step]), [["b", [0, 1]], ["a", [2]]]);
   assert.ok(Number.isNaN(value("NaN")) && value("-Infinity") === -Infinity && value(2) === 2);
@@ -74,7 +74,7 @@ test("a series that grows on the page keeps its extremes", () => {
   const n = 1000;
   const series = { hosts: ["a"], place: [...Array(n).keys()], time: Array(n).fill(1), value: [...Array(n).keys()].map((i) => (i === 500 ? 99 : Math.sin(i))), host: Array(n).fill(0) };
   const fewer = halve(series, 600);
-  assert.ok(fewer.step.length <= 500);
+  assert.ok(fewer.place.length <= 500);
   assert.ok(fewer.value.includes(99));
   assert.equal(halve(series, 1000), series);
 });

@@ -1,5 +1,5 @@
 // Asking the control plane, and what it says when it refuses.
-import { params } from "./url.js";
+import { params, region } from "./url.js";
 
 export class Refused extends Error {
   constructor(status, code, message) {
@@ -12,13 +12,13 @@ export class Refused extends Error {
 let token = null;
 
 export async function get(path, query = {}, { signal } = {}) {
-  const text = params(query);
+  const text = params({ region: region(), ...query });
   return read(await ask(`/_api/${path}${text ? `?${text}` : ""}`, { signal }));
 }
 
 /** A change; a token that a restarted control plane does not know any more is asked for again. */
 export async function write(method, path, query = {}, body = undefined) {
-  const text = params(query);
+  const text = params({ region: region(), ...query });
   const url = `/_api/${path}${text ? `?${text}` : ""}`;
   for (let tries = 0; ; tries++) {
     token ??= (await get("token")).token;

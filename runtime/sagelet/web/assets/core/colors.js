@@ -21,11 +21,34 @@ export function colorOf(name, dark) {
   return palette[hash(name) % palette.length];
 }
 
+/** The colour of a component, by its number: neighbours, which are compared most, never share one.
+ * @param {number|null|undefined} mark @param {boolean} dark */
+export function colorOfMark(mark, dark) {
+  const palette = dark ? DARK : LIGHT;
+  return palette[(mark ?? 0) % palette.length];
+}
+
+/** What tells two components of one colour apart in a chart: how its line is broken.
+ * @param {number|null|undefined} mark @returns {number[]} */
+export function dashOfMark(mark) {
+  return [[], [6, 3], [2, 2.5]][Math.floor((mark ?? 0) / LIGHT.length) % 3];
+}
+
 /** Colours of things that stand side by side: no two alike while there are enough.
  * @param {number} index @param {boolean} dark */
 export function colorAt(index, dark) {
   const palette = dark ? DARK : LIGHT;
   return palette[index % palette.length];
+}
+
+/** From the worst (0) to the best (1): readable in both themes, by everybody.
+ * @param {number} share @param {boolean} dark */
+export function ramp(share, dark) {
+  const stops = dark ? [[96, 74, 160], [64, 136, 190], [84, 200, 160], [246, 226, 110]] : [[208, 172, 40], [58, 158, 110], [24, 110, 150], [62, 34, 118]];
+  const at = Math.min(0.9999, Math.max(0, share)) * (stops.length - 1);
+  const i = Math.floor(at);
+  const mixed = stops[i].map((each, k) => Math.round(each + (stops[i + 1][k] - each) * (at - i)));
+  return `rgb(${mixed.join(" ")})`;
 }
 
 export function isDark() {

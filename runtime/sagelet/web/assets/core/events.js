@@ -1,5 +1,5 @@
 // What changes, as it changes: one stream a page, which goes on where it was after every break.
-import { params } from "./url.js";
+import { params, region } from "./url.js";
 
 let broken = false;
 
@@ -18,8 +18,8 @@ export function listen(watch, on, cursor = {}) {
   let wait = 1000;
   const open = () => {
     if (source || document.hidden) return;
-    source = new EventSource(`/_api/events?${params({ ...watch, cursor: place })}`);
-    for (const kind of ["hello", "jobs", "job", "metrics", "log", "calls", "gone"]) {
+    source = new EventSource(`/_api/events?${params({ region: region(), ...watch, cursor: place })}`);
+    for (const kind of ["hello", "jobs", "job", "metrics", "log", "calls", "tracked", "gone"]) {
       source.addEventListener(kind, (event) => {
         if (event.lastEventId) place = event.lastEventId;
         say(false);

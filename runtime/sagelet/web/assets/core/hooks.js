@@ -3,10 +3,11 @@ import { useEffect, useState, useRef } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
 import { bind } from "./keys.js";
 import { listen } from "./events.js";
+import { change, region } from "./url.js";
 
 /** [data, error, again]: the answer of a path, asked for again when it changes. */
 export function useApi(path, query = {}, version = 0) {
-  const key = JSON.stringify([path, query]);
+  const key = JSON.stringify([path, query, region()]);
   const [state, set] = useState({ key: "", data: null, error: null });
   const [turn, next] = useState(0);
   useEffect(() => {
@@ -47,10 +48,85 @@ export function useTitle(text) {
 export function useEvents(watch, handlers, cursor = {}, ready = true) {
   const latest = useRef(handlers);
   latest.current = handlers;
-  const key = JSON.stringify(watch);
+  const key = JSON.stringify([watch, region()]);
   useEffect(() => {
     if (!ready) return undefined;
     const through = new Proxy({}, { get: (_, kind) => (data) => latest.current[kind]?.(data) });
     return listen(watch, through, cursor);
   }, [key, ready]);
+}
+
+/** A part of the address's query, as state: [text, set]. What is `usual` is left out of it. */
+export function useAsked(name, usual = "") {
+  const [text, set] = useState(() => new URLSearchParams(location.search).get(name) ?? usual);
+  useEffect(() => change({ [name]: text === usual ? "" : text }), [text]);
+  return [text, set];
+}
+
+/** The same of a list. */
+export function useAskedList(name) {
+  const [list, set] = useState(() => new URLSearchParams(location.search).getAll(name));
+  const key = JSON.stringify(list);
+  useEffect(() => change({ [name]: list }), [key]);
+  return [list, set];
+}
+
+/** Ask again when something tracked has changed, and not more often than the answers allow. */
+export function useTracked(again, ready = true) {
+  const state = useRef({ timer: 0, heard: false });
+  const latest = useRef(again);
+  latest.current = again;
+  const soon = () => {
+    if (state.current.timer) return;
+    state.current.timer = setTimeout(() => {
+      state.current.timer = 0;
+      latest.current();
+    }, 1000);
+  };
+  useEvents({ tracked: true }, {
+    tracked: soon,
+    hello: () => {
+      if (state.current.heard) soon(); // what was missed while there was no connection
+      state.current.heard = true;
+    },
+  }, {}, ready);
+  useEffect(() => () => clearTimeout(state.current.timer), []);
+}
+
+/** Whether an element has been near the window: what was not is not made, nor asked for. */
+export function useSeen(box, margin = "300px") {
+  const [seen, set] = useState(false);
+  useEffect(() => {
+    if (seen || !box.current) return undefined;
+    const watch = new IntersectionObserver(([entry]) => entry.isIntersecting && set(true), { rootMargin: margin });
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, [seen]);
+  return seen;
+}
+
+/** An element's width in pixels. */
+export function useWidth(box, first = 600) {
+  const [width, set] = useState(first);
+  useEffect(() => {
+    const watch = new ResizeObserver(() => box.current && set(box.current.clientWidth));
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  return width;
+}
+
+export function useNarrow(query = "(max-width: 760px)") {
+  const media = matchMedia(query);
+  const [narrow, set] = useState(media.matches);
+  useEffect(() => {
+    const hear = () => set(media.matches);
+    media.addEventListener("change", hear);
+    return () => media.removeEventListener("change", hear);
+  }, []);
+  return narrow;
+}
+
+export function useDark() {
+  return useNarrow("(prefers-color-scheme: dark)");
 }

@@ -34,6 +34,12 @@ export function extent(values, log = false) {
   return low > high ? null : [low, high];
 }
 
+/** The span of several. @param {([number, number]|number[]|null)[]} spans */
+export function joined(spans) {
+  const found = spans.filter((each) => each !== null);
+  return found.length ? [Math.min(...found.map((each) => each[0])), Math.max(...found.map((each) => each[1]))] : null;
+}
+
 /** Round places on a linear axis. @param {number} low @param {number} high @param {number} most */
 export function ticks(low, high, most) {
   const span = high - low;

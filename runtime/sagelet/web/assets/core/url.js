@@ -12,7 +12,7 @@ export function parts(pathname) {
 /** @param {(string|number)[]} words @param {Record<string, string|number|boolean|null|undefined>} [query] */
 export function link(words, query = {}) {
   const path = ROOT + words.map((each) => encodeURIComponent(String(each))).join("/");
-  const text = params(query);
+  const text = params({ region: region(), ...query });
   return text ? `${path}?${text}` : path;
 }
 
@@ -27,16 +27,37 @@ export function params(query) {
   return found.toString();
 }
 
-/** @param {string} href */
+/** Go there; with `replace` the page stays as it is, and only its address is another.
+ * @param {string} href */
 export function go(href, { replace = false } = {}) {
   if (href === location.pathname + location.search) return;
-  history[replace ? "replaceState" : "pushState"](null, "", href);
+  if (replace) {
+    history.replaceState(null, "", href);
+    return;
+  }
+  history.pushState(null, "", href);
   dispatchEvent(new Event("sagelet:went"));
 }
 
-/** The query with changes, at the same place. @param {Record<string, any>} changes */
+/** The query with changes, at the same place; a list is there several times.
+ * @param {Record<string, any>} changes */
 export function change(changes) {
-  const query = Object.fromEntries(new URLSearchParams(location.search));
-  const text = params({ ...query, ...changes });
+  const text = params({ ...asked(location.search), ...changes });
   go(location.pathname + (text ? `?${text}` : ""), { replace: true });
+}
+
+/** A query as values, lists where a name is there several times. @param {string} search */
+export function asked(search) {
+  /** @type {Record<string, string|string[]>} */
+  const found = {};
+  for (const [key, value] of new URLSearchParams(search)) {
+    const before = found[key];
+    found[key] = before === undefined ? value : [before, value].flat();
+  }
+  return found;
+}
+
+/** The region that the address names, if any. */
+export function region() {
+  return new URLSearchParams(globalThis.location?.search ?? "").get("region") ?? undefined;
 }

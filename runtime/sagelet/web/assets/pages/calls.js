@@ -33,13 +33,13 @@ export const Calls = () => {
   if (!rows) return html`<${Loading} />`;
   const missing = Object.entries(found?.missing ?? {});
   const columns = [
-    { id: "time", title: "Time", width: "68px", cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
-    { id: "operation", title: "Operation", width: "minmax(130px, 1.3fr)", cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
-    { id: "status", title: "Status", width: "minmax(60px, 0.8fr)", cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
-    { id: "took", title: "Took", num: true, width: "72px", cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
+    { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
+    { id: "operation", title: "Operation", min: 130, flex: 1.3, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
+    { id: "status", title: "Status", min: 60, flex: 0.8, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
+    { id: "took", title: "Took", num: true, min: 72, flex: 0, cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
     ...(innerWidth < 700 ? [] : [
-      { id: "path", title: "Path", width: "minmax(0, 1.4fr)", cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
-      { id: "size", title: "Answer", num: true, width: "72px", cell: (each) => html`<span class="quiet">${size(each.responseSize)}</span>` },
+      { id: "path", title: "Path", min: 60, flex: 1.4, cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
+      { id: "size", title: "Answer", num: true, min: 72, flex: 0, cell: (each) => html`<span class="quiet">${size(each.responseSize)}</span>` },
     ]),
   ];
   return html`
@@ -50,7 +50,7 @@ export const Calls = () => {
     ${missing.length > 0 && html`<p class="note warn">Asked for, but not served: ${missing.map(([name, times], i) => html`${i ? ", " : ""}<b>${name}</b> (${plural(times, "time")})`)}</p>`}
     ${!rows.length ? html`<section class="panel"><${Empty} title="No calls yet"><p class="quiet">What boto3, the AWS CLI and the SDKs ask is listed here as it comes.</p><${Code} text=${'eval "$(sagelet env)"\naws sagemaker list-training-jobs'} named="commands" /><//></section>`
       : !shown.length ? html`<section class="panel empty"><h2>No call is like that</h2></section>`
-      : html`<${Table} label="Calls" columns=${columns} total=${shown.length} rowAt=${(i) => shown[i]} need=${() => {}} href=${(each) => link(["calls"], { filter: text, failed: failures ? "1" : "", call: each.number })} />`}
+      : html`<${Table} label="Calls" columns=${columns} total=${shown.length} rowAt=${(i) => shown[i]} href=${(each) => link(["calls"], { filter: text, failed: failures ? "1" : "", call: each.number })} />`}
     ${chosen && html`<${Call} key=${chosen} number=${chosen} close=${() => setChosen(null)} />`}`;
 };
 

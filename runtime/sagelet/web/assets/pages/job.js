@@ -8,6 +8,7 @@ import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
 import { Badge, Code, Dialog, Failed, Loading, toast } from "../parts/basics.js";
 import { LogView } from "../parts/log.js";
+import { Uri } from "../parts/uri.js";
 import { JobMetrics } from "./job-metrics.js";
 
 const TABS = [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"]];
@@ -45,10 +46,12 @@ export const Job = ({ name, tab }) => {
   const full = tab === "logs";
   return html`
     <div class="head">
-      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a></div>
+      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} secondary=${shown.secondary} /></div>
         <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
       <div class="row">
+        ${shown.component && html`<a class="button" href=${link(["components", shown.component])}>Component</a>`}
+        ${shown.trials.length > 0 && html`<a class="button" href=${link(["compare"], { e: shown.trials[0][1], base: shown.component })}>Compare</a>`}
         <button class="button" onClick=${() => setOpen("clone")}>Clone</button>
         ${running && html`<button class="button bad" disabled=${shown.status === "Stopping" || shown.stopRequested} onClick=${() => setOpen("stop")}>Stop</button>`}
       </div>
@@ -90,13 +93,6 @@ const Timeline = ({ job, now }) => {
       return html`<span role="listitem" class="cut" title=${step.message}>${step.status}</span><span class="track" aria-hidden="true" title=${`${step.status}: ${step.message}, from ${clock(step.start)}`}><i class="bar ${kind}" style=${style}></i></span><span class="quiet num">${duration(to - step.start)}</span>`;
     })}
   </div></section>`;
-};
-
-const Uri = ({ uri }) => {
-  const found = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri ?? "");
-  if (!found) return html`<code>${uri}</code>`;
-  const folder = found[2].slice(0, found[2].lastIndexOf("/") + 1);
-  return html`<a href=${link(["storage", found[1]], { prefix: folder, key: found[2] === folder ? "" : found[2] })}><code>${uri}</code></a>`;
 };
 
 const Files = ({ job }) => html`<div class="two">

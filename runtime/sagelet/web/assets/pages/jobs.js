@@ -1,11 +1,13 @@
 // Every training job: filtered, sorted, live.
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
-import { colorOf, isDark } from "../core/colors.js";
 import { ago, duration, figure, image, plural } from "../core/format.js";
-import { useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
-import { change, link } from "../core/url.js";
+import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useTitle } from "../core/hooks.js";
+import { measured, STATISTICS } from "../core/measure.js";
+import { change, go, link } from "../core/url.js";
 import { Badge, Failed, FirstJob, Loading } from "../parts/basics.js";
+import { Swatch } from "../parts/lines.js";
+import { useStatistics } from "../parts/statistics.js";
 import { Table } from "../parts/table.js";
 
 const PAGE = 100;
@@ -23,7 +25,13 @@ export const Jobs = ({ about }) => {
   const round = useRef(0);
   const input = useRef(null);
   const phone = useNarrow();
-  useKeys([{ keys: "f", what: "filter jobs", run: () => input.current?.focus() }]);
+  const [picked, setPicked] = useAskedList("c");
+  const [stats, setStat] = useStatistics();
+  const compare = () => picked.length > 1 && go(link(["compare"], { c: picked }));
+  useKeys([
+    { keys: "f", what: "filter jobs", run: () => input.current?.focus() },
+    { keys: "c", what: "compare the chosen", run: compare },
+  ], [picked]);
 
   const load = useCallback((page, mine = round.current) => {
     if (asked.current.has(page)) return;
@@ -79,16 +87,26 @@ export const Jobs = ({ about }) => {
   }, { t: Date.now() / 1000 - 60 });
   const now = useNow(5);
   const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"));
-  const dark = isDark();
+  const dark = useDark();
+  const metric = (name) => {
+    const statistic = stats[name] ?? "last";
+    return {
+      id: name, title: name, num: true, min: 112, flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
+      head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => setStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
+    };
+  };
   const columns = [
-    { id: "name", title: "Job", sort: "name", width: phone ? "minmax(90px, 1fr)" : "minmax(150px, 2.2fr)", cell: (job) => html`<span class="row"><i class="dot" style=${{ width: "8px", height: "8px", borderRadius: "2px", flex: "none", background: colorOf(job.name, dark) }}></i><span class="cut" title=${job.name}>${job.name}</span></span>` },
-    { id: "status", title: "Status", sort: "status", width: "minmax(102px, 0.7fr)", cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
-    ...(phone ? [] : metrics.map((name) => ({ id: name, title: name, sort: `metric.${name}`, num: true, width: "minmax(80px, 0.7fr)", cell: (job) => figure(job.metrics[name]) }))),
-    ...(phone ? [] : [{ id: "created", title: "Created", sort: "created", num: true, width: "minmax(92px, 0.6fr)", cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` }]),
-    { id: "duration", title: "Took", sort: "duration", num: true, width: phone ? "76px" : "minmax(88px, 0.6fr)", cell: (job) => duration((job.ended ?? now) - job.created) },
+    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 170, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span></span>` },
+    { id: "status", title: "Status", sort: "status", min: 102, flex: 0.7, cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
+    ...(phone ? [] : metrics.map(metric)),
     ...(phone ? [] : [
-      { id: "hosts", title: "Hosts", sort: "hosts", num: true, width: "48px", cell: (job) => job.hosts },
-      { id: "image", title: "Image", sort: "image", width: "minmax(100px, 1fr)", cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
+      { id: "trial", title: "Trial", min: 100, flex: 0.9, cell: (job) => (job.trials.length ? html`<span title=${job.trials.map((each) => each.join(" in ")).join(", ")}>${job.trials[0][0]}</span>` : html`<span class="quiet">–</span>`) },
+      { id: "created", title: "Created", sort: "created", num: true, min: 88, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
+    ]),
+    { id: "duration", title: "Took", sort: "duration", num: true, min: 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
+    ...(phone ? [] : [
+      { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, cell: (job) => job.hosts },
+      { id: "image", title: "Image", sort: "image", min: 110, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
     ]),
   ];
   if (error && total === null) return html`<${Failed} error=${error} again=${() => restart(false)} />`;
@@ -97,13 +115,14 @@ export const Jobs = ({ about }) => {
     <div class="head">
       <div class="grow"><h1>Jobs</h1><span class="quiet" role="status">${total === null ? "" : plural(total, "job")}</span></div>
       <label class="grow" style=${{ maxWidth: "520px" }}><span class="unseen">Filter jobs</span>
-        <input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${text} placeholder="name   status:failed   metric.test:accuracy > 0.9" onInput=${(e) => setText(e.currentTarget.value)} /></label>
+        <input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${text} placeholder="name   status:failed   metric.loss.min < 0.2   is:unassigned" onInput=${(e) => setText(e.currentTarget.value)} /></label>
+      ${picked.length > 0 && html`<div class="row"><button class="button bare" onClick=${() => setPicked([])}>Choose none</button><button class="button main" disabled=${picked.length < 2} onClick=${compare}>Compare ${picked.length}</button></div>`}
     </div>
     ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
     ${total === null ? html`<${Loading} />`
       : bare ? html`<section class="panel"><${FirstJob} /></section>`
-      : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code> and <code>metric.NAME > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
-      : html`<${Table} label="Training jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => link(["jobs", job.name])}
+      : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code>, <code>trial:NAME</code>, <code>parameter.NAME = 3</code> and <code>metric.NAME.max > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
+      : html`<${Table} label="Training jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => link(["jobs", job.name])} pointing chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])}
           sort=${sort} onSort=${(id) => setSort((old) => ({ id, descending: old.id === id ? !old.descending : id !== "name" }))} />`}`;
 };
 
@@ -112,15 +131,4 @@ function pickMetrics(names, asked) {
   if (asked) return asked.split(",").filter((each) => names.includes(each));
   const rank = (name) => (/acc|auc|f1|score/i.test(name) ? 0 : /loss|error/i.test(name) ? 1 : 2) + (/val|test/i.test(name) ? 0 : 0.5);
   return [...names].sort((a, b) => rank(a) - rank(b)).slice(0, 3);
-}
-
-function useNarrow() {
-  const media = matchMedia("(max-width: 760px)");
-  const [narrow, set] = useState(media.matches);
-  useEffect(() => {
-    const hear = () => set(media.matches);
-    media.addEventListener("change", hear);
-    return () => media.removeEventListener("change", hear);
-  }, []);
-  return narrow;
 }

@@ -3,7 +3,8 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
-import { useApi, useEvents, useNow, useTitle } from "../core/hooks.js";
+import { useApi, useEvents, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { measured } from "../core/measure.js";
 import { link } from "../core/url.js";
 import { Badge, Code, Failed, FirstJob, Loading, Spark } from "../parts/basics.js";
 import { tone } from "../core/colors.js";
@@ -18,6 +19,8 @@ export const Overview = ({ about }) => {
   const [counts, setCounts] = useState(null);
   useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
   useEffects(about, setCounts);
+  const [tracked, , trackedAgain] = useApi("experiments");
+  useTracked(trackedAgain, recent !== null);
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
   useEvents({ jobs: true }, {
     jobs: (event) => {
@@ -48,8 +51,11 @@ export const Overview = ({ about }) => {
           ${latest.map((job) => html`<tr><td><a href=${link(["jobs", job.name])}>${job.name}</a>${job.failure && html`<div class="quiet">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num">${duration(job.ended - job.created)}</td><td class="num quiet">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
+      <div class="stack">
+      ${(tracked?.rows ?? []).length > 0 && html`<section class="panel" aria-label="Experiments"><header><h2 class="grow">Experiments</h2><a href=${link(["experiments"])}>All</a></header>
+        ${tracked.rows.slice(0, 4).map((each) => html`<a class="strip two-wide" href=${link(["experiments", each.name])}><span class="stack none"><b class="cut">${each.title}</b><span class="quiet cut">${each.best ? html`best ${each.objective.name} <b>${figure(measured(each.best, each.objective.name))}</b>, ${each.best.trials[0]?.[0] ?? each.best.title}` : plural(each.components, "component")}</span></span><span><${Spark} values=${each.course} /></span></a>`)}</section>`}
       <section class="panel" aria-label="Clients"><header><h2>Use it from a shell</h2></header><div class="body stack">
-        <p class="quiet">Clients of AWS in that shell come here.</p><${Code} text=${'eval "$(sagelet env)"'} named="command" /></div></section>
+        <p class="quiet">Clients of AWS in that shell come here.</p><${Code} text=${'eval "$(sagelet env)"'} named="command" /></div></section></div>
     </div>`}`;
 };
 
@@ -64,12 +70,12 @@ const Strip = ({ job, now }) => {
     if (!name) return;
     get(`jobs/${encodeURIComponent(job.name)}/series`, { metric: name, width: 40 }).then((found) => setValues(found.series[name].value), () => {});
   }, [name]);
-  useEffect(() => name && setValues((old) => [...old.slice(-160), job.metrics[name]]), [job.metrics[name]]);
+  useEffect(() => name && setValues((old) => [...old.slice(-160), job.metrics[name].last]), [job.metrics[name]?.last]);
   return html`<a class="strip" href=${link(["jobs", job.name])}>
     <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span></span>
     <${Badge} status=${job.status} secondary=${job.secondary} />
     <span class="wide"><${Spark} values=${values} /></span>
-    <span class="wide cut">${name ? html`<span class="quiet">${name}</span> ${figure(job.metrics[name])}` : ""}</span>
+    <span class="wide cut">${name ? html`<span class="quiet">${name}</span> ${figure(job.metrics[name].last)}` : ""}</span>
     <span class="wide num">${duration(now - job.created)}</span>
   </a>`;
 };

@@ -1,10 +1,13 @@
 // The smallest pieces: badges, icons, copy buttons, designed states.
 import { html, useState, useEffect, useRef } from "../vendor/preact-htm.js";
 import { tone } from "../core/colors.js";
+import { figure } from "../core/format.js";
 
 const ICONS = {
   home: "M3 7.5 8 3l5 4.5V13H9.8V9.6H6.2V13H3z",
   jobs: "M2.5 4h11M2.5 8h11M2.5 12h7",
+  experiments: "M6 2.500h4M7 2.500v4L3 13h10L9 6.500v-4M5 10h6",
+  compare: "M5 2.500v11M2.500 5 5 2.500 7.500 5M11 13.500v-11M8.500 11 11 13.500 13.500 11",
   models: "M8 2 13.5 5v6L8 14 2.5 11V5zM2.5 5 8 8l5.500-3M8 8v6",
   storage: "M2.5 4.500C2.500 2 13.500 2 13.500 4.500v7c0 2.500-11 2.500-11 0zM2.500 4.500c0 2.500 11 2.500 11 0M2.500 8c0 2.500 11 2.500 11 0",
   calls: "M2 8h3l2-5 3 10 2-5h2",
@@ -31,6 +34,12 @@ export async function copy(text) {
     toast("The browser did not let this page copy.");
   }
 }
+
+/** A value; a number is a button that copies it in full. */
+export const Figure = ({ value, strong = false }) => {
+  if (typeof value !== "number") return html`<span class="text">${String(value)}</span>`;
+  return html`<button class="fig ${strong ? "strong" : ""}" title=${`Copy ${value}`} onClick=${() => copy(String(value))}>${figure(value)}</button>`;
+};
 
 export function toast(text) {
   dispatchEvent(new CustomEvent("sagelet:toast", { detail: text }));
@@ -69,7 +78,7 @@ export const Spark = ({ values }) => {
 };
 
 /** A dialog that keeps the focus and gives it back; Escape closes it. */
-export const Dialog = ({ title, wide, close, children }) => {
+export const Dialog = ({ title, wide, huge, close, children }) => {
   const box = useRef(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -90,7 +99,7 @@ export const Dialog = ({ title, wide, close, children }) => {
     }
   };
   return html`<div class="veil" onMouseDown=${(e) => e.target === e.currentTarget && close()}>
-    <div class="dialog ${wide ? "wide" : ""}" role="dialog" aria-modal="true" aria-label=${title} tabindex="-1" ref=${box} onKeyDown=${keydown}>
+    <div class="dialog ${huge ? "huge" : wide ? "wide" : ""}" role="dialog" aria-modal="true" aria-label=${title} tabindex="-1" ref=${box} onKeyDown=${keydown}>
       <header><h2 class="grow">${title}</h2><button class="button small bare" onClick=${close} aria-label="Close">Esc</button></header>
       <div class="body">${children}</div>
     </div></div>`;

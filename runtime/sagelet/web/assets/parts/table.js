@@ -1,19 +1,24 @@
 // A table of any length: only what is on screen is fetched and drawn.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { useKeys } from "../core/hooks.js";
+import { point, usePointed } from "../core/hover.js";
 import { go } from "../core/url.js";
 
 const ROW = 38;
 const PAGE = 100;
 const SPARE = 12;
+const GAP = 14;
 
-/** `columns`: {id, title, width, num, cell(row), sort}; `total` rows; `rowAt(index)` is a row or
- * undefined, `need(page)` asks for a page of a hundred; `href(row)` where a row leads. */
-export const Table = ({ columns, total, rowAt, need, href, sort, onSort, label }) => {
+/** `columns`: {id, title, min, flex, num, cell(row), sort, head}; `total` rows; `rowAt(index)` is a
+ * row or undefined, `need(page)` asks for a page of a hundred; `href(row)` is where a row leads.
+ * `chosen` (names of rows) and `onChoose` make rows choosable; `pointing` rows tell of the pointer. */
+export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSort, label, chosen, onChoose, pointing = false, fit = false }) => {
   const box = useRef(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const [here, setHere] = useState(-1);
+  const last_ = useRef(-1);
+  const under = usePointed();
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(total, Math.ceil((top + height) / ROW) + SPARE);
   useLayoutEffect(() => {
@@ -32,27 +37,47 @@ export const Table = ({ columns, total, rowAt, need, href, sort, onSort, label }
     if (at < view.scrollTop) view.scrollTop = at;
     if (at + ROW * 2 > view.scrollTop + view.clientHeight) view.scrollTop = at + ROW * 2 - view.clientHeight;
   };
+  const choose = (index, through = false) => {
+    const next = new Set(chosen);
+    const on = !next.has(rowAt(index)?.name);
+    const [low, high] = through && last_.current >= 0 ? [last_.current, index].sort((a, b) => a - b) : [index, index];
+    for (let i = low; i <= high; i++) {
+      const name = rowAt(i)?.name;
+      if (name) next[on ? "add" : "delete"](name);
+    }
+    last_.current = index;
+    onChoose(next);
+  };
   useKeys([
     { keys: "j", what: "next row", run: () => move(1) },
     { keys: "k", what: "row before", run: () => move(-1) },
     { keys: "enter", what: "", run: () => rowAt(here) && go(href(rowAt(here))) },
-  ], [here, total, rowAt]);
-  const template = columns.map((each) => each.width ?? "minmax(0, 1fr)").join(" ");
+    ...(onChoose ? [{ keys: "x", what: "choose the row", run: () => rowAt(here) && choose(here) }] : []),
+  ], [here, total, rowAt, chosen]);
+  const shown = onChoose ? [{ id: "choose", title: "", min: 18, flex: 0 }, ...columns] : columns;
+  const template = shown.map((each) => (each.flex === 0 ? `${each.min}px` : `minmax(${each.min}px, ${each.flex ?? 1}fr)`)).join(" ");
+  const wide = shown.reduce((sum, each) => sum + each.min + GAP, GAP);
+  const cellOf = (column, row, index, lead) => {
+    if (column.id === "choose") return html`<input type="checkbox" aria-label=${`Choose ${row.name}`} checked=${chosen.has(row.name)} onClick=${(e) => (e.stopPropagation(), choose(index, e.shiftKey))} />`;
+    return lead ? html`<a class="cover" href=${href(row)}>${column.cell(row, index)}</a>` : column.cell(row, index);
+  };
   const rows = [];
   for (let index = first; index < last; index++) {
     const row = rowAt(index);
     const place = { transform: `translateY(${index * ROW}px)` };
+    const over = row && pointing && row.name === under;
     rows.push(row
-      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line ${index === here ? "here" : ""}" style=${place}>
-          ${columns.map((each, i) => html`<span role="cell" class="cell ${each.num ? "num" : ""}">${i ? each.cell(row) : html`<a class="cover" href=${href(row)}>${each.cell(row)}</a>`}</span>`)}</div>`
+      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${onChoose ? chosen.has(row.name) : undefined} class="line ${index === here || over ? "here" : ""}" style=${place}
+          onMouseEnter=${pointing ? () => point({ name: row.name }) : undefined} onMouseLeave=${pointing ? () => point({ name: null }) : undefined}>
+          ${shown.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""} ${each.id === "choose" ? "tick" : ""}">${cellOf(each, row, index, each === columns[0])}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
   }
-  return html`<div class="table panel grow">
+  return html`<div class="table panel grow" style=${fit ? { height: `${Math.min(total, 12) * ROW + 36}px` } : undefined}>
     <div class="scroll" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}>
-      <div class="canvas" role="table" aria-label=${label} aria-rowcount=${total + 1} style=${{ "--columns": template }}>
+      <div class="canvas" role="table" aria-label=${label} aria-rowcount=${total + 1} style=${{ "--columns": template, minWidth: `${wide}px` }}>
         <div class="line top" role="row" aria-rowindex="1">
-          ${columns.map((each) => html`<span role="columnheader" class="cell ${each.num ? "num" : ""}" aria-sort=${sort?.id === each.sort && each.sort ? (sort.descending ? "descending" : "ascending") : undefined}>
-            ${each.sort ? html`<button onClick=${() => onSort(each.sort)}><span class="cut">${each.title}</span>${sort?.id === each.sort ? (sort.descending ? " ↓" : " ↑") : ""}</button>` : each.title}</span>`)}
+          ${shown.map((each) => html`<span role="columnheader" class="cell ${each.num ? "num" : ""}" title=${each.title} aria-sort=${sort?.id === each.sort && each.sort ? (sort.descending ? "descending" : "ascending") : undefined}>
+            ${each.id === "choose" ? html`<span class="unseen">Chosen</span>` : each.sort ? html`<button onClick=${() => onSort(each.sort)}><span class="cut">${each.title}</span>${sort?.id === each.sort ? (sort.descending ? " ↓" : " ↑") : ""}</button>` : html`<span class="cut">${each.title}</span>`}${each.head ?? ""}</span>`)}
         </div>
         <div class="rows" role="rowgroup" style=${{ position: "relative", height: `${total * ROW}px` }}>${rows}</div>
       </div>

@@ -1,0 +1,104 @@
+// Parallel coordinates: what differs, an axis each; a brush on an axis leaves out the rest.
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { colorOfMark, ramp } from "../core/colors.js";
+import { useDark, useWidth } from "../core/hooks.js";
+import { point, usePointed } from "../core/hover.js";
+import { scale } from "../core/scale.js";
+import { extent } from "../core/series.js";
+import { groups, spreads } from "../core/stats.js";
+import { short } from "./canvas.js";
+
+const TOP = 40;
+const BOTTOM = 30;
+const SIDE = 56;
+const NEAR = 96;
+
+/** `axes`: {id, title, read(row)}; `objective`: one of them that gives the colour, or null. */
+export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onKeep }) => {
+  const box = useRef(null);
+  const width = Math.max(useWidth(box, 900), axes.length * NEAR);
+  const dark = useDark();
+  const under = usePointed();
+  const [kept, setKept] = useState({});
+  const [drag, setDrag] = useState(null);
+  const laid = useMemo(() => axes.map((axis, i) => lay(axis, rows, SIDE + (axes.length > 1 ? (i * (width - 2 * SIDE)) / (axes.length - 1) : (width - 2 * SIDE) / 2), height)), [axes, rows, width, height]);
+  const range = objective && extent(rows.map((row) => objective.read(row)));
+  const colorOf = (row) => {
+    if (!objective) return colorOfMark(row.mark, dark);
+    const at = objective.read(row);
+    if (!range || !Number.isFinite(at)) return "var(--muted)";
+    const share = range[0] === range[1] ? 1 : (at - range[0]) / (range[1] - range[0]);
+    return ramp(low ? 1 - share : share, dark);
+  };
+  const passes = (row) => laid.every((axis) => {
+    const part = kept[axis.id];
+    if (!part) return true;
+    const y = axis.y(row);
+    return y >= part[0] && y <= part[1];
+  });
+  const inside = rows.filter(passes);
+  const key = JSON.stringify([inside.length === rows.length ? null : inside.map((each) => each.name)]);
+  useEffect(() => onKeep?.(inside.length === rows.length ? null : new Set(inside.map((each) => each.name))), [key]);
+  const place = (event) => event.clientY - box.current.getBoundingClientRect().top;
+  const down = (axis) => (event) => {
+    event.currentTarget.setPointerCapture(event.pointerId);
+    setDrag({ id: axis.id, from: place(event), to: place(event) });
+  };
+  const move = (event) => drag && setDrag({ ...drag, to: place(event) });
+  const up = () => {
+    if (!drag) return;
+    const [from, to] = [drag.from, drag.to].sort((a, b) => a - b);
+    setDrag(null);
+    setKept((old) => {
+      const next = { ...old };
+      if (to - from < 5) delete next[drag.id];
+      else next[drag.id] = [from, to];
+      return next;
+    });
+  };
+  const lineOf = (row) => `M${laid.map((axis) => `${axis.at.toFixed(1)},${axis.y(row).toFixed(1)}`).join("L")}`;
+  return html`<div class="scrolls sideways" ref=${box} tabindex="0" aria-label="Parallel coordinates">
+    <svg class="plot" width=${width} height=${height} role="img" aria-label=${`${rows.length} components over ${axes.map((each) => each.title).join(", ")}`} onPointerMove=${move} onPointerUp=${up}>
+      ${rows.map((row) => {
+        const on = passes(row);
+        const faint = !on || (under !== null && under !== row.name && rows.some((each) => each.name === under));
+        return html`<path key=${row.name} class="thread" d=${lineOf(row)} stroke=${colorOf(row)} opacity=${!on ? 0.07 : faint ? 0.2 : 0.85} stroke-width=${row.name === under ? 3 : 1.6}
+          onPointerEnter=${() => on && point({ name: row.name })} onPointerLeave=${() => point({ name: null })}><title>${labels.get(row.name)}</title></path>`;
+      })}
+      ${laid.map((axis) => {
+        const part = drag?.id === axis.id ? [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)] : kept[axis.id];
+        return html`<g key=${axis.id}>
+          <text class="name" x=${axis.at} y="16" text-anchor="middle">${cut(axis.title)}<title>${axis.title}</title></text>
+          <line class="axis" x1=${axis.at} x2=${axis.at} y1=${TOP} y2=${height - BOTTOM} />
+          ${axis.ticks.map(([y, text]) => html`<g><line class="axis" x1=${axis.at - 4} x2=${axis.at} y1=${y} y2=${y} /><text class="tick" x=${axis.at - 7} y=${y + 3.5} text-anchor="end">${text}</text></g>`)}
+          ${axis.lacking && html`<text class="tick" x=${axis.at} y=${height - 6} text-anchor="middle">none</text>`}
+          ${part && html`<rect class="kept" x=${axis.at - 9} width="18" y=${part[0]} height=${Math.max(1, part[1] - part[0])} rx="3" />`}
+          <rect class="grip" x=${axis.at - 14} width="28" y=${TOP - 14} height=${height - TOP - BOTTOM + 38} onPointerDown=${down(axis)}><title>${`Drag to keep a part of ${axis.title}; click to keep all`}</title></rect>
+        </g>`;
+      })}
+    </svg></div>`;
+};
+
+function lay(axis, rows, at, height) {
+  const values = rows.map((row) => axis.read(row));
+  const bottom = height - BOTTOM;
+  const gone = bottom + 16;
+  const given = values.filter((each) => each !== undefined);
+  const numeric = given.length > 0 && given.every((each) => typeof each === "number");
+  const lacking = values.some((each) => each === undefined || Number.isNaN(each));
+  if (!numeric) {
+    const names = groups(given, (each) => String(each)).map(([name]) => name);
+    const y = (name) => (names.length > 1 ? bottom - (names.indexOf(name) * (bottom - TOP)) / (names.length - 1) : (TOP + bottom) / 2);
+    return { ...axis, at, lacking, ticks: names.slice(0, 12).map((name) => [y(name), cut(name)]), y: (row) => (axis.read(row) === undefined ? gone : y(String(axis.read(row)))) };
+  }
+  const range = extent(given) ?? [0, 1];
+  const s = scale(range[0], range[1], bottom, TOP, spreads(given));
+  const few = new Set(given).size <= 6 ? [...new Set(given)].filter(Number.isFinite) : s.ticks(4);
+  return { ...axis, at, lacking, ticks: few.map((each) => [s.to(each), short(each)]), y: (row) => {
+    const found = axis.read(row);
+    return found === undefined || Number.isNaN(found) ? gone : Math.min(bottom, Math.max(TOP, s.to(found)));
+  } };
+}
+
+const cut = (text) => (text.length > 15 ? `${text.slice(0, 14)}…` : text);
+

@@ -1,0 +1,92 @@
+// @ts-check
+// Parameters and metrics of components, as tables and charts compare them. Pure.
+import { value } from "./series.js";
+
+/** Of a metric: as the control plane names them, and as people read them. */
+export const STATISTICS = [["last", "last"], ["min", "min"], ["max", "max"], ["avg", "mean"], ["std", "std"], ["count", "count"]];
+
+/** @typedef {{name: string, mark: number, title: string, trials: string[][], parameters: Record<string, any>, metrics: Record<string, any>, configuration?: Record<string, any>, code?: string|null}} Row */
+
+/** A statistic of a metric; undefined where there is none. @param {any} row */
+export function measured(row, metric, statistic = "last") {
+  const found = row.metrics[metric]?.[statistic];
+  return found === undefined ? undefined : value(found);
+}
+
+/** A parameter's value; undefined where there is none. @param {any} row */
+export function parameter(row, name) {
+  const found = row.parameters[name];
+  return found !== null && typeof found === "object" ? value(found.number) : found;
+}
+
+/** The names of what differs among rows, and what is the same in all.
+ * Rows without metrics do not count where others have some: they are other kinds of steps.
+ * @param {any[]} rows @param {(row: any) => Record<string, any>} read */
+export function differences(rows, read) {
+  const told = rows.filter((each) => Object.keys(each.metrics).length);
+  const counted = told.length ? told : rows;
+  const names = new Set(counted.flatMap((each) => Object.keys(read(each))));
+  /** @type {string[]} */
+  const differ = [];
+  /** @type {string[]} */
+  const same = [];
+  for (const name of [...names].sort(byName)) {
+    const first = JSON.stringify(read(counted[0])[name]);
+    const alike = first !== undefined && counted.every((each) => JSON.stringify(read(each)[name]) === first);
+    (alike ? same : differ).push(name);
+  }
+  return { differ, same };
+}
+
+/** What people set comes before what SageMaker adds. @param {string} a @param {string} b */
+export function byName(a, b) {
+  const own = (/** @type {string} */ each) => (/^(SageMaker\.|sagemaker_)/.test(each) ? 1 : 0);
+  return own(a) - own(b) || a.localeCompare(b, "en", { numeric: true });
+}
+
+/** Whether less of a metric is better, by its name. @param {string} name */
+export function isLow(name) {
+  return /loss|err|mse|rmse|mae|mape|perplexity|ppl|nll|entropy|duration|seconds|latency|divergence/i.test(name);
+}
+
+/** The best first; what is not a number after the numbers, what is missing last.
+ * @param {any[]} rows @param {(row: any) => any} read @param {boolean} low */
+export function bestFirst(rows, read, low) {
+  const place = (/** @type {any} */ row) => {
+    const found = read(row);
+    if (typeof found === "string") return [1, found];
+    if (found === undefined) return [3, 0];
+    return Number.isNaN(found) ? [2, 0] : [0, low ? found : -found];
+  };
+  return rows
+    .map((row, i) => ({ row, at: place(row), i }))
+    .sort((a, b) => Number(a.at[0]) - Number(b.at[0]) || (a.at[1] < b.at[1] ? -1 : a.at[1] > b.at[1] ? 1 : 0) || a.i - b.i)
+    .map((each) => each.row);
+}
+
+/** What a component is called beside others: its trial, and itself where a trial has several.
+ * @param {any[]} rows @returns {Map<string, string>} by name */
+export function labels(rows) {
+  const base = new Map(rows.map((row) => [row.name, row.job ?? row.trials[0]?.[0] ?? row.title]));
+  const trial = new Map(rows.map((row) => [row.name, row.trials[0]?.[0]]));
+  const byTrial = new Map();
+  for (const each of trial.values()) byTrial.set(each, (byTrial.get(each) ?? 0) + 1);
+  const found = new Map();
+  for (const row of rows) {
+    const own = trial.get(row.name);
+    found.set(row.name, !own ? base.get(row.name) : byTrial.get(own) === 1 ? own : `${own} / ${row.title}`);
+  }
+  const seen = new Map();
+  for (const label of found.values()) seen.set(label, (seen.get(label) ?? 0) + 1);
+  for (const row of rows) if (seen.get(found.get(row.name)) > 1) found.set(row.name, row.job ?? row.name);
+  return found;
+}
+
+/** A difference from a baseline, as a text. @param {any} mine @param {any} base */
+export function delta(mine, base) {
+  if (typeof mine !== "number" || typeof base !== "number" || !isFinite(mine) || !isFinite(base)) return "";
+  const by = mine - base;
+  if (by === 0) return "=";
+  const text = Math.abs(by) >= 1e7 || Math.abs(by) < 1e-4 ? by.toExponential(1) : String(Number(by.toPrecision(3)));
+  return by > 0 ? `+${text}` : text.replace("-", "−");
+}

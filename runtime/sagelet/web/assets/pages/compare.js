@@ -1,0 +1,61 @@
+// Components side by side: what differs first, then every chart.
+import { html, useMemo, useState } from "../vendor/preact-htm.js";
+import { plural } from "../core/format.js";
+import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { bestFirst, labels } from "../core/measure.js";
+import { link } from "../core/url.js";
+import { Code, Empty, Failed, Loading } from "../parts/basics.js";
+import { componentColumns } from "../parts/component-table.js";
+import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
+import { Diff } from "../parts/diff.js";
+import { Legend } from "../parts/lines.js";
+import { useStatistics } from "../parts/statistics.js";
+import { Table } from "../parts/table.js";
+
+/** More than so many are a row each, not a column each. */
+const SIDES = 8;
+
+export const Compare = () => {
+  useTitle("Compare");
+  const [components] = useAskedList("c");
+  const [trials] = useAskedList("t");
+  const [experiments] = useAskedList("e");
+  const query = { c: components, t: trials, e: experiments };
+  const any = components.length + trials.length + experiments.length > 0;
+  const [found, error, again] = useApi(any ? "compare" : null, query);
+  const [version, setVersion] = useState(0);
+  useTracked(() => {
+    again();
+    setVersion((each) => each + 1);
+  }, found !== null);
+  if (!any) return html`<div class="head"><h1>Compare</h1></div><section class="panel"><${Empty} title="Nothing chosen"><p class="quiet">Choose rows of the <a href=${link(["jobs"])}>jobs</a> or of an <a href=${link(["experiments"])}>experiment</a> (<kbd>x</kbd>), then press <kbd>c</kbd>. A whole trial or experiment is an address:</p><${Code} text="/_ui/compare?t=TRIAL&t=TRIAL" named="address" /><//></section>`;
+  if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
+  if (!found) return html`<${Loading} />`;
+  if (!found.rows.length) return html`<${Failed} error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
+  return html`<${Compared} found=${found} version=${version} />`;
+};
+
+const Compared = ({ found, version }) => {
+  const [stats, setStat] = useStatistics();
+  const [base, setBase] = useAsked("base");
+  const [all, setAll] = useAsked("all");
+  const dark = useDark();
+  const phone = useNarrow("(max-width: 640px)");
+  const now = useNow(10);
+  const objective = useObjective(found.columns.metrics, stats);
+  const rows = useMemo(() => bestFirst(found.rows, objective.read, objective.low), [found, objective.metric, objective.low, stats]);
+  const known = useMemo(() => labels(rows), [found]);
+  useKeys([{ keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) }]);
+  const measured = rows.filter((each) => Object.keys(each.metrics).length);
+  const wide = rows.length > (phone ? 3 : SIDES);
+  const baseline = rows.find((each) => each.name === base) ?? null;
+  return html`
+    <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1>Compare ${plural(rows.length, "component")}</h1>
+      <span class="quiet">${found.total > rows.length ? `The first ${rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div>
+      <div class="row wrap"><button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button><${ObjectiveBar} metrics=${found.columns.metrics} objective=${objective} /></div></div>
+    <${Legend} rows=${rows.slice(0, 40)} labels=${known} href=${(row) => link(["components", row.name])} />
+    ${wide ? html`<${Table} fit label="Components" pointing columns=${componentColumns({ columns: found.columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label: (row) => known.get(row.name), sorted: false })} total=${rows.length} rowAt=${(i) => rows[i]} href=${(row) => link(["components", row.name])} />`
+      : html`<${Diff} rows=${rows} labels=${known} metrics=${found.columns.metrics} stats=${stats} onStat=${setStat} base=${base} onBase=${setBase} all=${all === "1"} />`}
+    <${Comparison} rows=${rows} columns=${found.columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} />
+    ${measured.length === 0 && html`<p class="note quiet">None of these has metrics: there is nothing to draw.</p>`}`;
+};

@@ -1,0 +1,123 @@
+// One experiment on one screen: its components as a table, what is chosen of them as charts.
+import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { get } from "../core/api.js";
+import { plural } from "../core/format.js";
+import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { labels } from "../core/measure.js";
+import { go, link } from "../core/url.js";
+import { Failed, Loading } from "../parts/basics.js";
+import { componentColumns } from "../parts/component-table.js";
+import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
+import { useStatistics } from "../parts/statistics.js";
+import { Table } from "../parts/table.js";
+
+const PAGE = 100;
+/** So many of the best are drawn before anybody chose. */
+const FIRST = 12;
+
+/** `name`: an experiment, or "-" for the components that are in no trial. */
+export const Experiment = ({ name }) => {
+  const loose = name === "-";
+  useTitle(loose ? "In no trial" : name);
+  const [about, error, again] = useApi(loose ? null : `experiments/${encodeURIComponent(name)}`);
+  const [filter, setFilter] = useAsked("filter");
+  const [sorted, setSorted] = useAsked("sort");
+  const [up, setUp] = useAsked("up");
+  const [all, setAll] = useAsked("all");
+  const [base, setBase] = useAsked("base");
+  const [picked, setPicked] = useAskedList("c");
+  const [stats, setStat] = useStatistics();
+  const [page, setPage] = useState({ total: null, columns: null, error: null });
+  const [version, setVersion] = useState(0);
+  const rows = useRef(new Map());
+  const asked = useRef(new Set());
+  const round = useRef(0);
+  const input = useRef(null);
+  const dark = useDark();
+  const phone = useNarrow("(max-width: 640px)");
+  const now = useNow(10);
+  // Before anybody sorts, the best come first by the metric that decides.
+  const usual = about?.objective ? `metric.${about.objective.name}` : "created";
+  const sort = { id: sorted || usual, descending: sorted ? up !== "1" : !about?.objective?.low };
+  const ready = loose || about !== null;
+  const load = useCallback((number, mine = round.current) => {
+    if (asked.current.has(number) || !ready) return;
+    asked.current.add(number);
+    get("components", { ...(loose ? { unassigned: "true" } : { experiment: name }), filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
+      if (mine !== round.current) return;
+      found.rows.forEach((row, i) => rows.current.set(number * PAGE + i, row));
+      setPage((old) => ({ total: found.total, columns: found.columns ?? old.columns, error: null, turn: (old.turn ?? 0) + 1 }));
+    }, (refused) => {
+      if (mine !== round.current) return;
+      asked.current.delete(number);
+      setPage((old) => ({ ...old, error: refused }));
+    });
+  }, [name, filter, sort.id, sort.descending, ready]);
+  const restart = (keep) => {
+    round.current += 1;
+    asked.current = new Set();
+    if (!keep) rows.current = new Map();
+    load(0);
+  };
+  useEffect(() => {
+    if (!ready) return undefined;
+    const timer = setTimeout(() => restart(false), page.total === null ? 0 : 150);
+    return () => clearTimeout(timer);
+  }, [filter, sort.id, sort.descending, ready]);
+  useTracked(() => {
+    if (!loose) again();
+    restart(true);
+    setVersion((each) => each + 1);
+  }, page.total !== null);
+  const loaded = [...rows.current.values()];
+  const shown = useMemo(() => {
+    const chosen = new Set(picked);
+    const found = loaded.filter((each) => (chosen.size ? chosen.has(each.name) : Object.keys(each.metrics).length));
+    return chosen.size ? found : found.slice(0, FIRST);
+  }, [page.turn, picked]);
+  const known = useMemo(() => labels(loaded), [page.turn]);
+  const columns = page.columns;
+  const objective = useObjective(columns?.metrics ?? [], stats);
+  const baseline = loaded.find((each) => each.name === base) ?? null;
+  useKeys([
+    { keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) },
+    { keys: "c", what: "compare the chosen", run: () => shown.length > 1 && go(compared(shown)) },
+    { keys: "b", what: "first chosen is the baseline", run: () => setBase((old) => (old ? "" : (shown[0]?.name ?? ""))) },
+  ], [shown]);
+  if (error && !about) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
+  if (!ready || (page.total === null && !page.error)) return html`<${Loading} />`;
+  if (page.total === null) return html`<${Failed} error=${page.error} again=${() => restart(false)} />`;
+  const onSort = (id) => {
+    const same = id === sort.id;
+    setSorted(id);
+    setUp(same ? (sort.descending ? "1" : "") : /^(title|status|parameter)/.test(id) ? "1" : "");
+  };
+  const label = (row) => known.get(row.name) ?? row.title;
+  return html`
+    <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1 class="cut">${loose ? "In no trial" : about.title}</h1>
+        <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div>
+      <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
+    </div>
+    <div class="split ${page.total ? "" : "bare"}">
+      <div class="left stack">
+        <div class="row wrap">
+          <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button>
+          ${baseline ? html`<button class="button small" aria-pressed="true" onClick=${() => setBase("")}>Baseline: ${label(baseline)}</button>` : html`<button class="button small" disabled=${!shown.length} onClick=${() => setBase(shown[0].name)}>Pin a baseline</button>`}
+          <span class="grow"></span>
+          <span class="quiet">${picked.length ? `${picked.length} chosen` : ""}</span>
+          ${picked.length > 0 && html`<button class="button small bare" onClick=${() => setPicked([])}>Choose none</button>`}
+          <button class="button small main" disabled=${shown.length < 2} onClick=${() => go(compared(shown))}>Compare ${shown.length}</button>
+        </div>
+        ${page.error && html`<p class="note bad" role="alert">${page.error.message}</p>`}
+        ${page.total === 0 ? html`<section class="panel empty"><h2>${filter ? "No component is like that" : "It has no components yet"}</h2><p class="quiet">${filter ? html`Words are looked for in names and trials; <code>parameter.lr < 0.1</code>, <code>metric.loss.min < 0.2</code> and <code>trial:NAME</code> narrow further.` : "What is associated with one of its trials is listed here."}</p>${filter && html`<button class="button" onClick=${() => setFilter("")}>Show all</button>`}</section>`
+          : html`<${Table} label="Components" pointing columns=${componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label })} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
+            href=${(row) => link(["components", row.name])} sort=${sort} onSort=${onSort} chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])} />`}
+        ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
+      </div>
+      ${columns && page.total > 0 && html`<div class="right stack"><${ObjectiveBar} metrics=${columns.metrics} objective=${objective} />
+        <${Comparison} compact rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
+    </div>`;
+};
+
+const compared = (rows) => link(["compare"], { c: rows.map((each) => each.name) });
+

@@ -1,0 +1,137 @@
+// Metrics of many components: a chart a metric, a line a component.
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { get } from "../core/api.js";
+import { colorOfMark, dashOfMark } from "../core/colors.js";
+import { plural } from "../core/format.js";
+import { useAsked, useDark, useKeys, useSeen } from "../core/hooks.js";
+import { point, pointed } from "../core/hover.js";
+import { byHost } from "../core/series.js";
+import { placesOf } from "../core/zoom.js";
+import { LineChart } from "../charts/line.js";
+import { Dialog } from "./basics.js";
+import { LineBar, useLineOptions } from "./line-options.js";
+
+/** Points of one chart, at most, on their way from the server. */
+const MOST = 24000;
+
+const widthFor = (lines) => Math.round(Math.max(60, Math.min(700, MOST / 2 / Math.max(1, lines))));
+
+/** metric -> name -> series of what has been on screen; asks only for what is not there yet. */
+function useSeries(names, wanted, version) {
+  const cache = useRef({ version, found: new Map() });
+  const [, redraw] = useState(0);
+  const key = JSON.stringify([names, wanted]);
+  useEffect(() => {
+    if (!names.length || !wanted.length) return undefined;
+    const fresh = cache.current.version !== version;
+    cache.current.version = version;
+    const asks = new Map();
+    for (const metric of wanted) {
+      const lacking = fresh ? names : names.filter((name) => !cache.current.found.get(metric)?.has(name));
+      if (!lacking.length) continue;
+      const same = JSON.stringify(lacking);
+      if (!asks.has(same)) asks.set(same, { lacking, metrics: [] });
+      asks.get(same).metrics.push(metric);
+    }
+    const stop = new AbortController();
+    for (const { lacking, metrics } of asks.values()) {
+      get("series", { c: lacking, metric: metrics, width: widthFor(names.length) }, { signal: stop.signal }).then((answer) => {
+        for (const metric of metrics) {
+          const found = new Map(cache.current.found.get(metric) ?? []);
+          for (const name of lacking) found.set(name, answer.series[metric][name] ?? null);
+          cache.current.found.set(metric, found);
+        }
+        redraw((each) => each + 1);
+      }, () => {});
+    }
+    return () => stop.abort();
+  }, [key, version]);
+  return cache.current.found;
+}
+
+export const Lines = ({ rows, metrics, labels, kept, version, compact = false }) => {
+  const options = useLineOptions();
+  const [filter, setFilter] = useAsked("charts");
+  const [seen, setSeen] = useState(() => new Set());
+  const [big, setBig] = useState(null);
+  const shown = kept ? rows.filter((each) => kept.has(each.name)) : rows;
+  const fits = matcher(filter);
+  const listed = metrics.filter((each) => fits(each.name) && rows.some((row) => each.name in row.metrics));
+  const wanted = listed.map((each) => each.name).filter((each) => seen.has(each));
+  const found = useSeries(rows.map((each) => each.name), wanted, version);
+  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (listed[0]?.name ?? null))) }], [listed.length]);
+  const card = (metric, height) => html`<${Card} key=${metric} metric=${metric} rows=${shown} labels=${labels} series=${found.get(metric)} options=${options} height=${height}
+    onSeen=${() => setSeen((old) => (old.has(metric) ? old : new Set(old).add(metric)))} onBig=${() => setBig(big ? null : metric)} big=${Boolean(big)} />`;
+  return html`<div class="stack">
+    <${LineBar} options=${options}>${metrics.length > 4 && html`<label><span class="unseen">Only charts of these metrics (a regular expression)</span><input class="input small" type="search" placeholder="metrics" value=${filter} onInput=${(e) => setFilter(e.currentTarget.value)} /></label>`}<//>
+    ${!listed.length && html`<p class="quiet">${metrics.length ? "No metric is called that." : "None of these components has metrics."}</p>`}
+    <div class=${compact ? "charts one" : "charts"}>${listed.map((each) => card(each.name, compact ? 190 : 210))}</div>
+    ${big && html`<${Dialog} title=${big} huge close=${() => setBig(null)}>${card(big, Math.max(260, innerHeight * 0.62))}<//>`}
+  </div>`;
+};
+
+const Card = ({ metric, rows, labels, series, options, height, onSeen, onBig, big }) => {
+  const box = useRef(null);
+  const near = useSeen(box);
+  const dark = useDark();
+  const [close, setClose] = useState(null);
+  useEffect(() => {
+    if (near) onSeen();
+  }, [near]);
+  const { x, zoom } = options;
+  useEffect(() => {
+    setClose(null);
+    const there = zoom && series ? rows.map((row) => series.get(row.name)).filter(Boolean) : [];
+    const part = there.length ? placesOf(there, x, zoom) : null;
+    if (!part) return undefined;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      get("series", { c: rows.map((each) => each.name), metric, width: widthFor(rows.length), ...part }, { signal: stop.signal }).then((answer) => setClose(new Map(Object.entries(answer.series[metric]))), () => {});
+    }, 120);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [zoom, x, series]);
+  const lines = useMemo(() => rows.flatMap((row) => {
+    const whole = series?.get(row.name);
+    if (!whole) return [];
+    const fine = close?.get(row.name);
+    const one = byHost(fine ?? whole)[0];
+    const start = whole.time[0];
+    return [{
+      name: row.name, label: labels.get(row.name), color: colorOfMark(row.mark, dark), dash: dashOfMark(row.mark),
+      x: x === "step" ? one.step : x === "time" ? one.time : one.time.map((at) => at - start),
+      y: one.value,
+    }];
+  }), [rows, series, close, x, dark, labels]);
+  const total = lines.length;
+  return html`<section class="panel card-chart" ref=${box} aria-label=${metric}><header><h3 class="grow cut" title=${metric}>${metric}</h3>
+      <span class="quiet">${total ? plural(total, "line") : ""}</span><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
+    <div class="body">
+      ${near && total ? html`<${LineChart} lines=${lines} label=${metric} x=${x} log=${options.log} weight=${options.weight} clip=${options.clip} zoom=${zoom} onZoom=${options.setZoom} height=${height} />`
+        : html`<div class="wait" style=${{ height: `${height}px` }}>${near && series ? html`<span class="quiet">No component chosen has it.</span>` : ""}</div>`}
+    </div></section>`;
+};
+
+/** Which component has which colour; the pointer on one shows it in every chart. */
+export const Legend = ({ rows, labels, href }) => {
+  const dark = useDark();
+  return html`<ul class="legend chips" aria-label="Components">${rows.map((row) => html`<li key=${row.name}><a href=${href(row)} onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })} onFocus=${() => point({ name: row.name })} onBlur=${() => pointed().name === row.name && point({ name: null })}><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut">${labels.get(row.name)}</span></a></li>`)}</ul>`;
+};
+
+/** A component's colour and line. */
+export const Swatch = ({ mark, dark }) => {
+  const dash = dashOfMark(mark);
+  return html`<svg class="swatch" width="16" height="8" aria-hidden="true"><line x1="1" x2="15" y1="4" y2="4" stroke=${colorOfMark(mark, dark)} stroke-width="3.2" stroke-linecap=${dash.length ? "butt" : "round"} stroke-dasharray=${dash.join(" ")} /></svg>`;
+};
+
+function matcher(text) {
+  if (!text) return () => true;
+  try {
+    const pattern = new RegExp(text, "i");
+    return (name) => pattern.test(name);
+  } catch {
+    return (name) => name.toLowerCase().includes(text.toLowerCase());
+  }
+}

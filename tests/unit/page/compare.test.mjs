@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { layers } from "../../../runtime/sagelet/web/assets/charts/lineage.js";
+import { prepare, wholeOf } from "../../../runtime/sagelet/web/assets/charts/line-draw.js";
+import { shares } from "../../../runtime/sagelet/web/assets/charts/matrix.js";
+import { colorOfMark, dashOfMark, ramp } from "../../../runtime/sagelet/web/assets/core/colors.js";
+import { bestFirst, byName, delta, differences, isLow, labels, measured, parameter } from "../../../runtime/sagelet/web/assets/core/measure.js";
+import { lower, nearest, outline, scale, zoomed } from "../../../runtime/sagelet/web/assets/core/scale.js";
+import { append, byHost, joined, stepsOf } from "../../../runtime/sagelet/web/assets/core/series.js";
+import { clipped, deviation, front, groups, quartiles, spreads } from "../../../runtime/sagelet/web/assets/core/stats.js";
+import { asked } from "../../../runtime/sagelet/web/assets/core/url.js";
+import { placesOf } from "../../../runtime/sagelet/web/assets/core/zoom.js";
+
+const row = (name, parameters = {}, metrics = {}, more = {}) => ({ name, mark: 1, title: name, trials: [], parameters, metrics: Object.fromEntries(Object.entries(metrics).map(([key, last]) => [key, { last }])), ...more });
+
+test("values of metrics and parameters, numbers without a word among them", () => {
+  const one = row("a", { lr: 0.1, odd: { number: "NaN" } }, { loss: "Infinity" });
+  assert.equal(measured(one, "loss"), Infinity);
+  assert.equal(measured(one, "loss", "max"), undefined);
+  assert.ok(Number.isNaN(parameter(one, "odd")));
+  assert.equal(parameter(one, "none"), undefined);
+});
+
+test("what differs is told by the rows that have metrics", () => {
+  const rows = [row("a", { lr: 1, same: 2 }, { m: 1 }), row("b", { lr: 1, same: 2, only: 3 }, { m: 1 }), row("prepare", { lr: 5 })];
+  assert.deepEqual(differences(rows, (each) => each.parameters), { differ: ["only"], same: ["lr", "same"] });
+  assert.deepEqual(differences([rows[2]], (each) => each.parameters), { differ: [], same: ["lr"] });
+});
+
+test("own parameters stand before SageMaker's", () => {
+  assert.deepEqual(["SageMaker.X", "b10", "b9", "sagemaker_program"].sort(byName), ["b9", "b10", "sagemaker_program", "SageMaker.X"]);
+});
+
+test("the best first, NaN behind numbers, what is missing last", () => {
+  const rows = [row("none"), row("nan", {}, { m: "NaN" }), row("low", {}, { m: 1 }), row("high", {}, { m: 2 })];
+  const read = (each) => measured(each, "m");
+  assert.deepEqual(bestFirst(rows, read, false).map((each) => each.name), ["high", "low", "nan", "none"]);
+  assert.deepEqual(bestFirst(rows, read, true).map((each) => each.name), ["low", "high", "nan", "none"]);
+  assert.ok(isLow("test:loss") && !isLow("accuracy"));
+});
+
+test("a component is called by its trial, or more where that does not tell", () => {
+  const of = (name, title, trial, more) => row(name, {}, {}, { title, trials: trial ? [[trial, "e"]] : [], ...more });
+  const found = labels([of("a", "Training", "t1"), of("b", "Training", "t2"), of("c", "Prepare", "t2"), of("d", "Loose", ""), of("e", "Loose", "", { job: "job-e" })]);
+  assert.deepEqual([...found.values()], ["t1", "t2 / Training", "t2 / Prepare", "Loose", "job-e"]);
+});
+
+test("differences from a baseline", () => {
+  assert.deepEqual([delta(2, 1), delta(1, 1.5), delta(1, 1), delta("a", 1), delta(1, NaN)], ["+1", "−0.5", "=", "", ""]);
+});
+
+test("neighbours have colours of their own, those of one colour another line", () => {
+  const of = (mark) => colorOfMark(mark, false) + dashOfMark(mark).join();
+  assert.equal(new Set([...Array(24).keys()].map(of)).size, 24);
+  assert.equal(of(3), of(27));
+  assert.notEqual(ramp(0, true), ramp(1, true));
+});
+
+test("scales go there and back", () => {
+  const linear = scale(0, 10, 100, 200);
+  assert.equal(linear.to(5), 150);
+  assert.equal(linear.from(150), 5);
+  const log = scale(1, 100, 0, 100, true);
+  assert.ok(Math.abs(log.to(10) - 50) < 1e-9 && Math.abs(log.from(50) - 10) < 1e-9);
+  assert.ok(scale(3, 3, 0, 1).low < 3);
+});
+
+test("places in a sorted list", () => {
+  assert.deepEqual([lower([1, 3, 5], 3), lower([1, 3, 5], 6), nearest([1, 3, 5], 4.1), nearest([], 1)], [1, 3, 2, -1]);
+});
+
+test("a line has no more points than pixels need, and its extremes stay", () => {
+  const n = 100_000;
+  const xs = Float64Array.from({ length: n }, (_, i) => i);
+  const ys = Float64Array.from({ length: n }, (_, i) => (i === 31_234 ? 50 : i === 70_000 ? NaN : Math.sin(i)));
+  const sx = scale(0, n - 1, 0, 500);
+  const sy = scale(-1, 50, 200, 0);
+  const points = outline(xs, ys, sx, sy, 0, n, 500);
+  assert.ok(points.length / 2 <= 4 * 502);
+  assert.equal(Math.min(...points.filter((_, i) => i % 2).filter((each) => !Number.isNaN(each))), 0);
+  const gap = outline([0, 1, 2], [1, NaN, 1], sx, sy, 0, 3, 500);
+  assert.ok(Number.isNaN(gap[2]) && !Number.isNaN(gap[4]));
+});
+
+test("zooming ends with the whole", () => {
+  assert.deepEqual(zoomed([0, 100], [0, 100], 50, 0.5), [25, 75]);
+  assert.equal(zoomed([0, 100], [25, 75], 50, 4), null);
+});
+
+test("lines are made ready: sorted, smoothed, their oddities known", () => {
+  const [line] = prepare([{ name: "a", x: [2, 1, 3], y: [20, 10, NaN] }], 0, false);
+  assert.deepEqual([line.x, line.odd], [[1, 2, 3], [2]]);
+  assert.deepEqual(prepare([{ x: [1], y: [0] }], 0, true)[0].odd, [0]);
+  assert.deepEqual(wholeOf([line, { x: [] }]), [1, 3]);
+  assert.equal(joined([null]), null);
+});
+
+test("quartiles, groups and the front", () => {
+  assert.deepEqual(quartiles([4, 1, 3, 2, 100]), { low: 1, q1: 2, median: 3, q3: 4, high: 4, outside: [100] });
+  assert.equal(deviation([1]), 0);
+  const points = [{ x: 1, y: 1 }, { x: 2, y: 3 }, { x: 3, y: 2 }, { x: 4, y: 4 }, { x: NaN, y: 9 }];
+  assert.deepEqual(front(points, true, false).map((each) => each.x), [1, 2, 4]);
+  assert.deepEqual(front(points, false, false).map((each) => each.x), [4]);
+  assert.deepEqual(groups([{ v: 10 }, { v: 9 }, {}, { v: "b" }], (each) => each.v).map(([key]) => key), ["9", "10", "b", "not set"]);
+});
+
+test("what spreads over decades, and what is cut off an axis", () => {
+  assert.ok(spreads([0.001, 1]) && !spreads([-1, 100]) && !spreads([5]));
+  const clip = clipped([[...Array(99).keys(), 1e9]], 0.01);
+  assert.ok(clip[1] <= 1e9 && clip[0] >= 0);
+  assert.equal(clipped([[1, 2]], 0.01), null);
+});
+
+test("steps that were given are the x axis; places are asked for", () => {
+  const series = { hosts: [""], place: [0, 5, 10], step: [0, 50, null], time: [1, 2, 3], value: [1, 2, 3], host: [0, 0, 0], count: 11 };
+  assert.deepEqual(stepsOf(series), [0, 50, 10]);
+  assert.deepEqual(byHost(series)[0].step, [0, 50, 10]);
+  const more = append(series, { hosts: [""], place: [11], step: [60], time: [4], value: [4], host: [0] });
+  assert.deepEqual(more.step, [0, 50, 10, 60]);
+  const even = { ...series, step: [0, 50, 100] };
+  assert.deepEqual(placesOf([even], "step", [40, 60]), { low: 0, high: 10 });
+  assert.equal(placesOf([{ ...even, count: 3 }], "step", [40, 60]), null);
+});
+
+test("lineage stands in layers from source to product, and ends though it has a ring", () => {
+  const vertices = ["d", "p", "c", "m"].map((arn) => ({ arn }));
+  const edges = [["d", "p"], ["p", "c"], ["d", "c"], ["c", "m"]].map(([from, to]) => ({ from, to }));
+  assert.deepEqual(layers({ vertices, edges }).map((each) => each.map((one) => one.arn)), [["d"], ["p"], ["c"], ["m"]]);
+  assert.ok(layers({ vertices: vertices.slice(0, 2), edges: [{ from: "d", to: "p" }, { from: "p", to: "d" }] }).length);
+});
+
+test("shares of the rows of a matrix", () => {
+  assert.deepEqual(shares([[3, 1], [0, 0]]), [[0.75, 0.25], [0, 0]]);
+});
+
+test("a query's lists", () => {
+  assert.deepEqual(asked("?c=a&c=b&x=step"), { c: ["a", "b"], x: "step" });
+});
