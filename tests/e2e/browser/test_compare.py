@@ -1,0 +1,201 @@
+"""Experiments in a browser: who won, why, and everything that compares components."""
+
+from typing import Any
+
+from support.pages import clients, go, inked, shows
+from support.serve import Plane
+
+Open = Any
+
+
+def test_who_won_is_seen_at_once(see: Open) -> None:
+    page = see("experiments")
+    tile = page.locator("article", has_text="digits")
+    assert "best test:accuracy" in tile.inner_text()
+    assert "digits-32" in tile.inner_text()
+    tile.get_by_role("link").click()
+    page.wait_for_url("**/experiments/digits")
+    first = page.locator(".rows .line").first
+    assert "digits-32" in first.inner_text()
+    heads = page.get_by_role("columnheader").all_inner_texts()
+    assert any(head.startswith("lr") for head in heads)
+    assert not any(head.startswith("epochs") for head in heads)
+    page.keyboard.press("d")
+    page.get_by_role("columnheader").filter(has_text="epochs").wait_for()
+
+
+def test_components_are_filtered_sorted_and_chosen(see: Open) -> None:
+    page = see("experiments/digits")
+    rows = page.locator(".rows .line")
+    rows.nth(3).wait_for()
+    page.get_by_label("Filter components").fill(
+        "parameter.optimizer = sgd metric.train:loss.min > 0.2"
+    )
+    page.wait_for_function("document.querySelectorAll('.rows .line').length === 2")
+    assert "filter=" in page.url
+    page.get_by_label("Filter components").fill("")
+    rows.nth(3).wait_for()
+    page.get_by_role("button", name="lr").click()
+    page.wait_for_url("**sort=parameter.lr**")
+    page.wait_for_function("document.querySelector('.rows .line').innerText.includes('digits-8')")
+    page.get_by_label("Choose digits-8-training").check()
+    page.get_by_label("Choose digits-32-training").check()
+    page.get_by_role("button", name="Compare 2").click()
+    page.wait_for_url("**/compare?c=digits-8-training&c=digits-32-training")
+    page.get_by_role("heading", name="Compare 2 components").wait_for()
+
+
+def test_a_comparison_shows_what_differs_first(see: Open) -> None:
+    page = see("compare?e=digits")
+    table = page.locator("table.diff")
+    table.wait_for()
+    names = table.locator("tbody th[scope=row]").all_inner_texts()
+    assert [name.split("\n")[0] for name in names if "last" not in name.split("\n")[0]][-3:] == [
+        "lr",
+        "optimizer",
+        "width",
+    ]
+    assert "epochs" not in " ".join(names)
+    shows(page, "The same in all: epochs = 40.")
+    page.get_by_label("Statistic of train:loss").select_option("min")
+    page.wait_for_url("**stat=train%3Aloss.min**")
+    assert "0.3" in table.locator("tr", has_text="train:loss").inner_text()
+    table.get_by_role("button", name="Baseline").nth(1).click()
+    assert table.locator(".by").count() > 0
+    again = see(page.url.split("/_ui/")[1])
+    again.locator("table.diff .by").first.wait_for()
+    assert again.get_by_label("Statistic of train:loss").input_value() == "min"
+
+
+def test_lines_are_drawn_smoothed_and_zoomed(see: Open) -> None:
+    page = see("compare?e=digits")
+    card = page.get_by_role("region", name="train:loss")
+    card.locator("canvas").first.wait_for()
+    assert inked(page, "section[aria-label='train:loss'] canvas") > 200
+    label = card.locator("canvas").first.get_attribute("aria-label")
+    assert "digits-32: 40 points" in label
+    box = card.locator("canvas").first.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    card.locator(".tip").wait_for()
+    assert "digits-8" in card.locator(".tip").inner_text()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 220, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Whole range").click()
+    page.keyboard.press("]")
+    page.wait_for_url("**smooth=0.1**")
+    page.keyboard.press("l")
+    page.wait_for_url("**log=1**")
+    page.get_by_label("x", exact=True).select_option("time")
+    page.wait_for_url("**x=time**")
+    page.keyboard.press("f")
+    page.get_by_role("dialog").locator("canvas").first.wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_a_brush_on_an_axis_leaves_the_rest_out(see: Open) -> None:
+    page = see("compare?e=digits")
+    part = page.get_by_role("region", name="Parallel coordinates", exact=True)
+    part.scroll_into_view_if_needed()
+    part.locator("path.thread").nth(2).wait_for()
+    grip = part.locator("rect.grip").first.bounding_box()
+    x, y = grip["x"] + grip["width"] / 2, grip["y"]
+    page.mouse.move(x, y + 5)
+    page.mouse.down()
+    page.mouse.move(x, y + 60, steps=4)
+    page.mouse.up()
+    shows(page, "of 3 components kept")
+    page.mouse.click(x, y + grip["height"] - 10)
+    shows(page, "drag along an axis")
+
+
+def test_scatter_groups_quality_and_code_are_there(see: Open) -> None:
+    page = see("compare?e=digits")
+    scatter = page.get_by_role("region", name="Scatter", exact=True)
+    scatter.scroll_into_view_if_needed()
+    scatter.locator("circle").nth(2).wait_for()
+    scatter.get_by_label("x", exact=True).select_option("p:width")
+    page.wait_for_url("**sx=p%3Awidth**")
+    groups = page.get_by_role("region", name="By optimizer")
+    groups.scroll_into_view_if_needed()
+    assert "of 2" in groups.inner_text()
+    quality = page.get_by_role("region", name="Quality", exact=True)
+    quality.scroll_into_view_if_needed()
+    quality.locator("table.matrix").nth(2).wait_for()
+    page.get_by_role("button", name="Shares of the row").click()
+    assert "90" in quality.locator("table.matrix td").first.inner_text()
+    page.get_by_role("button", name="Difference from").click()
+    quality.locator("caption", has_text="Difference").first.wait_for()
+    assert quality.locator("td", has_text="<b>4</b>").count() == 3
+    assert "area 0.9" in quality.inner_text()
+
+
+def test_a_component_has_one_colour_everywhere(see: Open) -> None:
+    page = see("experiments/digits")
+    of = "(row) => row.querySelector('.swatch line').getAttribute('stroke')"
+    row = page.locator(".rows .line", has_text="digits-8").first
+    colour = row.evaluate(of)
+    go(page, "compare?e=digits")
+    head = page.locator("table.diff thead th", has_text="digits-8")
+    head.wait_for()
+    assert head.evaluate(of) == colour
+    go(page, "components/digits-8-training")
+    page.locator(".head .swatch").wait_for()
+    assert page.locator(".head").evaluate(of) == colour
+
+
+def test_a_trial_leads_from_data_to_model(see: Open) -> None:
+    page = see("trials/digits-8")
+    page.locator(".lineage .node", has_text="digits").first.wait_for()
+    assert page.locator(".lineage .own").count() == 2
+    page.locator(".time", has_text="Training").click()
+    page.wait_for_url("**/components/digits-8-training")
+    shows(page, "Precision and recall")
+
+
+def test_a_job_leads_to_its_component_and_back(see: Open) -> None:
+    page = see("jobs/done")
+    page.get_by_role("link", name="Component").click()
+    page.wait_for_url("**/components/done-aws-training-job")
+    shows(page, "Environment of its job")
+    page.get_by_role("link", name="Its job").click()
+    page.wait_for_url("**/jobs/done")
+    page.get_by_role("link", name="from-jobs").click()
+    page.wait_for_url("**/experiments/from-jobs")
+
+
+def test_jobs_are_chosen_and_compared_by_keyboard(see: Open) -> None:
+    page = see("jobs")
+    page.get_by_role("row").filter(has_text="done").wait_for()
+    for key in ("j", "x", "j", "x", "c"):
+        page.keyboard.press(key)
+    page.wait_for_url("**/compare?c=**")
+    page.get_by_role("heading", name="Compare 2 components").wait_for()
+    code = page.get_by_role("region", name="Code", exact=True)
+    code.scroll_into_view_if_needed()
+    shows(page, "Their code is the same")
+
+
+def test_what_is_logged_shows_up_by_itself(see: Open, plane: Plane) -> None:
+    sagemaker, metrics = clients(plane, "sagemaker", "sagemaker-metrics")
+    sagemaker.create_experiment(ExperimentName="live")
+    page = see("experiments/live")
+    shows(page, "It has no components yet")
+    sagemaker.create_trial(TrialName="live-1", ExperimentName="live")
+    sagemaker.create_trial_component(TrialComponentName="live-run")
+    sagemaker.associate_trial_component(TrialComponentName="live-run", TrialName="live-1")
+    page.locator(".rows .line", has_text="live-1").wait_for()
+    metrics.batch_put_metrics(
+        TrialComponentName="live-run",
+        MetricData=[{"MetricName": "m", "Value": 0.4321, "Timestamp": 1_700_000_000}],
+    )
+    page.locator(".rows .line", has_text="0.4321").wait_for()
+
+
+def test_experiments_are_found_by_typing(see: Open) -> None:
+    page = see("")
+    page.keyboard.press("/")
+    page.get_by_role("combobox").fill("digits-16")
+    page.get_by_role("option").filter(has_text="digits-16 / Training").click()
+    page.wait_for_url("**/components/digits-16-training")

@@ -1,0 +1,94 @@
+"""Each page: it fits its window, everybody can use it, it loads nothing from elsewhere."""
+
+from typing import Any
+
+import pytest
+
+from support.pages import go, shows
+
+Open = Any
+
+#: What pages have, and a text that is there once they are whole.
+PAGES = {
+    "": "Ended last",
+    "jobs": "done",
+    "jobs/done": "40 values",
+    "jobs/failed": "Why it failed",
+    "jobs/done/logs": "step 39",
+    "jobs/done/files": "Outputs",
+    "jobs/done/request": "CreateTrainingJob",
+    "experiments": "digits",
+    "experiments/digits": "3 lines",
+    "experiments/-": "In no trial",
+    "compare": "Nothing chosen",
+    "compare?e=digits": "3 of 10",
+    "compare?c=digits-8-training&c=digits-16-training&all=1": "The same in all",
+    "trials/digits-8": "From data to model",
+    "components/digits-8-training": "Precision and recall",
+    "components/digits-prepare": "No metrics",
+    "models": "Models",
+    "storage": "bucket",
+    "storage/bucket?key=a.csv": "a.csv",
+    "calls": "CreateTrainingJob",
+    "settings": "SAGELET_HOME",
+    "nowhere": "There is no such page",
+    "experiments/nowhere": "Not here",
+}
+
+
+def whole(page: Any, path: str, text: str) -> None:
+    """Go there, and wait until all of it was near the window once."""
+    go(page, path)
+    parts = page.locator(".part")
+    page.locator("h1, h2").first.wait_for()
+    for _ in range(20):
+        count = parts.count()
+        for number in range(count):
+            parts.nth(number).scroll_into_view_if_needed()
+        if parts.count() == count:
+            break
+    if text not in ("3 of 10", "The same in all"):
+        shows(page, text)
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_every_page_fits_its_window(see: Open, width: int) -> None:
+    page = see("", width)
+    for path, text in PAGES.items():
+        whole(page, path, text)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_used_by_everybody(see: Open, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+    page = see("", 1280, scheme, bypass_csp=True)
+    found = {}
+    for path, text in PAGES.items():
+        whole(page, path, text)
+        said = axe.Axe().run(page).response["violations"]
+        for each in said:
+            found[path, each["id"]] = [node["html"][:200] for node in each["nodes"][:3]]
+    assert found == {}
+
+
+def test_nothing_is_asked_of_another_machine(see: Open) -> None:
+    page = see("")
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url.split("/_")[0]))
+    for path, text in PAGES.items():
+        whole(page, path, text)
+    assert asked == {page.url.split("/_ui/")[0]}
+
+
+def test_every_page_has_a_title_and_one_main_heading(see: Open) -> None:
+    page = see("")
+    titles = {}
+    for path, text in PAGES.items():
+        whole(page, path, text)
+        assert (
+            page.locator("h1").count() + page.locator("main h2", has_text="Not here").count() == 1
+        ), path
+        titles[path] = page.title()
+    assert titles["trials/digits-8"] == "digits-8 · sagelet"

@@ -1,0 +1,152 @@
+"""The page in a real browser: jobs, logs, storage; live, by keyboard, without its server."""
+
+from pathlib import Path
+from typing import Any
+
+from support.pages import shows, train
+from support.serve import Plane
+
+Open = Any
+
+
+def test_a_browser_that_opens_the_root_lands_on_the_page(see: Open, plane: Plane) -> None:
+    page = see("")
+    page.goto(plane.url)
+    shows(page, "Ended last")
+    assert page.url == f"{plane.url}/_ui/"
+
+
+def test_a_job_is_seen_as_it_goes(see: Open, plane: Plane, tmp_path: Path) -> None:
+    overview = see("")
+    shows(overview, "Nothing runs now")
+    train(plane, "live", "--detach", LINES="60", SLOW=str(tmp_path))
+    shows(overview, "live")
+    logs = see("jobs/live/logs")
+    shows(logs, "step 21")
+    metrics = see("jobs/live")
+    shows(metrics, "22 values")
+    (tmp_path / "21").touch()
+    shows(logs, "step 22")
+    shows(metrics, "23 values")
+    for number in range(22, 60):
+        (tmp_path / str(number)).touch()
+    shows(metrics, "60 values")
+    shows(metrics, "Completed")
+    shows(logs, "step 59")
+    logs.get_by_text("Completed").first.wait_for()
+
+
+def test_a_job_can_be_stopped(see: Open, plane: Plane, tmp_path: Path) -> None:
+    train(plane, "endless", "--detach", LINES="60", SLOW=str(tmp_path))
+    page = see("jobs/endless/logs")
+    shows(page, "step 21")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Stop it").click()
+    page.locator(".badge", has_text="Stopped").wait_for()
+
+
+def test_text_of_a_log_is_text(see: Open) -> None:
+    page = see("jobs/done/logs")
+    shows(page, "<img src=x onerror=alert(1)>")
+    assert page.locator(".lines img").count() == 0
+    assert page.locator(".lines .f32.b1, .lines .b1.f32").inner_text() == "ready"
+
+
+def test_a_log_is_searched_and_its_errors_found(see: Open) -> None:
+    page = see("jobs/done/logs")
+    shows(page, "step 39")
+    page.get_by_label("Search the log").fill("step 1")
+    page.get_by_text("11 lines").wait_for()
+    assert page.locator(".lines mark").count() == 11
+    assert "find=step+1" in page.url
+    failed = see("jobs/failed/logs?jump=error")
+    failed.locator(".ln.here").wait_for()
+    assert "Traceback" in failed.locator(".ln.here").inner_text()
+    assert "line=" in failed.url
+    again = see(failed.url.split("/_ui/")[1])
+    again.locator(".ln.here").wait_for()
+
+
+def test_jobs_are_filtered_and_sorted(see: Open) -> None:
+    page = see("jobs?filter=status%3Afailed")
+    page.get_by_role("row").filter(has_text="failed").first.wait_for()
+    assert page.get_by_role("row").filter(has_text="done").count() == 0
+    page.get_by_label("Filter jobs").fill("metric.loss < 0.1 done")
+    page.get_by_role("row").filter(has_text="done").wait_for()
+    page.get_by_label("Filter jobs").fill("no such job")
+    shows(page, "No job is like that")
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Job", exact=True).click()
+    page.get_by_role("row").filter(has_text="done").wait_for()
+    page.wait_for_url("**sort=name**")
+
+
+def test_everything_by_keyboard(see: Open) -> None:
+    page = see("")
+    shows(page, "Ended last")
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    page.wait_for_url("**/_ui/jobs")
+    page.keyboard.press("/")
+    page.get_by_role("combobox").fill("done")
+    page.get_by_role("option").filter(has_text="done").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/_ui/jobs/done")
+    page.get_by_role("heading", name="done").wait_for()
+    page.keyboard.press("2")
+    page.wait_for_url("**/logs*")
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.go_back()
+    page.get_by_role("heading", name="done").wait_for()
+
+
+def test_a_job_is_cloned_as_code(see: Open) -> None:
+    page = see("jobs/done")
+    page.get_by_role("button", name="Clone").click()
+    shows(page, "sagemaker.create_training_job(")
+    page.get_by_role("button", name="SageMaker SDK").click()
+    shows(page, "estimator.fit(")
+
+
+def test_files_are_shown_and_uploaded(see: Open) -> None:
+    page = see("storage/bucket")
+    page.get_by_text("a.csv").click()
+    page.get_by_role("cell", name="<b>2").wait_for()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "new.json", "mimeType": "application/json", "buffer": b'{"a": 1}'}
+    )
+    page.get_by_role("link", name="new.json").click()
+    shows(page, '"a": 1')
+
+
+def test_a_page_without_its_control_plane_says_so_and_goes_on(
+    see: Open, tmp_path: Path, browser: Any
+) -> None:
+    del browser
+    other = Plane(tmp_path, "--port", "0", environ={"SAGELET_BACKEND": "process"})
+    try:
+        page = see("")
+        page.goto(f"{other.url}/_ui/jobs")
+        shows(page, "No training jobs yet")
+        shows(page, 'eval "$(sagelet env)"')
+        other.process.terminate()
+        other.process.wait(30)
+        shows(page, "The control plane does not answer")
+    finally:
+        other.process.kill()
+
+
+def test_the_plane_stops_at_once_though_a_page_listens(see: Open, tmp_path: Path) -> None:
+    import time
+
+    other = Plane(tmp_path, environ={"SAGELET_BACKEND": "process"})
+    page = see("")
+    page.goto(f"{other.url}/_ui/")
+    shows(page, "No training jobs yet")
+    began = time.monotonic()
+    other.process.terminate()
+    other.process.wait(30)
+    assert time.monotonic() - began < 4

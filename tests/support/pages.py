@@ -1,0 +1,77 @@
+"""What tests of the page do: jobs to look at, clients, an open page."""
+
+import sys
+from typing import Any
+
+import boto3
+
+from support.cli import sagelet
+from support.serve import Plane
+
+SCRIPT = r"""
+import os, pathlib, time
+print("\x1b[1;32mready\x1b[0m <img src=x onerror=alert(1)>", flush=True)
+for number in range(int(os.environ["LINES"])):
+    print(f"step {number} loss={1 / (number + 1):.4f};", flush=True)
+    if "SLOW" in os.environ:
+        while number > 20 and not pathlib.Path(os.environ["SLOW"], str(number)).exists():
+            time.sleep(0.02)
+if "FAIL" in os.environ:
+    raise RuntimeError("out of luck")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_bytes(bytes(1000))
+"""
+
+
+def clients(plane: Plane, *services: str) -> list[Any]:
+    """boto3's clients of a control plane."""
+    return [
+        boto3.client(
+            service,
+            endpoint_url=plane.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        for service in services
+    ]
+
+
+def train(plane: Plane, name: str, *options: str, **environ: str) -> None:
+    """Run a job; it ends, unless told ``--detach``."""
+    given = [part for key, value in environ.items() for part in ("--env", f"{key}={value}")]
+    script = str(plane.folder / "train.py")
+    metric = "loss=loss=([0-9.]+)"
+    interpreter = ["--framework", "pytorch", "--python", sys.executable]
+    done = sagelet(
+        *("train", script, "--name", name, "--metric", metric, *interpreter, *given, *options),
+        env=plane.environ,
+    )
+    assert done.returncode == (1 if "FAIL" in environ else 0), done.stdout + done.stderr
+
+
+def shows(page: Any, text: str) -> None:
+    """Wait until a page has the text."""
+    page.locator("main, .offline").get_by_text(text).first.wait_for()
+
+
+def go(page: Any, path: str) -> None:
+    """Another page of the same control plane."""
+    page.goto(page.url.split("/_ui/")[0] + "/_ui/" + path)
+
+
+def inked(page: Any, canvas: str) -> int:
+    """How many pixels of the first such canvas are drawn in a colour of their own, not in grey."""
+    return int(
+        page.locator(canvas).first.evaluate(
+            """(canvas) => {
+              const { width, height } = canvas;
+              const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+              let found = 0;
+              for (let i = 0; i < data.length; i += 4) {
+                const [r, g, b, a] = data.slice(i, i + 4);
+                if (a > 60 && Math.max(r, g, b) - Math.min(r, g, b) > 40) found += 1;
+              }
+              return found;
+            }"""
+        )
+    )
