@@ -387,8 +387,8 @@ def main() -> None:
 Headless Chromium, without a GPU, on the machine that serves: 1440 x 900 pixels, a warm server, a
 browser that was here before. A comparison is of components with {POINTS:,} points a metric, in a
 window high enough for all of its charts; zooming is the wheel over one of them. A line's way is
-from its print in a job to its element on the page. Drawing is what a chart of so many points would take
-if the control plane did not thin them.
+from its print in a job to its element on the page. Drawing is what a chart of so many points would
+take if the control plane did not thin them.
 
 Medians (least to most) of {options.rounds} rounds, milliseconds. Python \
 {sys.version.split()[0]}, load average {os.getloadavg()[0]:.1f}.

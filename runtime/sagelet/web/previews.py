@@ -39,6 +39,22 @@ def preview(key: str, path: Path, size: int) -> Document:
         return {"kind": "none", "reason": f"it cannot be read as its name says: {error}"}
 
 
+def model_files(folder: Path) -> Document:
+    """The files of a model version: those in its archive, or as they lie in its folder."""
+    archive = folder / "model.tar.gz"
+    try:
+        if archive.is_file():
+            return _tar(archive)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        members = [
+            {"name": str(path.relative_to(folder)), "size": path.stat().st_size, "folder": False}
+            for path in files[:MEMBERS]
+        ]
+    except (OSError, tarfile.TarError, EOFError) as error:
+        return {"kind": "none", "reason": f"its files cannot be read: {error}"}
+    return {"kind": "archive", "members": members, "cut": len(files) > MEMBERS}
+
+
 def _array(path: Path) -> Document:
     import numpy as np
 

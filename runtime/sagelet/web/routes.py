@@ -20,6 +20,7 @@ from sagelet.web.compare import compare_router
 from sagelet.web.events import Cursor, Reader, Watch, stream
 from sagelet.web.experiments import experiments_router
 from sagelet.web.jobs import Region, jobs_router
+from sagelet.web.previews import model_files
 from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
@@ -156,6 +157,15 @@ def _add_models(web: FastAPI, sources: Sources) -> None:
         if name is not None and not found:
             raise HTTPException(404, f"There is no model named '{name}'.")
         return found
+
+
+    @web.get("/_api/models/{name}/{version}")
+    def files(name: str, version: int) -> Json:
+        """What is in one version of a model."""
+        store, _ = sources.region_of(None)
+        if not any(each.version == version for each in store.models.published(name)):
+            raise Refusal("NotFound", f"There is no version {version} of a model '{name}'.", 404)
+        return Json(model_files(store.home.models / name / str(version)))
 
 
 def _add_calls(web: FastAPI, sources: Sources) -> None:

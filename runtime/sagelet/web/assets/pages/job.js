@@ -62,13 +62,14 @@ export const Job = ({ name, tab }) => {
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
     <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && html`<${JobMetrics} name=${name} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
-    ${tab === "logs" && html`<${LogView} name=${name} running=${running} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
+    ${tab === "logs" && html`<${LogView} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
     ${tab === "files" && html`<${Files} job=${shown} />`}
     ${tab === "request" && html`<${Request} job=${shown} />`}
     ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
     ${open === "stop" && html`<${Stop} path=${path} name=${name} close=${() => setOpen("")} />`}`;
 };
 
+const NONE = [];
 const LONG = 360;
 
 const Long = ({ text }) => {

@@ -1,7 +1,7 @@
-// The versions of each model, newest first.
+// The versions of each model, newest first; what is in one, and how it differs from another.
 import { html } from "../vendor/preact-htm.js";
 import { moment, plural, size } from "../core/format.js";
-import { useApi, useTitle } from "../core/hooks.js";
+import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { link } from "../core/url.js";
 import { Code, Empty, Failed, Loading } from "../parts/basics.js";
 
@@ -10,22 +10,50 @@ export const Models = ({ name }) => {
   const [versions, error, again] = useApi("models", { name });
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   if (!versions) return html`<${Loading} />`;
-  const groups = Object.groupBy ? Object.groupBy(versions, (each) => each.name) : group(versions);
-  const names = Object.keys(groups);
+  const groups = new Map();
+  for (const each of versions) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);
   return html`
-    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1></div></div>
-    ${!names.length && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
-    ${names.map((each) => html`<section class="panel" key=${each} aria-label=${each}>
-      <header><h2 class="grow"><a href=${link(["models", each])}>${each}</a></h2><span class="quiet">${plural(groups[each].length, "version")}</span></header>
-      <div class="scrolls"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num">Made</th></tr></thead><tbody>
-        ${[...groups[each]].reverse().slice(0, name ? 1000 : 5).map((one) => html`<tr><td>${one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet">${moment(one.created)}</td></tr>`)}
-      </tbody></table></div>
-      ${name && html`<div class="body stack"><p class="quiet">The newest version lies in this folder:</p><${Code} text=${groups[each][groups[each].length - 1].path} named="folder" /></div>`}
-    </section>`)}`;
+    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div></div>
+    ${!groups.size && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
+    ${name && html`<${Versions} name=${name} versions=${groups.get(name)} />`}
+    ${!name && [...groups].map(([each, own]) => html`<section class="panel" key=${each} aria-label=${each}>
+      <header><h2 class="grow cut"><a href=${link(["models", each])}>${each}</a></h2><span class="quiet">${plural(own.length, "version")}</span></header>
+      <${Rows} versions=${own.slice(-5)} /></section>`)}`;
 };
 
-function group(versions) {
-  const found = {};
-  for (const each of versions) (found[each.name] ??= []).push(each);
-  return found;
-}
+const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num">Made</th></tr></thead><tbody>
+  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet">${moment(one.created)}</td></tr>`)}
+</tbody></table></div>`;
+
+const Versions = ({ name, versions }) => {
+  const newest = versions[versions.length - 1];
+  const [asked, setAsked] = useAsked("version");
+  const [against, setAgainst] = useAsked("against");
+  const chosen = versions.find((each) => String(each.version) === asked) ?? newest;
+  const path = (version) => `models/${encodeURIComponent(name)}/${version}`;
+  const [files] = useApi(path(chosen.version));
+  const [other] = useApi(against && against !== String(chosen.version) ? path(against) : null);
+  return html`<div class="two">
+    <section class="panel" aria-label="Versions"><header><h2>Versions</h2></header><${Rows} versions=${versions} chosen=${chosen.version} onChoose=${(version) => setAsked(version === newest.version ? "" : String(version))} /></section>
+    <section class="panel" aria-label="Files"><header><h2 class="grow">Version ${chosen.version}</h2>${versions.length > 1 && html`<label class="row"><span class="quiet">against</span><select class="select small" value=${against} onChange=${(e) => setAgainst(e.currentTarget.value)}><option value="">nothing</option>${versions.filter((each) => each !== chosen).map((each) => html`<option value=${each.version}>version ${each.version}</option>`)}</select></label>`}</header>
+      ${!files ? html`<${Loading} />` : files.kind === "none" ? html`<p class="quiet pad">${files.reason}</p>` : html`<${Files} files=${files} other=${other} />`}
+      <div class="body stack tight"><p class="quiet">It lies in this folder:</p><${Code} text=${chosen.path} named="folder" /></div></section>
+  </div>`;
+};
+
+const Files = ({ files, other }) => {
+  const before = new Map((other?.members ?? []).map((each) => [each.name, each]));
+  const names = new Set(files.members.map((each) => each.name));
+  const state = (each) => {
+    if (!other) return "";
+    const old = before.get(each.name);
+    if (!old) return "added";
+    const by = each.size - old.size;
+    return by ? `${by > 0 ? "+" : "−"}${size(Math.abs(by))}` : "";
+  };
+  const gone = other ? other.members.filter((each) => !names.has(each.name)) : [];
+  return html`<div class="scrolls" tabindex="0" aria-label="Files"><table class="simple"><thead><tr><th>File</th>${other && html`<th>Change</th>`}<th class="num">Size</th></tr></thead><tbody>
+    ${files.members.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td>${other && html`<td class="quiet">${state(each)}</td>`}<td class="num">${size(each.size)}</td></tr>`)}
+    ${gone.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td><td class="quiet">removed</td><td class="num">–</td></tr>`)}
+  </tbody></table>${files.cut && html`<p class="quiet pad">There are more.</p>`}</div>`;
+};

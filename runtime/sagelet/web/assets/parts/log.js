@@ -1,6 +1,6 @@
 // A log of any length: a window of lines that moves, follows, filters and jumps. The lines are
 // made by hand, not by the framework: thousands a second come and go.
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { pieces } from "../core/ansi.js";
 import { colorOf, isDark } from "../core/colors.js";
@@ -12,10 +12,12 @@ import { copy, Empty, Failed, Loading } from "./basics.js";
 /** Lines that are kept on the page. */
 const MOST = 4000;
 const PAGE = 400;
+/** Longer lines are not looked at for metrics: a pattern of a user's may take its time. */
+const LONG = 600;
 const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
 const RAISED = /[a-z](Error|Exception)\b|\bKilled\b|core dumped/;
 
-export const LogView = ({ name, running, hear, ready }) => {
+export const LogView = ({ name, running, hear, ready, definitions = [] }) => {
   const query = useRef(new URLSearchParams(location.search)).current;
   const path = `jobs/${encodeURIComponent(name)}`;
   const box = useRef(null);
@@ -35,7 +37,8 @@ export const LogView = ({ name, running, hear, ready }) => {
   const follows = useRef(follow);
   follows.current = follow;
   const view = useRef({});
-  view.current = { times, text, regex, only, lane, lanes: known ?? [] };
+  const measures = useMemo(() => patterns(definitions), [definitions]);
+  view.current = { times, text, regex, only, lane, lanes: known ?? [], measures };
   const filtering = only && text !== "";
   const asked = lane ? { lane } : {};
   const narrow = lane ? { lane } : {};
@@ -290,9 +293,10 @@ export const LogView = ({ name, running, hear, ready }) => {
     </div></section>`;
 };
 
-function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes }, many) {
+function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes, measures }, many) {
   const line = document.createElement("div");
-  line.className = ERROR.test(text) || RAISED.test(text) ? "ln error" : "ln";
+  if (ERROR.test(text) || RAISED.test(text)) line.className = "ln error";
+  else line.className = text.length < LONG && measures.some((each) => each.test(text)) ? "ln measure" : "ln";
   line.dataset.at = `${lane}:${offset}`;
   const number = document.createElement("a");
   number.className = "no";
@@ -324,6 +328,17 @@ function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex,
   }
   line.append(body);
   return line;
+}
+
+/** The patterns of MetricDefinitions that this browser understands. */
+function patterns(definitions) {
+  return definitions.flatMap((each) => {
+    try {
+      return [new RegExp(each.Regex)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function highlight(span, text, pattern) {
