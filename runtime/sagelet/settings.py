@@ -83,9 +83,13 @@ class Settings:
     simulate_instances: bool = False
     max_jobs: int | None = None
 
-    def shown(self) -> list[tuple[str, str]]:
-        """Name and value of what people may see: no credentials."""
-        return [(name, _word(getattr(self, field))) for name, field in _SHOWN.items()]
+    def shown(self) -> list[tuple[str, str, bool]]:
+        """Name, value, whether somebody set it, of what people may see: no credentials."""
+        usual = Settings.from_environ({"HOME": os.environ.get("HOME", "")})
+        return [
+            (name, _word(getattr(self, field)), getattr(self, field) != getattr(usual, field))
+            for name, field in _SHOWN.items()
+        ]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -92,7 +92,7 @@ def experiments_router(sources: Sources) -> APIRouter:
                 "total": store.component_table.count(wanted),
                 "rows": shown,
                 "columns": columns(store, rows),
-                "lineage": _lineage(store, [row["arn"] for row in shown], 1),
+                "lineage": _among(_lineage(store, [row["arn"] for row in shown], 1), shown),
             }
         )
 
@@ -239,6 +239,18 @@ def _lineage(store: Store, arns: Sequence[str], depth: int) -> Document:
                     known[each] = vertex
         edges |= {(edge.source, edge.destination): edge for edge in found}
     return lineage_document(known, edges.values(), lineage.uris(list(known)))
+
+
+def _among(lineage: Document, rows: Sequence[Document]) -> Document:
+    """Without the components of other trials, which shared steps lead to."""
+    own = {row["arn"].lower() for row in rows}
+    kept = {
+        each["arn"]: each
+        for each in lineage["vertices"]
+        if each["kind"] != "TrialComponent" or each["arn"] in own
+    }
+    edges = [each for each in lineage["edges"] if each["from"] in kept and each["to"] in kept]
+    return {"vertices": list(kept.values()), "edges": edges}
 
 
 def _graphs(lineage: Document, arn: str) -> list[Document]:

@@ -116,7 +116,10 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
     @web.get("/_api/settings")
     def settings() -> Json:
         """The settings in force."""
-        rows = [{"name": name, "value": value} for name, value in sources.settings()]
+        rows = [
+            {"name": name, "value": value, "set": was_set}
+            for name, value, was_set in sources.settings()
+        ]
         return Json({"settings": rows})
 
     @web.get("/_api/token")
@@ -157,7 +160,6 @@ def _add_models(web: FastAPI, sources: Sources) -> None:
         if name is not None and not found:
             raise HTTPException(404, f"There is no model named '{name}'.")
         return found
-
 
     @web.get("/_api/models/{name}/{version}")
     def files(name: str, version: int) -> Json:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Sources:
     """See the module.
 
-    ``context_for`` gives a region's store and engine; ``settings`` are shown as they are, name and
-    value; ``about`` is what the control plane says of itself; ``storage`` is false where objects
+    ``context_for`` gives a region's store and engine; ``settings`` are shown as they are: name,
+    value, whether somebody set it; ``about`` is what the control plane says of itself; ``storage`` is false where objects
     are kept elsewhere; ``reset`` forgets everything and is there in test mode only.
     """
 
@@ -30,7 +30,7 @@ class Sources:
     bus: Bus
     calls: Calls
     about: Mapping[str, Any]
-    settings: Callable[[], Iterable[tuple[str, str]]]
+    settings: Callable[[], Iterable[tuple[str, str, bool]]]
     storage: bool = True
     reset: Callable[[], None] | None = None
     token: Token = field(default_factory=Token)

@@ -41,8 +41,8 @@ test("the best first, NaN behind numbers, what is missing last", () => {
 
 test("a component is called by its trial, or more where that does not tell", () => {
   const of = (name, title, trial, more) => row(name, {}, {}, { title, trials: trial ? [[trial, "e"]] : [], ...more });
-  const found = labels([of("a", "Training", "t1"), of("b", "Training", "t2"), of("c", "Prepare", "t2"), of("d", "Loose", ""), of("e", "Loose", "", { job: "job-e" })]);
-  assert.deepEqual([...found.values()], ["t1", "t2 / Training", "t2 / Prepare", "Loose", "job-e"]);
+  const found = labels([of("a", "Training", "t1"), of("b", "Training", "t2"), of("c", "Prepare", "t2"), of("d", "Loose", ""), of("e", "Loose", "", { job: "job-e" }), { ...of("f", "Shared", "t1"), trials: [["t1", "e"], ["t2", "e"]] }]);
+  assert.deepEqual([...found.values()], ["t1", "t2 / Training", "t2 / Prepare", "Loose", "job-e", "Shared"]);
 });
 
 test("differences from a baseline", () => {

@@ -64,17 +64,17 @@ export function bestFirst(rows, read, low) {
     .map((each) => each.row);
 }
 
-/** What a component is called beside others: its trial, and itself where a trial has several.
+/** What a component is called beside others: its trial, and itself where a trial has several of
+ * its own; one that several trials share is called by its title.
  * @param {any[]} rows @returns {Map<string, string>} by name */
 export function labels(rows) {
-  const base = new Map(rows.map((row) => [row.name, row.job ?? row.trials[0]?.[0] ?? row.title]));
-  const trial = new Map(rows.map((row) => [row.name, row.trials[0]?.[0]]));
-  const byTrial = new Map();
-  for (const each of trial.values()) byTrial.set(each, (byTrial.get(each) ?? 0) + 1);
+  const trialOf = (/** @type {any} */ row) => (row.trials.length === 1 ? row.trials[0][0] : undefined);
+  const members = new Map();
+  for (const row of rows) members.set(trialOf(row), (members.get(trialOf(row)) ?? 0) + 1);
   const found = new Map();
   for (const row of rows) {
-    const own = trial.get(row.name);
-    found.set(row.name, !own ? base.get(row.name) : byTrial.get(own) === 1 ? own : `${own} / ${row.title}`);
+    const trial = trialOf(row);
+    found.set(row.name, !trial ? (row.job ?? row.title) : members.get(trial) === 1 ? trial : `${trial} / ${row.title}`);
   }
   const seen = new Map();
   for (const label of found.values()) seen.set(label, (seen.get(label) ?? 0) + 1);

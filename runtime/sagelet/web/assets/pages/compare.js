@@ -32,10 +32,10 @@ export const Compare = () => {
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Loading} />`;
   if (!found.rows.length) return html`<${Failed} error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
-  return html`<${Compared} found=${found} version=${version} />`;
+  return html`<${Compared} found=${found} version=${version} asked=${components.length > 0} />`;
 };
 
-const Compared = ({ found, version }) => {
+const Compared = ({ found, version, asked }) => {
   const [stats, setStat] = useStatistics();
   const [base, setBase] = useAsked("base");
   const [all, setAll] = useAsked("all");
@@ -43,19 +43,22 @@ const Compared = ({ found, version }) => {
   const phone = useNarrow("(max-width: 640px)");
   const now = useNow(10);
   const objective = useObjective(found.columns.metrics, stats);
-  const rows = useMemo(() => bestFirst(found.rows, objective.read, objective.low), [found, objective.metric, objective.low, stats]);
+  const [steps, setSteps] = useAsked("steps");
+  const told = found.rows.filter((each) => Object.keys(each.metrics).length);
+  const others = asked ? 0 : told.length && told.length < found.rows.length ? found.rows.length - told.length : 0;
+  const rows = useMemo(() => bestFirst(others && !steps ? told : found.rows, objective.read, objective.low), [found, objective.metric, objective.low, stats, steps, others]);
   const known = useMemo(() => labels(rows), [found]);
   useKeys([{ keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) }]);
-  const measured = rows.filter((each) => Object.keys(each.metrics).length);
   const wide = rows.length > (phone ? 3 : SIDES);
   const baseline = rows.find((each) => each.name === base) ?? null;
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1>Compare ${plural(rows.length, "component")}</h1>
-      <span class="quiet">${found.total > rows.length ? `The first ${rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div>
-      <div class="row wrap"><button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button><${ObjectiveBar} metrics=${found.columns.metrics} objective=${objective} /></div></div>
+      <span class="quiet">${found.total > found.rows.length ? `The first ${found.rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div>
+      <div class="row wrap">${others > 0 && html`<button class="button small" aria-pressed=${steps === "1"} title="Steps that logged no metric: preprocessing and the like" onClick=${() => setSteps(steps ? "" : "1")}>${others} without metrics</button>`}
+        <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button><${ObjectiveBar} metrics=${found.columns.metrics} objective=${objective} /></div></div>
     <${Legend} rows=${rows.slice(0, 40)} labels=${known} href=${(row) => link(["components", row.name])} />
     ${wide ? html`<${Table} fit label="Components" pointing columns=${componentColumns({ columns: found.columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label: (row) => known.get(row.name), sorted: false })} total=${rows.length} rowAt=${(i) => rows[i]} href=${(row) => link(["components", row.name])} />`
       : html`<${Diff} rows=${rows} labels=${known} metrics=${found.columns.metrics} stats=${stats} onStat=${setStat} base=${base} onBase=${setBase} all=${all === "1"} />`}
     <${Comparison} rows=${rows} columns=${found.columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} />
-    ${measured.length === 0 && html`<p class="note quiet">None of these has metrics: there is nothing to draw.</p>`}`;
+    ${told.length === 0 && html`<p class="note quiet">None of these has metrics: there is nothing to draw.</p>`}`;
 };

@@ -12,8 +12,8 @@ export const Settings = ({ about }) => {
   if (!found) return html`<${Loading} />`;
   return html`<div class="head"><h1>Settings</h1></div>
     <div class="two">
-      <section class="panel" aria-label="In force"><header><h2>In force</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Setting</th><th>Value</th></tr></thead><tbody>
-        ${found.settings.map((each) => html`<tr><td class="mono">${each.name}</td><td>${each.value || html`<span class="quiet">not set</span>`}</td></tr>`)}
+      <section class="panel" aria-label="In force"><header><h2>In force</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Setting</th><th>Value</th><th>From</th></tr></thead><tbody>
+        ${found.settings.map((each) => html`<tr><td class="mono">${each.name}</td><td>${each.value || html`<span class="quiet">not set</span>`}</td><td class="quiet">${each.set ? "your setting" : "the default"}</td></tr>`)}
       </tbody></table></div></section>
       <div class="stack">
         ${about && html`<section class="panel" aria-label="Control plane"><header><h2>Control plane</h2></header><div class="body"><dl class="facts">
