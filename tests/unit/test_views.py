@@ -2,7 +2,7 @@
 
 import math
 
-from sagelet.domain.points import Point
+from sagelet.domain.thinning import Point
 from sagelet.web.views import number, read_filter, series
 
 

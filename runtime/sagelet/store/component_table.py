@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sagelet.domain.points import Point
+from sagelet.domain.thinning import Point
 from sagelet.store import series
 from sagelet.store.database import Database
 from sagelet.store.wishes import Clauses, Wanted, order_of, tracked

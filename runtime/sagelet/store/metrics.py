@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from sagelet.domain.metrics import Datum
-from sagelet.domain.points import Point
+from sagelet.domain.thinning import Point
 from sagelet.store import series
 from sagelet.store.database import Database
 

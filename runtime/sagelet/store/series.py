@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sagelet.domain.metrics import Datum
-from sagelet.domain.points import Point
 from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
+from sagelet.domain.thinning import Point, kept
 from sagelet.store.property_names import METRIC, number_of
 
 _SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
@@ -145,38 +145,15 @@ def places(
 def thinned(
     connection: sqlite3.Connection, series: int, width: int, low: int = 0, high: int = 1 << 62
 ) -> list[Point]:
-    """Fewer points, the same line at ``width`` pixels: lowest and highest of each column.
-
-    The first and the last stay, and of what is not a number the first in each column.
-    """
-    first, last = connection.execute(
-        "SELECT min(ordinal), max(ordinal) FROM points"
-        " WHERE series = ? AND ordinal BETWEEN ? AND ?",
+    """Fewer points, the same line at ``width`` pixels; see ``domain.thinning``."""
+    rows = connection.cursor()
+    rows.row_factory = None
+    found = rows.execute(
+        "SELECT ordinal, time, value, host, step FROM points WHERE series = ?"
+        " AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
         (series, low, high),
-    ).fetchone()
-    if first is None or last - first < 2 * width:
-        return places(connection, series, low, high)
-    marks = (series, first, last, width)
-    column = "(ordinal - ?2) * ?4 / (?3 - ?2 + 1)"
-    rows = "FROM points WHERE series = ?1 AND ordinal BETWEEN ?2 AND ?3"
-    number = "value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
-    kept = {first, last}
-    for statistic, condition in (
-        ("min(value)", number),
-        ("max(value)", number),
-        ("min(ordinal)", f"({number}) IS NOT 1"),
-    ):
-        found = connection.execute(
-            f"SELECT {statistic}, ordinal {rows} AND {condition} GROUP BY {column}",
-            marks,
-        )
-        kept |= {row[1] for row in found}
-    found = connection.execute(
-        "SELECT ordinal, time, p.value, host, step FROM json_each(?2) k JOIN points p"
-        " ON series = ?1 AND ordinal = k.value",
-        (series, json.dumps(sorted(kept))),
-    )
-    return [_point(row) for row in found]
+    ).fetchall()
+    return [_point(found[index]) for index in kept([row[2] for row in found], width)]
 
 
 def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:

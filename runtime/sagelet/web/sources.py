@@ -19,8 +19,9 @@ class Sources:
     """See the module.
 
     ``context_for`` gives a region's store and engine; ``settings`` are shown as they are: name,
-    value, whether somebody set it; ``about`` is what the control plane says of itself; ``storage`` is false where objects
-    are kept elsewhere; ``reset`` forgets everything and is there in test mode only.
+    value, whether somebody set it; ``about`` is what the control plane says of itself;
+    ``storage`` is false where objects are kept elsewhere; ``reset`` forgets everything and is
+    there in test mode only.
     """
 
     account: str

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sagelet.domain.opt_ml import host_names
-from sagelet.domain.points import Point
 from sagelet.domain.summaries import Summary
+from sagelet.domain.thinning import Point
 from sagelet.domain.training import TrainingJob
 from sagelet.store.trial_components import Record
 from sagelet.store.wishes import Condition, Wanted

@@ -12,7 +12,7 @@ import { Dialog } from "./basics.js";
 import { LineBar, useLineOptions } from "./line-options.js";
 
 /** Points of one chart, at most, on their way from the server. */
-const MOST = 24000;
+const MOST = 16000;
 
 const widthFor = (lines) => Math.round(Math.max(60, Math.min(700, MOST / 2 / Math.max(1, lines))));
 

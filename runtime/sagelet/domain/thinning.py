@@ -1,0 +1,50 @@
+"""Fewer points of a series, so that its line looks the same at a given width. Pure."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Point(NamedTuple):
+    """One value of a metric; ``place`` is its place in the series, ``time`` in epoch seconds.
+
+    ``step`` is what the user called it, if anything.
+    """
+
+    place: int
+    time: float
+    value: float
+    host: str
+    step: int | None = None
+
+
+def kept(values: Sequence[float | None], width: int) -> Sequence[int]:
+    """Which of ``values`` to draw on ``width`` columns: of each the lowest and the highest.
+
+    The first and the last stay too, and what is no number (None among it), once a column: a page
+    marks it.
+    """
+    count = len(values)
+    if count <= 2 * width:
+        return range(count)
+    found = {0, count - 1}
+    for column in range(width):
+        start = count * column // width
+        part = values[start : count * (column + 1) // width]
+        if all(map(_plain, part)):
+            found.add(start + part.index(min(part)))  # type: ignore[type-var]
+            found.add(start + part.index(max(part)))  # type: ignore[type-var]
+        else:
+            found |= {start + index for index in _told(part)}
+    return sorted(found)
+
+
+def _plain(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _told(part: Sequence[float | None]) -> set[int]:
+    """The places of the lowest and the highest number, and of the first that is none."""
+    plain = [(value, index) for index, value in enumerate(part) if _plain(value)]
+    odd = next(index for index, value in enumerate(part) if not _plain(value))
+    return {odd, min(plain)[1], max(plain)[1]} if plain else {odd}
