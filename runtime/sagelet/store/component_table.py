@@ -110,6 +110,16 @@ class ComponentTable:
         )
         return {row[0]: row[1] for row in found}
 
+    def last_values(self, rows: Sequence[int], metric: str) -> dict[int, float]:
+        """The last value of a metric of each of these components that has it; NaN is left out."""
+        found = self._database.connection().execute(
+            "SELECT s.component, s.last FROM series s JOIN property_names n ON n.id = s.name"
+            " WHERE n.region = ? AND n.kind = 'metric' AND n.name = ? AND s.last IS NOT NULL"
+            " AND s.component IN (SELECT value FROM json_each(?))",
+            (self._region, metric, json.dumps(list(rows))),
+        )
+        return {row[0]: row[1] for row in found}
+
     def measured(self, rows: Sequence[int]) -> list[int]:
         """Those of them that have a metric."""
         found = self._database.connection().execute(

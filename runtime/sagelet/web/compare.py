@@ -29,7 +29,7 @@ _ELSEWHERE = frozenset(
 )
 
 Document = dict[str, Any]
-Names = Annotated[list[str] | None, Query(max_length=MOST)]
+Names = Annotated[list[str] | None, Query(max_length=2000)]
 
 
 def compare_router(sources: Sources) -> APIRouter:

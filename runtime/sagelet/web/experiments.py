@@ -1,5 +1,6 @@
 """/_api/experiments, /_api/trials, /_api/components: what is tracked."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -45,15 +46,18 @@ def experiments_router(sources: Sources) -> APIRouter:
     router = APIRouter(prefix="/_api")
 
     @router.get("/experiments")
-    def experiments(region: Region = None) -> Json:
+    def experiments(
+        region: Region = None, limit: Annotated[int, Query(ge=1, le=1000)] = 60
+    ) -> Json:
         """Experiments, the newest first, each with its best component and its course."""
         store, _ = sources.region_of(region)
-        found = store.experiments.sizes(_LIST)
+        found = store.experiments.sizes(limit + 1)
         return Json(
             {
+                "more": len(found) > limit,
                 "rows": [
                     {**experiment_row(*each), **_best(store, Wanted(experiment=each[0].name))}
-                    for each in found
+                    for each in found[:limit]
                 ],
                 "unassigned": store.component_table.count(Wanted(unassigned=True)),
             }
@@ -201,12 +205,8 @@ def _best(store: Store, wanted: Wanted) -> Document:
     )
     first = store.component_table.rows(order, 0, 1)
     best = component_rows(store, first)[0] if first else None
-    records = store.trial_components.by_row(recent)
-    values = [
-        dict(records[row].metrics)[names[0]].last
-        for row in reversed(recent)
-        if row in records and names[0] in dict(records[row].metrics)
-    ]
+    last = store.component_table.last_values(recent, names[0])
+    values = [last[row] for row in reversed(recent) if row in last]
     return {
         "objective": {"name": names[0], "low": measure.low},
         "best": best,
@@ -218,7 +218,7 @@ def _course(values: Sequence[float], *, low: bool) -> list[float]:
     """The best so far, after each."""
     found: list[float] = []
     for value in values:
-        if value == value and abs(value) != float("inf"):  # noqa: PLR0124 - a NaN is not itself
+        if math.isfinite(value):
             before = found[-1] if found else value
             found.append(min(before, value) if low else max(before, value))
     return found

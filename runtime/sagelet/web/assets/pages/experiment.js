@@ -14,6 +14,8 @@ import { Table } from "../parts/table.js";
 const PAGE = 100;
 /** So many of the best are drawn before anybody chose. */
 const FIRST = 12;
+/** So many are drawn at most. */
+const MOST = 200;
 
 /** `name`: an experiment, or "-" for the components that are in no trial. */
 export const Experiment = ({ name }) => {
@@ -73,7 +75,7 @@ export const Experiment = ({ name }) => {
   const shown = useMemo(() => {
     const chosen = new Set(picked);
     const found = loaded.filter((each) => (chosen.size ? chosen.has(each.name) : Object.keys(each.metrics).length));
-    return chosen.size ? found : found.slice(0, FIRST);
+    return found.slice(0, chosen.size ? MOST : FIRST);
   }, [page.turn, picked]);
   const known = useMemo(() => labels(loaded), [page.turn]);
   const columns = page.columns;

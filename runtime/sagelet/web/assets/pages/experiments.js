@@ -1,5 +1,5 @@
 // Every experiment: how large it is, who is best in it, how the best became better.
-import { html } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { ago, figure, plural } from "../core/format.js";
 import { useApi, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { measured } from "../core/measure.js";
@@ -8,7 +8,8 @@ import { Code, Empty, Failed, Loading, Spark } from "../parts/basics.js";
 
 export const Experiments = () => {
   useTitle("Experiments");
-  const [found, error, again] = useApi("experiments");
+  const [limit, setLimit] = useState(60);
+  const [found, error, again] = useApi("experiments", { limit });
   useTracked(again, found !== null);
   const now = useNow(30);
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
@@ -18,7 +19,8 @@ export const Experiments = () => {
     <div class="head"><div class="grow"><h1>Experiments</h1><span class="quiet">${rows.length ? plural(rows.length, "experiment") : ""}</span></div>
       ${unassigned > 0 && html`<a class="button" href=${link(["experiments", "-"])}>${plural(unassigned, "component")} in no trial</a>`}</div>
     ${!rows.length && html`<section class="panel"><${FirstExperiment} /></section>`}
-    ${rows.length > 0 && html`<div class="tiles">${rows.map((each) => html`<${Tile} key=${each.name} experiment=${each} now=${now} />`)}</div>`}`;
+    ${rows.length > 0 && html`<div class="tiles">${rows.map((each) => html`<${Tile} key=${each.name} experiment=${each} now=${now} />`)}</div>`}
+    ${found.more && html`<div><button class="button" onClick=${() => setLimit((old) => old + 60)}>More</button></div>`}`;
 };
 
 export const FirstExperiment = () => html`<${Empty} title="No experiments yet">

@@ -19,7 +19,7 @@ export const Overview = ({ about }) => {
   const [counts, setCounts] = useState(null);
   useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
   useEffects(about, setCounts);
-  const [tracked, , trackedAgain] = useApi("experiments");
+  const [tracked, , trackedAgain] = useApi("experiments", { limit: 4 });
   useTracked(trackedAgain, recent !== null);
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
   useEvents({ jobs: true }, {
@@ -71,8 +71,14 @@ const Strip = ({ job, now }) => {
     get(`jobs/${encodeURIComponent(job.name)}/series`, { metric: name, width: 40 }).then((found) => setValues(found.series[name].value), () => {});
   }, [name]);
   useEffect(() => name && setValues((old) => [...old.slice(-160), job.metrics[name].last]), [job.metrics[name]?.last]);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    const stop = new AbortController();
+    get(`jobs/${encodeURIComponent(job.name)}/lines`, { back: true, count: 1 }, { signal: stop.signal }).then((page) => page.lines.length && setSaid(plain(page.lines[0][3])), () => {});
+    return () => stop.abort();
+  }, [job.modified, name && job.metrics[name].time]);
   return html`<a class="strip" href=${link(["jobs", job.name])}>
-    <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span></span>
+    <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span>${said && html`<span class="quiet cut mono">${said}</span>`}</span>
     <${Badge} status=${job.status} secondary=${job.secondary} />
     <span class="wide"><${Spark} values=${values} /></span>
     <span class="wide cut">${name ? html`<span class="quiet">${name}</span> ${figure(job.metrics[name].last)}` : ""}</span>

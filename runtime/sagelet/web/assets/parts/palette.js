@@ -13,7 +13,7 @@ export const Palette = ({ close }) => {
   const [text, setText] = useState("");
   const [jobs, setJobs] = useState([]);
   const [tracked, setTracked] = useState([]);
-  const [experiments] = useApi("experiments");
+  const [experiments] = useApi("experiments", { limit: 200 });
   const [at, setAt] = useState(0);
   const list = useRef(null);
   useEffect(() => {

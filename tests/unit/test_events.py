@@ -1,0 +1,79 @@
+"""What wakes a page that listens, and what it is told."""
+
+import pytest
+
+from sagelet.aws.witness import changes_tracking
+from sagelet.domain.metrics import Datum
+from sagelet.store.calls import Call, Calls
+from sagelet.web.events import Cursor, Reader, Watch
+
+REGION = "eu-west-1"
+
+
+def call(operation, status=200):
+    return Call(
+        time=1.0,
+        took=0.1,
+        id="1",
+        service="sagemaker",
+        operation=operation,
+        method="POST",
+        path="/",
+        region=REGION,
+        agent="",
+        door="loopback",
+        status=status,
+        error="",
+        request=b"",
+        request_size=0,
+        response=b"",
+        response_size=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "changes"),
+    [
+        ("BatchPutMetrics", True),
+        ("CreateTrialComponent", True),
+        ("DisassociateTrialComponent", True),
+        ("AddAssociation", True),
+        ("DeleteTags", True),
+        ("DescribeTrialComponent", False),
+        ("ListTags", False),
+        ("CreateTrainingJob", False),
+        ("Search", False),
+    ],
+)
+def test_calls_that_change_what_is_tracked(operation, changes):
+    assert changes_tracking(call(operation)) is changes
+    assert not changes_tracking(call(operation, 400))
+
+
+def test_a_page_of_experiments_hears_of_calls_and_of_jobs_of_its_region():
+    watch = Watch(REGION, tracked=True)
+    assert watch.wants(("tracked", REGION))
+    assert watch.wants(("metrics", REGION, "job"))
+    assert not watch.wants(("tracked", "us-east-1"))
+    assert not watch.wants(("log", REGION, "job", "algo-1"))
+    assert not Watch(REGION, jobs=True).wants(("tracked", REGION))
+
+
+def test_what_is_tracked_is_told_when_it_changed_and_not_else(ask):
+    reader = Reader(ask.store, Calls(), Watch(REGION, tracked=True), Cursor())
+    assert reader.read(None) == []
+    assert reader.read(set()) == []
+    assert reader.read({("tracked", REGION)}) == [("tracked", {})]
+
+
+def test_a_job_s_values_come_once_with_their_steps(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    ask.store.metrics.append("j", "algo-1", [Datum("m", 0.5, 1.0, 10)])
+    reader = Reader(ask.store, Calls(), Watch(REGION, job="j"), Cursor())
+    [(kind, found), (_, job)] = reader.read(None)
+    assert kind == "metrics"
+    assert found["series"]["m"]["step"] == [10]
+    assert job["metrics"]["m"]["last"] == 0.5
+    assert reader.read({("metrics", REGION, "j")}) == []
+    again = Reader(ask.store, Calls(), Watch(REGION, job="j"), Cursor.read(reader.cursor.write()))
+    assert [kind for kind, _ in again.read(None)] == ["job"]
