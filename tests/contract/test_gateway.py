@@ -456,7 +456,7 @@ def people(cache, tmp_path, **more):
         bus=Bus(),
         calls=calls,
         about={"Url": "http://here"},
-        settings=lambda: [("SAGELET_HOME", "x")],
+        settings=lambda: [("SAGELET_HOME", "x", True)],
         **more,
     )
     with plane(
