@@ -4,7 +4,7 @@ import { pieces, plain } from "../../../runtime/sagelet/web/assets/core/ansi.js"
 import { aws, boto3, fresh, python, quote, sdk, shell } from "../../../runtime/sagelet/web/assets/core/clone.js";
 import { colorOf, tone } from "../../../runtime/sagelet/web/assets/core/colors.js";
 import { ago, duration, figure, image, plural, size } from "../../../runtime/sagelet/web/assets/core/format.js";
-import { nameOf } from "../../../runtime/sagelet/web/assets/core/keys.js";
+import { bind, nameOf, press } from "../../../runtime/sagelet/web/assets/core/keys.js";
 import { append, byHost, extent, halve, logTicks, smooth, ticks, value } from "../../../runtime/sagelet/web/assets/core/series.js";
 import { link, params, parts } from "../../../runtime/sagelet/web/assets/core/url.js";
 
@@ -88,6 +88,18 @@ test("keys have names", () => {
   assert.equal(nameOf({ key: "k", metaKey: true }), "mod+k");
   assert.equal(nameOf({ key: "Escape" }), "escape");
   assert.equal(nameOf({ key: "?" }), "?");
+});
+
+test("two keys after each other go before the second alone", () => {
+  const pressed = [];
+  const key = (keys) => ({ keys, what: keys, run: () => pressed.push(keys) });
+  const end = bind([key("g j"), key("j")]);
+  const target = { closest: () => null };
+  const type = (each) => press({ key: each, target, preventDefault: () => {} });
+  ["g", "j", "j"].forEach(type);
+  end();
+  type("j");
+  assert.deepEqual(pressed, ["g j", "j"]);
 });
 
 const request = {

@@ -32,7 +32,8 @@ export function press(event) {
   const chord = before ? `${before} ${name}` : name;
   before = "";
   clearTimeout(timer);
-  const found = [...known].reverse().find((each) => each.keys === chord || each.keys === name);
+  const newest = [...known].reverse();
+  const found = newest.find((each) => each.keys === chord) ?? newest.find((each) => each.keys === name);
   if (found) {
     event.preventDefault();
     found.run(event);
