@@ -56,7 +56,7 @@ export const Lineage = ({ lineage, own = [] }) => {
     return href ? html`<a ...${props} href=${href}>${text}</a>` : html`<span ...${props}>${text}</span>`;
   };
   if (phone) return html`<div class="lineage list">${columns.flat().map(node)}</div>`;
-  return html`<div class="scrolls sideways" tabindex="0" aria-label="Lineage"><div class="lineage" style=${{ width: `${width}px`, height: `${height}px` }}>
+  return html`<div class="scrolls sideways" role="group" tabindex="0" aria-label="Lineage"><div class="lineage" style=${{ width: `${width}px`, height: `${height}px` }}>
     <svg width=${width} height=${height} aria-hidden="true">${lineage.edges.map((edge) => {
       const [a, b] = [place.get(edge.from), place.get(edge.to)];
       const [x, y, u, v] = [a.x + WIDE, a.y + HIGH / 2, b.x, b.y + HIGH / 2];

@@ -27,7 +27,7 @@ export const Matrix = ({ matrix, base = null, share = false, named = "Confusion 
   };
   const text = (value) => (share ? (Math.abs(value) < 0.0005 ? "0" : value.toFixed(2).replace(/^(-?)0\./, "$1.")) : less && value > 0 ? `+${figure(value)}` : figure(value));
   const bare = matrix.length > 24;
-  return html`<div class="scrolls" tabindex="0" aria-label=${named}><table class="matrix ${bare ? "bare" : ""}"><caption>${less ? "Difference; " : ""}${figure(right)} of ${figure(all)} right, ${((right / (all || 1)) * 100).toFixed(1)} %</caption>
+  return html`<div class="scrolls" role="group" tabindex="0" aria-label=${named}><table class="matrix ${bare ? "bare" : ""}"><caption>${less ? "Difference; " : ""}${figure(right)} of ${figure(all)} right, ${((right / (all || 1)) * 100).toFixed(1)} %</caption>
     <thead><tr><th scope="col"><span class="unseen">true, predicted</span></th>${matrix.map((_, i) => html`<th scope="col">${i}</th>`)}</tr></thead>
     <tbody>${values.map((row, i) => html`<tr><th scope="row">${i}</th>${row.map((each, k) => html`<td style=${style(each, i === k)} title=${`true ${i}, predicted ${k}: ${figure(each)}`}>${bare ? "" : text(each)}</td>`)}</tr>`)}</tbody></table></div>`;
 };

@@ -57,7 +57,7 @@ export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onK
     });
   };
   const lineOf = (row) => `M${laid.map((axis) => `${axis.at.toFixed(1)},${axis.y(row).toFixed(1)}`).join("L")}`;
-  return html`<div class="scrolls sideways" ref=${box} tabindex="0" aria-label="Parallel coordinates">
+  return html`<div class="scrolls sideways" role="group" ref=${box} tabindex="0" aria-label="Parallel coordinates">
     <svg class="plot" width=${width} height=${height} role="img" aria-label=${`${rows.length} components over ${axes.map((each) => each.title).join(", ")}`} onPointerMove=${move} onPointerUp=${up}>
       ${rows.map((row) => {
         const on = passes(row);

@@ -38,7 +38,7 @@ export const Component = ({ name }) => {
     ${row.message && /fail/i.test(row.status ?? "") && html`<p class="note bad" role="alert">${row.message}</p>`}
     <div class="two">
       <div class="stack">
-        <section class="panel" aria-label="Metrics"><header><h2>Metrics</h2></header>${metrics.length ? html`<div class="scrolls" tabindex="0" aria-label="Metrics"><table class="simple"><thead><tr><th>Metric</th>${STATISTICS.map(([, text]) => html`<th class="num">${text}</th>`)}</tr></thead><tbody>
+        <section class="panel" aria-label="Metrics"><header><h2>Metrics</h2></header>${metrics.length ? html`<div class="scrolls" role="group" tabindex="0" aria-label="Metrics"><table class="simple"><thead><tr><th>Metric</th>${STATISTICS.map(([, text]) => html`<th class="num">${text}</th>`)}</tr></thead><tbody>
           ${metrics.map(({ name: metric }) => html`<tr><th scope="row" class="plain">${metric}</th>${STATISTICS.map(([id]) => html`<td class="num">${row.metrics[metric][id] === undefined ? "–" : html`<${Figure} value=${value(row.metrics[metric][id])} />`}</td>`)}</tr>`)}
         </tbody></table></div>` : html`<${Empty} title="No metrics"><p class="quiet">It logged none.</p><//>`}</section>
         <${Artifacts} title="Inputs" list=${row.inputs} none="It has no input artifacts." />
@@ -57,5 +57,5 @@ export const Component = ({ name }) => {
     ${configuration.length > 0 && html`<details class="panel choices"><summary>Environment of its job <span class="quiet">${configuration.length} settings</span></summary><div class="body"><dl class="facts">${configuration.map(([key, text]) => html`<dt class="mono">${key}</dt><dd class="mono">${String(text)}</dd>`)}</dl></div></details>`}`;
 };
 
-const Artifacts = ({ title, list, none }) => html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header>${list.length ? html`<div class="scrolls" tabindex="0" aria-label=${title}><table class="simple"><thead><tr><th>Name</th><th>Where</th><th>Type</th></tr></thead><tbody>
+const Artifacts = ({ title, list, none }) => html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header>${list.length ? html`<div class="scrolls" role="group" tabindex="0" aria-label=${title}><table class="simple"><thead><tr><th>Name</th><th>Where</th><th>Type</th></tr></thead><tbody>
   ${list.map((each) => html`<tr><td>${each.name}</td><td><${Uri} uri=${each.value} /></td><td class="quiet">${each.type}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet pad">${none}</p>`}</section>`;

@@ -21,7 +21,7 @@ export const Models = ({ name }) => {
       <${Rows} versions=${own.slice(-5)} /></section>`)}`;
 };
 
-const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num">Made</th></tr></thead><tbody>
+const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num">Made</th></tr></thead><tbody>
   ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet">${moment(one.created)}</td></tr>`)}
 </tbody></table></div>`;
 
@@ -52,7 +52,7 @@ const Files = ({ files, other }) => {
     return by ? `${by > 0 ? "+" : "−"}${size(Math.abs(by))}` : "";
   };
   const gone = other ? other.members.filter((each) => !names.has(each.name)) : [];
-  return html`<div class="scrolls" tabindex="0" aria-label="Files"><table class="simple"><thead><tr><th>File</th>${other && html`<th>Change</th>`}<th class="num">Size</th></tr></thead><tbody>
+  return html`<div class="scrolls" role="group" tabindex="0" aria-label="Files"><table class="simple"><thead><tr><th>File</th>${other && html`<th>Change</th>`}<th class="num">Size</th></tr></thead><tbody>
     ${files.members.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td>${other && html`<td class="quiet">${state(each)}</td>`}<td class="num">${size(each.size)}</td></tr>`)}
     ${gone.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td><td class="quiet">removed</td><td class="num">–</td></tr>`)}
   </tbody></table>${files.cut && html`<p class="quiet pad">There are more.</p>`}</div>`;

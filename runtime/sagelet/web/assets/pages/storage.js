@@ -133,7 +133,7 @@ const Members = ({ archive }) => html`<div class="scrolls"><table class="simple"
 const Rows = ({ text, cut }) => {
   const rows = parse(text).slice(0, 200);
   const [head, ...body] = rows;
-  return html`<div class="scrolls" tabindex="0" aria-label="rows" style=${{ maxHeight: "60vh" }}><table class="simple"><thead><tr>${head.map((each) => html`<th>${each}</th>`)}</tr></thead><tbody>${body.map((row) => html`<tr>${row.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody></table></div>${cut && html`<p class="quiet">The beginning is shown.</p>`}`;
+  return html`<div class="scrolls" role="group" tabindex="0" aria-label="rows" style=${{ maxHeight: "60vh" }}><table class="simple"><thead><tr>${head.map((each) => html`<th>${each}</th>`)}</tr></thead><tbody>${body.map((row) => html`<tr>${row.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody></table></div>${cut && html`<p class="quiet">The beginning is shown.</p>`}`;
 };
 
 /** The rows of a CSV; quotes may hold commas and line ends. */

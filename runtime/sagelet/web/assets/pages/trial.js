@@ -28,12 +28,12 @@ export const Trial = ({ name }) => {
       <h1 class="cut">${trial.title}</h1><span class="quiet">Trial · ${plural(trial.total, "component")} · made ${moment(trial.created)}</span></div>
       ${trial.rows.length > 1 && html`<a class="button" href=${link(["compare"], { t: trial.name })}>Compare its components</a>`}</div>
     ${!trial.rows.length && html`<section class="panel"><${Empty} title="It has no components yet"><p class="quiet">A training job whose ExperimentConfig names this trial is listed here, and what is associated with it.</p><//></section>`}
-    ${trial.rows.length > 0 && html`<section class="panel" aria-label="Components"><header><h2>Components</h2></header><div class="times" role="list">
-      ${trial.rows.map((row) => html`<a role="listitem" class="time" key=${row.name} href=${link(["components", row.name])}>
+    ${trial.rows.length > 0 && html`<section class="panel" aria-label="Components"><header><h2>Components</h2></header><ul class="times">
+      ${trial.rows.map((row) => html`<li key=${row.name}><a class="time" href=${link(["components", row.name])}>
         <span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><b class="cut" title=${row.name}>${row.title}</b></span>
         <span>${row.status ? html`<${Badge} status=${row.status} />` : html`<span class="quiet">–</span>`}</span>
         <span class="gantt wide"><span class="track" aria-hidden="true"><i class="bar main" style=${bar(row)}></i></span></span>
-        <span class="quiet num">${row.started ? duration((row.ended ?? now) - row.started) : "–"}</span></a>`)}
-    </div></section>
+        <span class="quiet num">${row.started ? duration((row.ended ?? now) - row.started) : "–"}</span></a></li>`)}
+    </ul></section>
     <section class="panel" aria-label="Lineage"><header><h2 class="grow">From data to model</h2></header><div class="body"><${Lineage} lineage=${trial.lineage} own=${trial.rows.map((each) => each.arn.toLowerCase())} /></div></section>`}`;
 };

@@ -33,7 +33,7 @@ export const Diff = ({ rows, labels, metrics, stats, onStat, base, onBase, all }
   });
   const told = (names, read) => names.map((name) => line(name, (row) => read(row, name)));
   const settings = (row, name) => row.configuration?.[name];
-  return html`<div class="scrolls panel" tabindex="0" aria-label="Differences"><table class="diff">
+  return html`<div class="scrolls panel" role="group" tabindex="0" aria-label="Differences"><table class="diff">
     <thead><tr><th scope="col"><span class="unseen">Property</span></th>${rows.map((row) => html`<th scope="col" class=${row.name === under ? "here" : ""} onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })}>
       <span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><a class="cut" href=${link(["components", row.name])} title=${row.name}>${labels.get(row.name)}</a></span>
       <span class="row under">${row.status && html`<${Badge} status=${row.status} />`}<button class="button tiny" aria-pressed=${base === row.name} onClick=${() => onBase(base === row.name ? "" : row.name)}>Baseline</button></span></th>`)}</tr></thead>

@@ -48,7 +48,7 @@ export const Quality = ({ rows, labels, base }) => {
       const own = graphs.filter((each) => each.shown.kind === kind);
       return own.length > 0 && html`<${Curves} key=${kind} kind=${kind} words=${words} graphs=${own} labels=${labels} dark=${dark} />`;
     })}</div>
-    ${tables.map((each) => html`<section class="panel" aria-label=${each.graph.name}><header><h3>${titleOf(each)}</h3></header><div class="scrolls" tabindex="0" aria-label=${each.graph.name || "table"} style=${{ maxHeight: "340px" }}><table class="simple"><thead><tr>${each.shown.fields.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${each.shown.rows.map((row) => html`<tr>${row.map((text) => html`<td>${text}</td>`)}</tr>`)}</tbody></table></div></section>`)}
+    ${tables.map((each) => html`<section class="panel" aria-label=${`${each.graph.name} of ${labels.get(each.row.name)}`}><header><h3>${titleOf(each)}</h3></header><div class="scrolls" role="group" tabindex="0" aria-label=${each.graph.name || "table"} style=${{ maxHeight: "340px" }}><table class="simple"><thead><tr>${each.shown.fields.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${each.shown.rows.map((row) => html`<tr>${row.map((text) => html`<td>${text}</td>`)}</tr>`)}</tbody></table></div></section>`)}
     ${unread.map((each) => html`<p class="note quiet">${each.graph.name || each.graph.type} of ${labels.get(each.row.name)} cannot be shown: ${each.shown.reason}.</p>`)}
   </div>`;
 };
