@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sagelet.domain.comparison import Measure, metric_names
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store
 from sagelet.store.trial_components import Record
@@ -37,8 +38,6 @@ def columns(store: Store, rows: Sequence[int]) -> Document:
 
     A parameter differs where those that have metrics, if any have, do not all have it alike.
     """
-    from sagelet.domain.comparison import Measure, metric_names
-
     told = store.component_table.measured(rows) or list(rows)
     metrics = store.component_table.metrics(rows)
     shown: list[Document] = []

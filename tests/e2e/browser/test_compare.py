@@ -165,6 +165,15 @@ def test_a_job_leads_to_its_component_and_back(see: Open) -> None:
     page.wait_for_url("**/experiments/from-jobs")
 
 
+def test_a_job_is_compared_with_any_other(see: Open) -> None:
+    page = see("jobs/done")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_label("Find another job").fill("fail")
+    page.get_by_role("dialog").get_by_role("link", name="failed").click()
+    page.wait_for_url("**/compare?c=done&c=failed")
+    page.get_by_role("heading", name="Compare 2 components").wait_for()
+
+
 def test_jobs_are_chosen_and_compared_by_keyboard(see: Open) -> None:
     page = see("jobs")
     page.get_by_role("row").filter(has_text="done").wait_for()

@@ -7,6 +7,7 @@ import { clock, duration, figure, image, moment, plural, size } from "../core/fo
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
 import { Badge, Code, Dialog, Failed, Loading, toast } from "../parts/basics.js";
+import { CompareWith } from "../parts/compare-with.js";
 import { LogView } from "../parts/log.js";
 import { Uri } from "../parts/uri.js";
 import { JobMetrics } from "./job-metrics.js";
@@ -51,7 +52,7 @@ export const Job = ({ name, tab }) => {
         <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
       <div class="row">
         ${shown.component && html`<a class="button" href=${link(["components", shown.component])}>Component</a>`}
-        ${shown.trials.length > 0 && html`<a class="button" href=${link(["compare"], { e: shown.trials[0][1], base: shown.component })}>Compare</a>`}
+        <button class="button" onClick=${() => setOpen("compare")}>Compare</button>
         <button class="button" onClick=${() => setOpen("clone")}>Clone</button>
         ${running && html`<button class="button bad" disabled=${shown.status === "Stopping" || shown.stopRequested} onClick=${() => setOpen("stop")}>Stop</button>`}
       </div>
@@ -65,6 +66,7 @@ export const Job = ({ name, tab }) => {
     ${tab === "logs" && html`<${LogView} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
     ${tab === "files" && html`<${Files} job=${shown} />`}
     ${tab === "request" && html`<${Request} job=${shown} />`}
+    ${open === "compare" && html`<${CompareWith} job=${shown} close=${() => setOpen("")} />`}
     ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
     ${open === "stop" && html`<${Stop} path=${path} name=${name} close=${() => setOpen("")} />`}`;
 };
