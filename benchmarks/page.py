@@ -121,7 +121,9 @@ class Browser:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         self.url = url
         self.chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        self.context = self.chromium.new_context(viewport={"width": 1440, "height": 900})
+        self.context = self.chromium.new_context(
+            viewport={"width": 1440, "height": 900}, bypass_csp=True
+        )
         self.page("").close()
 
     def page(self, path: str, height: int = 900) -> Any:

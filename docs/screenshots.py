@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.serve import Plane  # noqa: E402
 
 EXPERIMENT = "mnist-widths"
+EPOCHS = 6
 ROLE = "arn:aws:iam::123456789012:role/sagelet"
 
 #: (hidden, lr, momentum, activation) of each trial
@@ -67,7 +68,7 @@ EVERY = {
     "loose": "experiments/-",
     "compare": "compare?c={job}&c={other}",
     "compare-many": f"compare?e={EXPERIMENT}",
-    "trial": "trials/width-64-1",
+    "trial": "trials/width-64-4",
     "component": "components/{job}-aws-training-job",
     "models": "models",
     "storage": "storage",
@@ -116,7 +117,7 @@ def run(plane: Plane) -> dict[str, str]:
     jobs = [
         start(sagemaker, prepare, number, *trial) for number, trial in enumerate(TRIALS, start=1)
     ]
-    broken = start(sagemaker, prepare, 8, 16, 3.0, 0.9, "tanh", epochs=1)
+    broken = start(sagemaker, prepare, 8, 256, 0.1, 0.9, "tahn")
     with ThreadPoolExecutor(8) as pool:
         states = list(pool.map(lambda name: wait(sagemaker, name), [*jobs, broken]))
     assert states == ["Completed"] * len(jobs) + ["Failed"], states
@@ -133,14 +134,13 @@ def start(
     lr: float,
     momentum: float,
     activation: str,
-    epochs: int = 6,
 ) -> str:
     """A trial and its job."""
     trial, name = f"width-{hidden}-{number}", f"mnist-width-{hidden}-{number}"
     sagemaker.create_trial(TrialName=trial, ExperimentName=EXPERIMENT)
     sagemaker.associate_trial_component(TrialComponentName="normalise-digits", TrialName=trial)
     made = {"hidden": hidden, "lr": lr, "momentum": momentum, "activation": activation}
-    hyper = {key: str(value) for key, value in {**made, "epochs": epochs}.items()}
+    hyper = {key: str(value) for key, value in {**made, "epochs": EPOCHS}.items()}
     sagemaker.create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={

@@ -75,3 +75,10 @@ def inked(page: Any, canvas: str) -> int:
             }"""
         )
     )
+
+
+def counts(page: Any, css: str, number: int) -> None:
+    """Wait until there are so many of them."""
+    from playwright.sync_api import expect
+
+    expect(page.locator(css)).to_have_count(number, timeout=30_000)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.pages import clients, go, inked, shows
+from support.pages import clients, counts, go, inked, shows
 from support.serve import Plane
 
 Open = Any
@@ -31,13 +31,13 @@ def test_components_are_filtered_sorted_and_chosen(see: Open) -> None:
     page.get_by_label("Filter components").fill(
         "parameter.optimizer = sgd metric.train:loss.min > 0.2"
     )
-    page.wait_for_function("document.querySelectorAll('.rows .line').length === 2")
+    counts(page, ".rows .line", 2)
     assert "filter=" in page.url
     page.get_by_label("Filter components").fill("")
     rows.nth(3).wait_for()
     page.get_by_role("button", name="lr").click()
     page.wait_for_url("**sort=parameter.lr**")
-    page.wait_for_function("document.querySelector('.rows .line').innerText.includes('digits-8')")
+    page.locator(".rows .line:first-child", has_text="digits-8").wait_for()
     page.get_by_label("Choose digits-8-training").check()
     page.get_by_label("Choose digits-32-training").check()
     page.get_by_role("button", name="Compare 2").click()
@@ -86,7 +86,7 @@ def test_lines_are_drawn_smoothed_and_zoomed(see: Open) -> None:
     page.wait_for_url("**smooth=0.1**")
     page.keyboard.press("l")
     page.wait_for_url("**log=1**")
-    page.get_by_label("x", exact=True).select_option("time")
+    page.get_by_label("x axis").select_option("time")
     page.wait_for_url("**x=time**")
     page.keyboard.press("f")
     page.get_by_role("dialog").locator("canvas").first.wait_for()
@@ -115,7 +115,7 @@ def test_scatter_groups_quality_and_code_are_there(see: Open) -> None:
     scatter = page.get_by_role("region", name="Scatter", exact=True)
     scatter.scroll_into_view_if_needed()
     scatter.locator("circle").nth(2).wait_for()
-    scatter.get_by_label("x", exact=True).select_option("p:width")
+    scatter.get_by_label("Scatter x").select_option("p:width")
     page.wait_for_url("**sx=p%3Awidth**")
     groups = page.get_by_role("region", name="By optimizer")
     groups.scroll_into_view_if_needed()
@@ -128,7 +128,7 @@ def test_scatter_groups_quality_and_code_are_there(see: Open) -> None:
     page.get_by_role("button", name="Difference from").click()
     quality.locator("caption", has_text="Difference").first.wait_for()
     assert quality.locator("td", has_text="<b>4</b>").count() == 3
-    assert "area 0.9" in quality.inner_text()
+    assert quality.get_by_text("area").first.locator("b").inner_text() == "0.9"
 
 
 def test_a_component_has_one_colour_everywhere(see: Open) -> None:

@@ -99,7 +99,7 @@ function stroke(context, points, line, alpha, width) {
   }
   context.stroke();
   context.setLineDash([]);
-  if (drawn > 0 && drawn < 3) {
+  if (drawn > 0 && drawn < 3 && !line.bare) {
     context.fillStyle = line.color;
     for (let i = 0; i < points.length; i += 2) if (!Number.isNaN(points[i])) context.fillRect(points[i] - 2.5, points[i + 1] - 2.5, 5, 5);
   }

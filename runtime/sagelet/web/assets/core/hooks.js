@@ -34,8 +34,12 @@ export function useNow(every, on = true) {
   return now;
 }
 
-export function useKeys(list, when = []) {
-  useEffect(() => bind(list), when);
+/** Keys that work while the component is there; what they do is always that of the last drawing. */
+export function useKeys(list) {
+  const latest = useRef(list);
+  latest.current = list;
+  const shape = JSON.stringify(list.map((each) => [each.keys, each.what]));
+  useEffect(() => bind(list.map((each, i) => ({ ...each, run: (event) => latest.current[i].run(event) }))), [shape]);
 }
 
 export function useTitle(text) {

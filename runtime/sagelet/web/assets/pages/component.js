@@ -48,7 +48,7 @@ export const Component = ({ name }) => {
         <section class="panel" aria-label="Parameters"><header><h2>Parameters</h2></header><div class="body">${names.length ? html`<dl class="facts">${names.map((each) => html`<dt class="cut" title=${each}>${each}</dt><dd><${Figure} value=${parameter(row, each)} /></dd>`)}</dl>` : html`<p class="quiet">It has none.</p>`}</div></section>
         <section class="panel" aria-label="Facts"><header><h2>Facts</h2></header><div class="body"><dl class="facts"><dt>ARN</dt><dd class="mono">${row.arn}</dd>
           ${row.source && html`<dt>Source</dt><dd>${row.source} ${row.job ? html`<a href=${link(["jobs", row.job])}>${row.job}</a>` : html`<span class="mono">${row.sourceArn}</span>`}</dd>`}
-          ${row.message && !/fail/i.test(row.status ?? "") && html`<dt>Status</dt><dd>${row.message}</dd>`}<dt>Made</dt><dd>${moment(row.created)}</dd><dt>Changed</dt><dd>${moment(row.modified)}</dd>
+          ${row.message && !/fail|completed/i.test(row.status ?? "") && html`<dt>Status</dt><dd>${row.message}</dd>`}<dt>Made</dt><dd>${moment(row.created)}</dd><dt>Changed</dt><dd>${moment(row.modified)}</dd>
           ${Object.entries({ ...row.metadata, ...row.tags }).map(([key, text]) => html`<dt>${key}</dt><dd>${text}</dd>`)}</dl></div></section>
       </div></div>
     ${metrics.length > 0 && html`<${Section} title="Course">${() => html`<${Lines} rows=${rows} metrics=${metrics} labels=${known} version=${version} />`}<//>`}
@@ -58,4 +58,4 @@ export const Component = ({ name }) => {
 };
 
 const Artifacts = ({ title, list, none }) => html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header>${list.length ? html`<div class="scrolls" role="group" tabindex="0" aria-label=${title}><table class="simple"><thead><tr><th>Name</th><th>Where</th><th>Type</th></tr></thead><tbody>
-  ${list.map((each) => html`<tr><td>${each.name}</td><td><${Uri} uri=${each.value} /></td><td class="quiet">${each.type}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet pad">${none}</p>`}</section>`;
+  ${list.map((each) => html`<tr><td class="name">${each.name}</td><td><${Uri} uri=${each.value} /></td><td class="quiet">${each.type}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet pad">${none}</p>`}</section>`;

@@ -85,7 +85,7 @@ export const Experiment = ({ name }) => {
     { keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) },
     { keys: "c", what: "compare the chosen", run: () => shown.length > 1 && go(compared(shown)) },
     { keys: "b", what: "first chosen is the baseline", run: () => setBase((old) => (old ? "" : (shown[0]?.name ?? ""))) },
-  ], [shown]);
+  ]);
   if (error && !about) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
   if (!ready || (page.total === null && !page.error)) return html`<${Loading} />`;
   if (page.total === null) return html`<${Failed} error=${page.error} again=${() => restart(false)} />`;

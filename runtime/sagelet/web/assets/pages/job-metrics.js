@@ -1,7 +1,7 @@
 // A job's metrics: a chart each, live, with one x axis for all of them.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
-import { colorAt } from "../core/colors.js";
+import { colorAt, colorOfMark } from "../core/colors.js";
 import { figure, plural } from "../core/format.js";
 import { useDark, useSeen } from "../core/hooks.js";
 import { append, byHost, extent, halve } from "../core/series.js";
@@ -13,7 +13,7 @@ import { LineChart } from "../charts/line.js";
 /** Points of a metric that a page keeps while it grows. */
 const MOST = 6000;
 
-export const JobMetrics = ({ name, running, hear, ready }) => {
+export const JobMetrics = ({ name, mark, running, hear, ready }) => {
   const [all, setAll] = useState(null);
   const [error, setError] = useState(null);
   const options = useLineOptions();
@@ -51,10 +51,10 @@ export const JobMetrics = ({ name, running, hear, ready }) => {
   }
   return html`
     <${LineBar} options=${options} />
-    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
+    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} mark=${mark} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
 };
 
-const Card = ({ name, series, ...rest }) => {
+const Card = ({ name, mark, series, ...rest }) => {
   const box = useRef(null);
   const seen = useSeen(box);
   const dark = useDark();
@@ -64,11 +64,11 @@ const Card = ({ name, series, ...rest }) => {
     return hosts.map((each, i) => ({
       name: each.host,
       label: hosts.length > 1 ? each.host : name,
-      color: colorAt(i, dark),
+      color: hosts.length > 1 ? colorAt(i, dark) : colorOfMark(mark, dark),
       x: rest.x === "step" ? each.step : rest.x === "time" ? each.time : each.time.map((at) => at - zero),
       y: each.value,
     }));
-  }, [series, rest.x, dark]);
+  }, [series, rest.x, dark, mark]);
   const range = extent(lines.flatMap((each) => each.y));
   const last = series.value[series.value.length - 1];
   return html`<section class="panel" ref=${box} aria-label=${name}><header><h2 class="grow cut" title=${name}>${name}</h2>

@@ -41,7 +41,7 @@ export const Job = ({ name, tab }) => {
   useKeys([
     ...TABS.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(link(["jobs", name, id])) })),
     { keys: "c", what: "clone as code", run: () => setOpen("clone") },
-  ], [name]);
+  ]);
   if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: `There is no training job named ${name}.` } : error} again=${again} />`;
   if (!shown) return html`<${Loading} />`;
   const full = tab === "logs";
@@ -62,7 +62,7 @@ export const Job = ({ name, tab }) => {
     ${(shown.notes ?? []).length > 0 && !full && html`<div class="note quiet" role="note" aria-label="Notes">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
     <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
-    ${tab === "metrics" && html`<${JobMetrics} name=${name} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
+    ${tab === "metrics" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
     ${tab === "logs" && html`<${LogView} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
     ${tab === "files" && html`<${Files} job=${shown} />`}
     ${tab === "request" && html`<${Request} job=${shown} />`}

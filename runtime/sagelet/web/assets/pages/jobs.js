@@ -31,7 +31,7 @@ export const Jobs = ({ about }) => {
   useKeys([
     { keys: "f", what: "filter jobs", run: () => input.current?.focus() },
     { keys: "c", what: "compare the chosen", run: compare },
-  ], [picked]);
+  ]);
 
   const load = useCallback((page, mine = round.current) => {
     if (asked.current.has(page)) return;
@@ -91,22 +91,22 @@ export const Jobs = ({ about }) => {
   const metric = (name) => {
     const statistic = stats[name] ?? "last";
     return {
-      id: name, title: name, num: true, min: 112, flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
+      id: name, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
       head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => setStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
     };
   };
   const columns = [
-    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 170, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span></span>` },
+    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 150, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span></span>` },
     { id: "status", title: "Status", sort: "status", min: 102, flex: 0.7, cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
     ...(phone ? [] : metrics.map(metric)),
     ...(phone ? [] : [
-      { id: "trial", title: "Trial", min: 100, flex: 0.9, cell: (job) => (job.trials.length ? html`<span title=${job.trials.map((each) => each.join(" in ")).join(", ")}>${job.trials[0][0]}</span>` : html`<span class="quiet">–</span>`) },
-      { id: "created", title: "Created", sort: "created", num: true, min: 88, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
+      { id: "trial", title: "Trial", min: 84, flex: 0.9, cell: (job) => (job.trials.length ? html`<span title=${job.trials.map((each) => each.join(" in ")).join(", ")}>${job.trials[0][0]}</span>` : html`<span class="quiet">–</span>`) },
+      { id: "created", title: "Created", sort: "created", num: true, min: 80, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
     ]),
     { id: "duration", title: "Took", sort: "duration", num: true, min: 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
     ...(phone ? [] : [
       { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, cell: (job) => job.hosts },
-      { id: "image", title: "Image", sort: "image", min: 110, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
+      { id: "image", title: "Image", sort: "image", min: 84, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
     ]),
   ];
   if (error && total === null) return html`<${Failed} error=${error} again=${() => restart(false)} />`;

@@ -43,7 +43,7 @@ export const Overview = ({ about }) => {
       ${about && html`<a class="panel card" href=${link(["settings"])}><b>${size(about.disk.free)}</b><span>free of ${size(about.disk.total)}</span></a>`}
     </section>
     <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(running.length, "job")}</span></header>
-      ${running.length ? running.map((job) => html`<${Strip} key=${job.name} job=${job} now=${now} />`) : html`<p class="empty quiet">Nothing runs now.</p>`}
+      ${running.length ? running.map((job) => html`<${Strip} key=${job.name} job=${job} now=${now} />`) : html`<p class="pad quiet">Nothing runs now.</p>`}
     </section>
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
@@ -53,7 +53,7 @@ export const Overview = ({ about }) => {
         </tbody></table></div></section>
       <div class="stack">
       ${(tracked?.rows ?? []).length > 0 && html`<section class="panel" aria-label="Experiments"><header><h2 class="grow">Experiments</h2><a href=${link(["experiments"])}>All</a></header>
-        ${tracked.rows.slice(0, 4).map((each) => html`<a class="strip two-wide" href=${link(["experiments", each.name])}><span class="stack none"><b class="cut">${each.title}</b><span class="quiet cut">${each.best ? html`best ${each.objective.name} <b>${figure(measured(each.best, each.objective.name))}</b>, ${each.best.trials[0]?.[0] ?? each.best.title}` : plural(each.components, "component")}</span></span><span><${Spark} values=${each.course} /></span></a>`)}</section>`}
+        ${tracked.rows.slice(0, 4).map((each) => html`<a class="strip two-wide" href=${link(["experiments", each.name])}><span class="stack none"><b class="cut">${each.title}</b><span class="quiet cut">${each.best ? html`<b>${figure(measured(each.best, each.objective.name))}</b> ${each.best.trials[0]?.[0] ?? each.best.title}` : plural(each.components, "component")}</span></span><span><${Spark} values=${each.course} /></span></a>`)}</section>`}
       <section class="panel" aria-label="Clients"><header><h2>Use it from a shell</h2></header><div class="body stack">
         <p class="quiet">Clients of AWS in that shell come here.</p><${Code} text=${'eval "$(sagelet env)"'} named="command" /></div></section></div>
     </div>`}`;

@@ -18,7 +18,7 @@ export const CodeDiff = ({ rows, labels, base }) => {
     ${error && html`<p class="note bad">${error.message}</p>`}
     ${ready && !found && !error && html`<${Loading} />`}
     ${found && (!found.a || !found.b) && html`<p class="quiet">The code of ${!found.a && !found.b ? "both" : labels.get(!found.a ? a : b)} is not there: it was baked into the image, or its folder or object is gone.</p>`}
-    ${found && found.a > 0 && found.b > 0 && html`<p class="quiet">${found.files.length ? `${plural(found.files.length, "file differs", "files differ")}, ` : "Their code is the same: "}${plural(found.same, "file")} the same.</p>`}
+    ${found && found.a > 0 && found.b > 0 && html`<p class="quiet">${found.files.length ? `${plural(found.files.length, "file differs", "files differ")}, ${plural(found.same, "is", "are")} the same.` : `Their code is the same: ${plural(found.same, "file")}.`}</p>`}
     ${(found?.files ?? []).map((each) => html`<details class="panel" open=${found.files.length < 4} key=${each.file}><summary><span class="mono grow">${each.file}</span> <span class="quiet">${each.state}</span></summary>
       ${each.lines ? html`<pre class="patch" tabindex="0" aria-label=${`Difference of ${each.file}`}>${each.lines.map((line) => html`<span class=${line.startsWith("@@") ? "at" : line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : ""}>${line || " "}\n</span>`)}</pre>` : html`<p class="quiet pad">It is not text, or too long.</p>`}</details>`)}
   </div>`;

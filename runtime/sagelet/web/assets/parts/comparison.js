@@ -25,7 +25,7 @@ export function useObjective(metrics, stats) {
   return { metric: metric.name, statistic, low, setAsked, setWay, title: statistic === "last" ? metric.name : `${metric.name} (${STATISTICS.find(([id]) => id === statistic)[1]})`, read: (row) => measured(row, metric.name, statistic) };
 }
 
-export const ObjectiveBar = ({ metrics, objective }) => objective.metric && html`<div class="row wrap"><label class="row"><span class="quiet">Decides</span><select class="select small" style=${{ maxWidth: "200px" }} value=${objective.metric} onChange=${(e) => (objective.setWay(""), objective.setAsked(e.currentTarget.value))}>${metrics.map((each) => html`<option>${each.name}</option>`)}</select></label>
+export const ObjectiveBar = ({ metrics, objective }) => objective.metric && html`<div class="row wrap"><label class="row"><span class="quiet">Decides</span><select class="select small" style=${{ maxWidth: "200px" }} value=${objective.metric} onChange=${(e) => (objective.setWay(""), objective.setAsked(e.currentTarget.value))}>${metrics.map((each) => html`<option key=${each.name} value=${each.name} selected=${each.name === objective.metric}>${each.name}</option>`)}</select></label>
   <label><span class="unseen">Which is best</span><select class="select small" value=${objective.low ? "low" : "high"} onChange=${(e) => objective.setWay(e.currentTarget.value === (isLow(objective.metric) ? "low" : "high") ? "" : e.currentTarget.value)}><option value="high">high is best</option><option value="low">low is best</option></select></label></div>`;
 
 export const Section = ({ title, note = "", children, tools = "" }) => {
@@ -81,7 +81,7 @@ const Pair = ({ rows, dims, objective, labels, kept }) => {
   const across = dims.find((each) => each.id === x) ?? dims.find((each) => each !== decides) ?? dims[0];
   const up = dims.find((each) => each.id === y) ?? decides ?? dims[1];
   const own = (dim) => (dim === decides ? { ...dim, low: objective.low } : dim);
-  const pick = (text, value, set) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "170px" }} value=${value.id} onChange=${(e) => set(e.currentTarget.value)}>${dims.map((each) => html`<option value=${each.id}>${each.title}</option>`)}</select></label>`;
+  const pick = (text, value, set) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" aria-label=${`Scatter ${text}`} style=${{ maxWidth: "170px" }} value=${value.id} onChange=${(e) => set(e.currentTarget.value)}>${dims.map((each) => html`<option value=${each.id}>${each.title}</option>`)}</select></label>`;
   return html`<${Section} title="Scatter" tools=${html`${pick("x", across, setX)}${pick("y", up, setY)}`}>${() => html`<div class="panel"><div class="body"><${Scatter} rows=${rows} x=${own(across)} y=${own(up)} labels=${labels} kept=${kept} /></div></div>`}<//>`;
 };
 

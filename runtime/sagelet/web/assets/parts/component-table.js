@@ -16,7 +16,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
   const metric = ({ name }) => {
     const statistic = stats[name] ?? "last";
     return {
-      id: `m:${name}`, title: name, num: true, min: base ? 150 : 118, sort: sorted ? `metric.${name}.${statistic}` : undefined,
+      id: `m:${name}`, title: name, num: true, min: Math.min(200, Math.max(base ? 150 : 112, 76 + name.length * 7.5)), sort: sorted ? `metric.${name}.${statistic}` : undefined,
       head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => onStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
       cell: (row) => {
         const value = measured(row, name, statistic);
@@ -25,7 +25,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
     };
   };
   const setting = ({ name, numeric }) => ({
-    id: `p:${name}`, title: name, num: numeric, min: 96, sort: sorted ? `parameter.${name}` : undefined,
+    id: `p:${name}`, title: name, num: numeric, min: Math.min(150, Math.max(58, 22 + name.length * 7.5)), sort: sorted ? `parameter.${name}` : undefined,
     cell: (row) => {
       const value = parameter(row, name);
       return value === undefined ? html`<span class="quiet">–</span>` : html`<span title=${String(value)}>${typeof value === "number" ? figure(value) : value}</span>`;
@@ -34,11 +34,11 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
   const own = (each) => !/^sagemaker_/.test(each.name);
   const shown = all ? [...columns.differ, ...columns.same] : columns.differ.filter(own);
   const metrics = columns.metrics.slice(0, phone ? 1 : MOST).map(metric);
-  const name = { id: "name", title: "Component", min: phone ? 150 : 210, flex: 2.2, sort: sorted ? "title" : undefined, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>${label(row)}</span>${base?.name === row.name ? html`<span class="crown">baseline</span>` : ""}</span>` };
+  const name = { id: "name", title: "Component", min: phone ? 150 : 160, flex: 2.2, sort: sorted ? "title" : undefined, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>${label(row)}</span>${base?.name === row.name ? html`<span class="crown">baseline</span>` : ""}</span>` };
   const status = { id: "status", title: "Status", min: 104, flex: 0.6, sort: sorted ? "status" : undefined, cell: (row) => (row.status ? html`<${Badge} status=${row.status} />` : html`<span class="quiet">–</span>`) };
   if (phone) return [name, ...metrics, ...shown.slice(0, 3).map(setting), status];
   return [
-    name, ...metrics.slice(0, 4), ...shown.slice(0, MOST).map(setting), ...metrics.slice(4),
+    name, ...metrics.slice(0, 1), ...shown.slice(0, MOST).map(setting), ...metrics.slice(1),
     status,
     { id: "took", title: "Took", num: true, min: 78, flex: 0.5, sort: sorted ? "duration" : undefined, cell: (row) => (row.started ? duration((row.ended ?? now) - row.started) : html`<span class="quiet">–</span>`) },
     { id: "created", title: "Created", num: true, min: 92, flex: 0.6, sort: sorted ? "created" : undefined, cell: (row) => html`<span class="quiet">${ago(row.created, now)}</span>` },

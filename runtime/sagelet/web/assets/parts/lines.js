@@ -59,7 +59,7 @@ export const Lines = ({ rows, metrics, labels, kept, version, compact = false })
   const listed = metrics.filter((each) => fits(each.name) && rows.some((row) => each.name in row.metrics));
   const wanted = listed.map((each) => each.name).filter((each) => seen.has(each));
   const found = useSeries(rows.map((each) => each.name), wanted, version);
-  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (listed[0]?.name ?? null))) }], [listed.length]);
+  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (listed[0]?.name ?? null))) }]);
   const card = (metric, height) => html`<${Card} key=${metric} metric=${metric} rows=${shown} labels=${labels} series=${found.get(metric)} options=${options} height=${height}
     onSeen=${() => setSeen((old) => (old.has(metric) ? old : new Set(old).add(metric)))} onBig=${() => setBig(big ? null : metric)} big=${Boolean(big)} />`;
   return html`<div class="stack">

@@ -249,7 +249,7 @@ export const LogView = ({ name, running, hear, ready, definitions = [] }) => {
     { keys: "t", what: "times of lines", run: () => setTimes((each) => !each) },
     { keys: "e", what: "first error", run: () => jump() },
     { keys: "f", what: "search the log", run: () => document.getElementById("logsearch")?.focus() },
-  ], [follow, lane]);
+  ]);
 
   if (error) return html`<${Failed} error=${error} />`;
   if (known === null) return html`<${Loading} />`;

@@ -59,10 +59,10 @@ const Curves = ({ kind, words, graphs, labels, dark }) => {
     const own = graphs.map(({ row, graph, shown }) => ({ name: row.name, label: `${labels.get(row.name)}${graphs.filter((each) => each.row === row).length > 1 ? `, ${graph.name}` : ""}`, color: colorOfMark(row.mark, dark), dash: dashOfMark(row.mark), x: shown.x.map(value), y: shown.y.map(value) }));
     const skill = graphs.map((each) => each.shown.noSkill).find((each) => typeof each === "number");
     const none = kind === "ROCCurve" ? [[0, 1], [0, 1]] : skill === undefined ? null : [[0, 1], [skill, skill]];
-    return none ? [...own, { name: "", label: "without skill", color: dark ? "#7d8b8a" : "#8a9796", dash: [4, 4], x: none[0], y: none[1] }] : own;
+    return none ? [...own, { name: "", label: "without skill", color: dark ? "#7d8b8a" : "#8a9796", dash: [4, 4], bare: true, x: none[0], y: none[1] }] : own;
   }, [graphs.length, dark, kind, labels]);
   return html`<section class="panel" aria-label=${title}><header><h3 class="grow">${title}</h3><span class="quiet">${y} over ${x}</span></header><div class="body stack tight">
     <${LineChart} lines=${lines} label=${`${title}: ${y} over ${x}`} x=${x} height=${240} />
-    <div class="legend">${graphs.map(({ row, graph, shown }) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} />${labels.get(row.name)}${graph.name && graphs.length > 1 ? ` (${graph.name})` : ""}${typeof shown.area === "number" ? html`: ${area} <b>${figure(shown.area)}</b>` : ""}</span>`)}</div>
+    <div class="legend">${graphs.map(({ row, graph, shown }) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} />${labels.get(row.name)}${graphs.filter((each) => each.row === row).length > 1 ? ` (${graph.name})` : ""}${typeof shown.area === "number" ? html`: ${area} <b>${figure(shown.area)}</b>` : ""}</span>`)}</div>
   </div></section>`;
 };

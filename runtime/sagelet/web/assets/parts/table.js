@@ -7,7 +7,7 @@ import { go } from "../core/url.js";
 const ROW = 38;
 const PAGE = 100;
 const SPARE = 12;
-const GAP = 14;
+const GAP = 12;
 
 /** `columns`: {id, title, min, flex, num, cell(row), sort, head}; `total` rows; `rowAt(index)` is a
  * row or undefined, `need(page)` asks for a page of a hundred; `href(row)` is where a row leads.
@@ -53,7 +53,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     { keys: "k", what: "row before", run: () => move(-1) },
     { keys: "enter", what: "", run: () => rowAt(here) && go(href(rowAt(here))) },
     ...(onChoose ? [{ keys: "x", what: "choose the row", run: () => rowAt(here) && choose(here) }] : []),
-  ], [here, total, rowAt, chosen]);
+  ]);
   const shown = onChoose ? [{ id: "choose", title: "", min: 18, flex: 0 }, ...columns] : columns;
   const template = shown.map((each) => (each.flex === 0 ? `${each.min}px` : `minmax(${each.min}px, ${each.flex ?? 1}fr)`)).join(" ");
   const wide = shown.reduce((sum, each) => sum + each.min + GAP, GAP);
