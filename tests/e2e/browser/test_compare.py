@@ -205,6 +205,6 @@ def test_what_is_logged_shows_up_by_itself(see: Open, plane: Plane) -> None:
 def test_experiments_are_found_by_typing(see: Open) -> None:
     page = see("")
     page.keyboard.press("/")
-    page.get_by_role("combobox").fill("digits-16")
+    page.get_by_label("Find a page, a job, an experiment").fill("digits-16")
     page.get_by_role("option").filter(has_text="digits-16 / Training").click()
     page.wait_for_url("**/components/digits-16-training")

@@ -30,7 +30,7 @@ PAGES = {
     "models": "Models",
     "storage": "bucket",
     "storage/bucket?key=a.csv": "a.csv",
-    "calls": "CreateTrainingJob",
+    "calls": "sagemaker",
     "settings": "SAGELET_HOME",
     "nowhere": "There is no such page",
     "experiments/nowhere": "Not here",
@@ -60,9 +60,7 @@ def test_every_page_fits_its_window(see: Open, width: int) -> None:
         whole(page, path, text)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, path
-        heads = page.locator("h1").count() + page.locator("main h2", has_text="Not here").count()
-        assert heads == 1, path
-    assert page.title() == "sagelet"
+        assert page.locator("h1").count() == 1, path
     assert asked == {page.url.split("/_ui/")[0]}  # nothing of another machine
 
 

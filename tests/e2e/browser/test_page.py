@@ -88,7 +88,7 @@ def test_everything_by_keyboard(see: Open) -> None:
     page.keyboard.press("j")
     page.wait_for_url("**/_ui/jobs")
     page.keyboard.press("/")
-    page.get_by_role("combobox").fill("done")
+    page.get_by_label("Find a page, a job, an experiment").fill("done")
     page.get_by_role("option").filter(has_text="done").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/_ui/jobs/done")

@@ -31,7 +31,7 @@ export const Compare = () => {
   if (!any) return html`<div class="head"><h1>Compare</h1></div><section class="panel"><${Empty} title="Nothing chosen"><p class="quiet">Choose rows of the <a href=${link(["jobs"])}>jobs</a> or of an <a href=${link(["experiments"])}>experiment</a> (<kbd>x</kbd>), then press <kbd>c</kbd>. A whole trial or experiment is an address:</p><${Code} text="/_ui/compare?t=TRIAL&t=TRIAL" named="address" /><//></section>`;
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Loading} />`;
-  if (!found.rows.length) return html`<${Failed} error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
+  if (!found.rows.length) return html`<${Failed} head="h1" error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
   return html`<${Compared} found=${found} version=${version} asked=${components.length > 0} />`;
 };
 

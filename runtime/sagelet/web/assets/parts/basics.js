@@ -51,9 +51,10 @@ export const Code = ({ text, label = "Copy", named = "code" }) => html`
 
 export const Loading = ({ what = "Loading" }) => html`<div class="loading" role="status">${what} …</div>`;
 
-export const Failed = ({ error, again }) => html`
+/** What is there instead of a page (then it has the page's heading) or of a part of it. */
+export const Failed = ({ error, again, head = again ? "h1" : "h2" }) => html`
   <div class="empty" role="alert">
-    <h2>${error.status === 404 || /not found/i.test(error.message) ? "Not here" : "That did not work"}</h2>
+    <${head}>${error.status === 404 || /not found/i.test(error.message) ? "Not here" : "That did not work"}<//>
     <p class="note bad">${error.message}</p>
     ${again && html`<button class="button" onClick=${again}>Try again</button>`}
   </div>`;
