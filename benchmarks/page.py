@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -263,11 +265,8 @@ def live(browser: Browser, home: Path, folder: Path, turn: list[int], seconds: f
     job = train(home, script, f"live-{turn[0]}", RATE=str(RATE), SECONDS=str(seconds))
     page = browser.context.new_page()
     page.set_default_timeout(120_000)
-    while True:
-        page.goto(f"{browser.url}/_ui/jobs/live-{turn[0]}/logs")
-        if page.locator(".log .lines, .empty").first.is_visible() or _there(page):
-            break
-        time.sleep(0.2)
+    await_job(browser.url, f"live-{turn[0]}")
+    page.goto(f"{browser.url}/_ui/jobs/live-{turn[0]}/logs")
     page.wait_for_selector(".log .lines .ln")
     page.evaluate(WATCH_LINES)
     page.wait_for_timeout(1000)
@@ -279,9 +278,18 @@ def live(browser: Browser, home: Path, folder: Path, turn: list[int], seconds: f
     return {"line, median": statistics.median(seen), "line, p99": p(seen, 99), "lines": len(seen)}
 
 
-def _there(page: Any) -> bool:
-    page.wait_for_timeout(300)
-    return bool(page.locator(".log .lines, .empty h2", has_not_text="Not here").count())
+def await_job(url: str, name: str) -> None:
+    """Wait until it was submitted."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(600):
+        try:
+            opener.open(f"{url}/_api/jobs/{name}", timeout=10).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit(f"{name} was never submitted")
 
 
 def memory(browser: Browser, home: Path, folder: Path, turn: list[int], lines: int) -> Sample:
@@ -292,8 +300,7 @@ def memory(browser: Browser, home: Path, folder: Path, turn: list[int], lines: i
     job = train(home, script, name, LINES=str(lines))
     page = browser.context.new_page()
     page.set_default_timeout(120_000)
-    page.goto(f"{browser.url}/_ui/jobs")
-    page.get_by_text(name).first.wait_for()
+    await_job(browser.url, name)
     page.goto(f"{browser.url}/_ui/jobs/{name}/logs")
     job.wait()
     page.get_by_text(f"line {lines - 1} ").first.wait_for()
