@@ -39,7 +39,7 @@ def test_other_files_are_not_there(name):
 
 def test_the_digest_follows_the_files(tmp_path):
     (tmp_path / "index.html").write_text("<!-- modules -->{digest}")
-    files = Files(tmp_path)
+    files = Files(tmp_path, fresh=0)
     before = files.digest()
     (tmp_path / "app.js").write_text("1")
     assert files.digest() != before

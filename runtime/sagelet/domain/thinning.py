@@ -28,10 +28,11 @@ def kept(values: Sequence[float | None], width: int) -> Sequence[int]:
     if count <= 2 * width:
         return range(count)
     found = {0, count - 1}
+    numbers = _numbers(values)
     for column in range(width):
         start = count * column // width
         part = values[start : count * (column + 1) // width]
-        if all(map(_plain, part)):
+        if numbers or _numbers(part):
             found.add(start + part.index(min(part)))  # type: ignore[type-var]
             found.add(start + part.index(max(part)))  # type: ignore[type-var]
         else:
@@ -43,8 +44,16 @@ def _plain(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
+def _numbers(values: Sequence[float | None]) -> bool:
+    """Whether all are plain numbers: then their sum is, unless they are huge."""
+    try:
+        return math.isfinite(sum(values))  # type: ignore[arg-type]
+    except TypeError:
+        return False
+
+
 def _told(part: Sequence[float | None]) -> set[int]:
     """The places of the lowest and the highest number, and of the first that is none."""
     plain = [(value, index) for index, value in enumerate(part) if _plain(value)]
-    odd = next(index for index, value in enumerate(part) if not _plain(value))
-    return {odd, min(plain)[1], max(plain)[1]} if plain else {odd}
+    odd = {index for index, value in enumerate(part) if not _plain(value)}
+    return {*sorted(odd)[:1], *((min(plain)[1], max(plain)[1]) if plain else ())}

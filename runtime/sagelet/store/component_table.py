@@ -129,20 +129,20 @@ class ComponentTable:
         )
         return [row[0] for row in found]
 
-    def series(
-        self, rows: Iterable[int], metric: str, width: int, low: int = 0, high: int = 1 << 62
-    ) -> dict[int, tuple[int, list[Point]]]:
-        """(length, points thinned to a width) of one metric of each component that has it."""
-        connection = self._database.connection()
-        found = connection.execute(
-            "SELECT s.component, s.id, s.count FROM series s JOIN property_names n ON n.id = s.name"
+    def series(self, rows: Iterable[int], metric: str) -> dict[int, tuple[int, int, float]]:
+        """(number of the series, its length, the time of its end), by component."""
+        found = self._database.connection().execute(
+            "SELECT s.component, s.id, s.count, s.time FROM series s"
+            " JOIN property_names n ON n.id = s.name"
             " WHERE n.region = ? AND n.kind = 'metric' AND n.name = ?"
             " AND s.component IN (SELECT value FROM json_each(?))",
             (self._region, metric, json.dumps(list(rows))),
-        ).fetchall()
-        return {
-            row[0]: (row[2], series.thinned(connection, row[1], width, low, high)) for row in found
-        }
+        )
+        return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+    def points(self, number: int, width: int, low: int, high: int) -> list[Point]:
+        """A series from place ``low`` to ``high``, thinned to a width."""
+        return series.thinned(self._database.connection(), number, width, low, high)
 
     def _where(self, wanted: Wanted) -> Clauses:
         where = Clauses()

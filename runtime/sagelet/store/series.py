@@ -146,14 +146,30 @@ def thinned(
     connection: sqlite3.Connection, series: int, width: int, low: int = 0, high: int = 1 << 62
 ) -> list[Point]:
     """Fewer points, the same line at ``width`` pixels; see ``domain.thinning``."""
-    rows = connection.cursor()
-    rows.row_factory = None
-    found = rows.execute(
-        "SELECT ordinal, time, value, host, step FROM points WHERE series = ?"
-        " AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
-        (series, low, high),
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    bounds = (series, low, high)
+    found = cursor.execute(
+        "SELECT value FROM points WHERE series = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
+        bounds,
     ).fetchall()
-    return [_point(found[index]) for index in kept([row[2] for row in found], width)]
+    wanted = kept([row[0] for row in found], width)
+    if len(wanted) == len(found):
+        return places(connection, series, low, high)
+    first, last = cursor.execute(
+        "SELECT min(ordinal), max(ordinal) FROM points WHERE series = ?"
+        " AND ordinal BETWEEN ? AND ?",
+        bounds,
+    ).fetchone()
+    if last - first + 1 != len(found):  # a host's points were dropped from between the others
+        whole = places(connection, series, low, high)
+        return [whole[index] for index in wanted]
+    rows = cursor.execute(
+        "SELECT ordinal, time, value, host, step FROM points WHERE series = ?"
+        " AND ordinal IN (SELECT value FROM json_each(?)) ORDER BY ordinal",
+        (series, json.dumps([first + index for index in wanted])),
+    )
+    return [_point(row) for row in rows]
 
 
 def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query
 
 from sagelet.domain.comparison import Measure, metric_names
@@ -37,6 +38,8 @@ _LIST = 200
 #: How far a component's lineage is followed, in associations.
 _DEPTH = 3
 _MOST_VERTICES = 120
+#: Series that are remembered as they were sent.
+_KEPT = 3000
 
 Document = dict[str, Any]
 
@@ -104,7 +107,31 @@ def experiments_router(sources: Sources) -> APIRouter:
     return router
 
 
+class Drawn:
+    """Series as they were last sent: one that has not grown is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[float, ...], orjson.Fragment] = {}
+
+    def __call__(
+        self, store: Store, of: tuple[int, int, float], how: tuple[int, int, int]
+    ) -> orjson.Fragment:
+        """The document of a series, which is known by its end, for a width and a part of it."""
+        number, count, _ = of
+        key = (*of, *how)
+        known = self._known.get(key)
+        if known is None:
+            points = store.component_table.points(number, *how)
+            known = orjson.Fragment(orjson.dumps({**series(points), "count": count}))
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+
 def _add_components(router: APIRouter, sources: Sources) -> None:
+    drawn = Drawn()
+
     @router.get("/components")
     def table(
         region: Region = None,
@@ -173,10 +200,9 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         names = {number: name for name, number in numbers.items()}
         found: Document = {}
         for each in metric:
-            got = store.component_table.series(names, each, width, low, high)
             found[each] = {
-                names[number]: {**series(points), "count": count}
-                for number, (count, points) in got.items()
+                names[component]: drawn(store, of, (width, low, high))
+                for component, of in store.component_table.series(names, each).items()
             }
         return Json({"series": found})
 

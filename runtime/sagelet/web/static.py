@@ -5,6 +5,7 @@ still has the new ones after an upgrade, or after an edit.
 """
 
 import hashlib
+import time
 from pathlib import Path, PurePosixPath
 
 from starlette.responses import Response
@@ -13,6 +14,9 @@ from sagelet.web.answers import HEADERS
 
 _ASSETS = Path(__file__).with_name("assets")
 _PREFIX = "assets/"
+
+#: How long a look at the files' times holds, in seconds.
+_FRESH = 1.0
 
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -31,8 +35,10 @@ _PRELOADED = ("vendor", "core", "charts", "parts", "pages")
 class Files:
     """The files in ``folder``; ``index.html`` has marks for the digest and the modules."""
 
-    def __init__(self, folder: Path = _ASSETS) -> None:
+    def __init__(self, folder: Path = _ASSETS, fresh: float = _FRESH) -> None:
         self._folder = folder
+        self._fresh = fresh
+        self._seen = (0.0, "")
 
     def answer(self, path: str) -> Response:
         """What a GET of ``/_ui/<path>`` gets."""
@@ -51,13 +57,17 @@ class Files:
         )
 
     def digest(self) -> str:
-        """Another text when a file is another one."""
+        """Another text when a file is another one; looked at once a second at most."""
+        looked, known = self._seen
+        if known and time.monotonic() - looked < self._fresh:
+            return known
         total = hashlib.sha256()
         for file in self._files():
             status = file.stat()
             name = file.relative_to(self._folder)
             total.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-        return total.hexdigest()[:12]
+        self._seen = time.monotonic(), total.hexdigest()[:12]
+        return self._seen[1]
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self._folder.rglob("*") if file.is_file())

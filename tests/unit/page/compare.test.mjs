@@ -76,7 +76,7 @@ test("a line has no more points than pixels need, and its extremes stay", () => 
   const sx = scale(0, n - 1, 0, 500);
   const sy = scale(-1, 50, 200, 0);
   const points = outline(xs, ys, sx, sy, 0, n, 500);
-  assert.ok(points.length / 2 <= 4 * 502);
+  assert.ok(points.length / 2 <= 2 * 504);
   assert.equal(Math.min(...points.filter((_, i) => i % 2).filter((each) => !Number.isNaN(each))), 0);
   const gap = outline([0, 1, 2], [1, NaN, 1], sx, sy, 0, 3, 500);
   assert.ok(Number.isNaN(gap[2]) && !Number.isNaN(gap[4]));

@@ -121,4 +121,6 @@ const App = () => {
     <${Toast} />`;
 };
 
-render(html`<${App} />`, document.getElementById("app"));
+const root = document.getElementById("app");
+root.replaceChildren(); // the frame that was there while the modules came
+render(html`<${App} />`, root);

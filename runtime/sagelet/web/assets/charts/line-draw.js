@@ -9,6 +9,12 @@ const RIGHT = 10;
 const TOP = 10;
 const BOTTOM = 22;
 
+/** Points of all lines that are drawn at most, and while something moves. */
+const FINE = 24000;
+const COARSE = 3000;
+/** More lines than this nobody tells apart by how they are broken. */
+const DASHED = 48;
+
 /** Lines with what drawing needs of them more than once: sorted, smoothed, their oddities. */
 export function prepare(lines, weight, log) {
   return lines.map((line) => {
@@ -34,7 +40,7 @@ export function wholeOf(lines) {
 }
 
 /** Draw all lines; returns the scales, null where there is nothing to draw. */
-export function draw(canvas, width, height, lines, { x, log, weight, zoom, clip, above }) {
+export function draw(canvas, width, height, lines, { x, log, weight, zoom, clip, above, moving = false }) {
   const look = theme(canvas);
   const context = blank(canvas, width, height);
   const box = { left: LEFT, top: TOP, right: width - RIGHT, bottom: height - BOTTOM };
@@ -58,10 +64,10 @@ export function draw(canvas, width, height, lines, { x, log, weight, zoom, clip,
   const many = lines.length > 30;
   const order = above ? [...lines.keys()].sort((a, b) => Number(lines[a].name === above) - Number(lines[b].name === above)) : lines.keys();
   const dim = above !== null && lines.some((line) => line.name === above);
+  const columns = Math.max(8, Math.min(box.right - box.left, (moving ? COARSE : FINE) / 2 / lines.length));
   for (const i of order) {
-    const line = lines[i];
+    const line = moving || lines.length > DASHED ? { ...lines[i], dash: [] } : lines[i];
     const faint = dim && line.name !== above;
-    const columns = box.right - box.left;
     if (weight > 0 && !many) stroke(context, outline(line.x, line.raw, sx, sy, ...parts[i], columns), line, faint ? 0.06 : 0.25, 1);
     stroke(context, outline(line.x, line.y, sx, sy, ...parts[i], columns), line, faint ? 0.18 : 1, dim && !faint ? 2.6 : many ? 1.1 : 1.7);
     if (!faint) marks(context, line, sx, box);

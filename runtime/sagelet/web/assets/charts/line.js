@@ -22,8 +22,18 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
   const [above, setAbove] = useState(pointed().name);
   const ready = useMemo(() => prepare(lines, weight, log), [lines, weight, log]);
   const names = useMemo(() => new Set(lines.map((each) => each.name)), [lines]);
+  const inside = useRef(false);
+  const before = useRef(zoom);
   useLayoutEffect(() => {
-    if (width) view.current = draw(base.current, width, height, ready, { x, log, weight, zoom, clip, above });
+    if (!width) return undefined;
+    const paintAll = (moving) => (view.current = draw(base.current, width, height, ready, { x, log, weight, zoom, clip, above, moving }));
+    const moved = before.current !== zoom;
+    before.current = zoom;
+    if (!moved) return void paintAll(false);
+    // While a zoom goes on, the chart under the pointer follows in few strokes; the others wait.
+    if (inside.current) paintAll(true);
+    const timer = setTimeout(() => paintAll(false), inside.current ? 160 : 90);
+    return () => clearTimeout(timer);
   }, [ready, width, height, x, log, zoom, clip, above, dark]);
   useEffect(() => follow((now) => {
     setAbove(names.has(now.name) ? now.name : null);
@@ -66,6 +76,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
   };
   const leave = () => {
     brush.current = null;
+    inside.current = false;
     setTip(null);
     point({ x: null, name: null });
     paint(null);
@@ -77,6 +88,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
     base.current.setPointerCapture(event.pointerId);
   };
   const move = (event) => {
+    inside.current = true;
     const [px, py] = place(event);
     if (brush.current) {
       brush.current.to = px;
@@ -100,6 +112,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
     const wheel = (event) => {
       if (!(event.ctrlKey || event.altKey || event.metaKey) || !view.current) return;
       event.preventDefault();
+      inside.current = true;
       latest.current(Math.exp(event.deltaY / 300), view.current.sx.from(place(event)[0]));
     };
     const canvas = base.current;

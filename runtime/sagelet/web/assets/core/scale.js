@@ -44,7 +44,7 @@ export function nearest(xs, value) {
 }
 
 /** The points to draw of a line, as [x, y, x, y, ...] in pixels, NaN where it has a gap: those
- * between two places, one beyond each; at most four for each column of pixels.
+ * between two places, one beyond each; of many only the lowest and the highest of each column.
  * @param {ArrayLike<number>} xs sorted @param {ArrayLike<number>} ys
  * @param {Scale} sx @param {Scale} sy @param {number} from @param {number} to @param {number} columns */
 export function outline(xs, ys, sx, sy, from, to, columns) {
@@ -53,34 +53,35 @@ export function outline(xs, ys, sx, sy, from, to, columns) {
   const fits = (/** @type {number} */ y) => Number.isFinite(y) && !(sy.log && y <= 0);
   /** @type {number[]} */
   const found = [];
-  if (last - first <= columns * 4) {
-    for (let i = first; i < last; i++) {
-      if (fits(ys[i])) found.push(sx.to(xs[i]), sy.to(ys[i]));
-      else found.push(NaN, NaN);
-    }
+  const push = (/** @type {number} */ i) => fits(ys[i]) && found.push(sx.to(xs[i]), sy.to(ys[i]));
+  if (last - first <= columns * 2) {
+    for (let i = first; i < last; i++) if (!push(i)) found.push(NaN, NaN);
     return found;
   }
+  const start = sx.to(sx.low);
+  const wide = (sx.to(sx.high) - start) / columns;
   let i = first;
   while (i < last) {
-    const column = Math.floor(sx.to(xs[i]));
-    const end = sx.from(column + 1);
+    const end = sx.from(start + (Math.floor((sx.to(xs[i]) - start) / wide) + 1) * wide);
+    const begin = i;
     let low = -1;
     let high = -1;
-    const begin = i;
-    let close = i;
-    for (; i < last && (xs[i] < end || i === begin); i++) {
+    do {
       const y = ys[i];
-      if (!fits(y)) continue;
-      if (low < 0 || y < ys[low]) low = i;
-      if (high < 0 || y > ys[high]) high = i;
-      close = i;
-    }
+      if (fits(y)) {
+        if (low < 0 || y < ys[low]) low = i;
+        if (high < 0 || y > ys[high]) high = i;
+      }
+      i += 1;
+    } while (i < last && xs[i] < end);
     if (low < 0) {
       found.push(NaN, NaN);
       continue;
     }
-    const order = [...new Set([begin, Math.min(low, high), Math.max(low, high), close])];
-    for (const each of order) if (fits(ys[each])) found.push(sx.to(xs[each]), sy.to(ys[each]));
+    if (begin === first && low !== begin && high !== begin) push(begin);
+    push(Math.min(low, high));
+    if (low !== high) push(Math.max(low, high));
+    if (i === last && low !== i - 1 && high !== i - 1) push(i - 1);
   }
   return found;
 }
