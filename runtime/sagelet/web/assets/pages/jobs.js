@@ -25,6 +25,7 @@ export const Jobs = ({ about }) => {
   const round = useRef(0);
   const input = useRef(null);
   const phone = useNarrow();
+  const tight = useNarrow("(max-width: 1200px)");
   const [picked, setPicked] = useAskedList("c");
   const [stats, setStat] = useStatistics();
   const compare = () => picked.length > 1 && go(link(["compare"], { c: picked }));
@@ -86,7 +87,7 @@ export const Jobs = ({ about }) => {
     },
   }, { t: Date.now() / 1000 - 60 });
   const now = useNow(5);
-  const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"));
+  const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"), tight ? 2 : 3);
   const dark = useDark();
   const metric = (name) => {
     const statistic = stats[name] ?? "last";
@@ -106,7 +107,7 @@ export const Jobs = ({ about }) => {
     { id: "duration", title: "Took", sort: "duration", num: true, min: 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
     ...(phone ? [] : [
       { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, cell: (job) => job.hosts },
-      { id: "image", title: "Image", sort: "image", min: 84, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
+      ...(tight ? [] : [{ id: "image", title: "Image", sort: "image", min: 84, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` }]),
     ]),
   ];
   if (error && total === null) return html`<${Failed} error=${error} again=${() => restart(false)} />`;
@@ -127,8 +128,8 @@ export const Jobs = ({ about }) => {
 };
 
 /** The metrics a table has room for: those asked for in the address, else the ones people mean. */
-function pickMetrics(names, asked) {
+function pickMetrics(names, asked, most) {
   if (asked) return asked.split(",").filter((each) => names.includes(each));
   const rank = (name) => (/acc|auc|f1|score/i.test(name) ? 0 : /loss|error/i.test(name) ? 1 : 2) + (/val|test/i.test(name) ? 0 : 0.5);
-  return [...names].sort((a, b) => rank(a) - rank(b)).slice(0, 3);
+  return [...names].sort((a, b) => rank(a) - rank(b)).slice(0, most);
 }
