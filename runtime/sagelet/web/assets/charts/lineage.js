@@ -51,7 +51,10 @@ export const Lineage = ({ lineage, own = [] }) => {
   const node = (each) => {
     const at = place.get(each.arn);
     const href = target(each);
-    const text = html`<b class="cut">${each.kind === "TrialComponent" ? each.name : each.name || tail(each.uri) || each.type}</b><span class="quiet cut">${each.kind === "TrialComponent" ? "component" : each.type}${each.uri && each.kind !== "TrialComponent" ? ` · ${tail(each.uri)}` : ""}</span>`;
+    const step = each.kind === "TrialComponent";
+    const title = step ? each.name : each.name || tail(each.uri) || each.type;
+    const more = step ? ["component"] : [each.type, tail(each.uri)].filter((text) => text && text !== title);
+    const text = html`<b class="cut">${title}</b><span class="quiet cut">${more.join(" · ")}</span>`;
     const props = { class: `node ${own.includes(each.arn) ? "own" : ""} ${each.kind.toLowerCase()}`, style: at ? { left: `${at.x}px`, top: `${at.y}px`, width: `${WIDE}px`, height: `${HIGH}px` } : {}, title: each.uri || each.name };
     return href ? html`<a ...${props} href=${href}>${text}</a>` : html`<span ...${props}>${text}</span>`;
   };
