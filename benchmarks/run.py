@@ -39,6 +39,14 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
         ),
         False,
     ),
+    "page.py": (
+        (),
+        (
+            *("--rounds", "1", "--jobs", "1000", "--components", "20"),
+            *("--lines", "100000", "--seconds", "3"),
+        ),
+        False,
+    ),
     "warm.py": ((), ("--rounds", "1"), False),
     "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
 }

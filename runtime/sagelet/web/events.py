@@ -27,7 +27,7 @@ from sagelet.web.rows import job_rows, tracked
 from sagelet.web.views import job_document, series
 
 #: Changes that come close together are sent together, in seconds.
-PAUSE = 0.05
+PAUSE = 0.03
 #: An idle stream says so, for a dead connection to be noticed, in seconds.
 BEAT = 15.0
 #: Who is further behind than this in a log is shown its end, in bytes.

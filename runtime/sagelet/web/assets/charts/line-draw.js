@@ -10,7 +10,7 @@ const TOP = 10;
 const BOTTOM = 22;
 
 /** Points of all lines that are drawn at most, and while something moves. */
-const FINE = 24000;
+const FINE = 14000;
 const COARSE = 3000;
 /** More lines than this nobody tells apart by how they are broken. */
 const DASHED = 48;
