@@ -440,11 +440,12 @@ def people(cache, tmp_path, **more):
     from sagelet.web.sources import Sources
 
     store = open_store(tmp_path / "web")
-    store.training_jobs.add(
-        TrainingJob(
-            {"TrainingJobName": "j", "RoleArn": "r"}, "123456789012", "us-east-1", 1.0, begin(1.0)
-        )
-    )
+    request = {
+        "TrainingJobName": "j",
+        "RoleArn": "r",
+        "AlgorithmSpecification": {"TrainingImage": "mine:1"},
+    }
+    store.training_jobs.add(TrainingJob(request, "123456789012", "us-east-1", 1.0, begin(1.0)))
     store.models.reserve("m", "j", 1.0)
     store.models.publish("j", 3)
     calls = Calls()
