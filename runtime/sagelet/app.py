@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Kind
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
 from sagelet.engine.reset import reset
@@ -143,8 +144,10 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
 
     warm = WarmHosts(store, backends, talkback)
 
-    def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
-        return Supervisor(view, backends, name, objects(view), talkback, warm, choice, observers)
+    def supervisor(view: Store, kind: Kind, name: str, choice: Choice | None) -> Supervisor:
+        return Supervisor(
+            view, backends, kind, name, objects(view), talkback, warm, choice, observers
+        )
 
     dispatcher = Dispatcher(
         store,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sagelet.domain.jobs import MetricDefinition
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
-from sagelet.domain.training import MetricDefinition
 
 
 def naive(definitions, chunk, now):

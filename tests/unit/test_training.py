@@ -7,15 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import (
-    InstanceGroup,
-    MetricDefinition,
-    Options,
-    base_name,
-    read_options,
-    size_in_bytes,
-    without_nulls,
-)
+from sagelet.domain.jobs import InstanceGroup, MetricDefinition, without_nulls
+from sagelet.domain.options import Options, read_options, size_in_bytes
+from sagelet.domain.training import base_name
 
 
 def tagged(**options):

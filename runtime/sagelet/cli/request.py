@@ -10,7 +10,7 @@ import click
 
 from sagelet.cli import options
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import BACKENDS
+from sagelet.domain.options import BACKENDS
 from sagelet.settings import Settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -3,8 +3,8 @@
 import threading
 import time
 
+from sagelet.domain.jobs import Job
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
-from sagelet.domain.training import TrainingJob
 from sagelet.execution.backend import Output
 from sagelet.store import Store
 from sagelet.store.logs import TimesWriter
@@ -16,7 +16,7 @@ FLUSH_EVERY = 0.2
 class Collector:
     """One job's output. ``take`` is called by the backend's threads, a thread a host."""
 
-    def __init__(self, job: TrainingJob, store: Store) -> None:
+    def __init__(self, job: Job, store: Store) -> None:
         self._job = job
         self._store = store
         self._hosts: dict[str, _HostOutput] = {}
@@ -30,7 +30,8 @@ class Collector:
             output = self._hosts.pop(host, None)
         if output:
             output.times.close()
-        self._store.metrics.forget(self._job.name, host)
+        if self._job.kind.metrics:
+            self._store.metrics.forget(self._job.name, host)
 
     def give_up(self) -> None:
         """Store nothing more: what still comes belongs to an attempt that does not count."""
@@ -46,7 +47,7 @@ class Collector:
                 return
             host = self._hosts.get(output.host)
             if host is None:
-                log = self._store.home.log(self._job.name, output.host)
+                log = self._store.home.log(self._job.key, output.host)
                 host = self._hosts[output.host] = _HostOutput(
                     TimesWriter(log), Scanner(self._job.metric_definitions, time.thread_time)
                 )
@@ -56,7 +57,9 @@ class Collector:
             while host.given_up:
                 name = host.given_up.pop()
                 text = f"{output.host}: the regular expression of metric '{name}' takes too long; "
-                self._store.training_jobs.note(self._job.name, text + "it is not read any more")
+                self._store.jobs_of(self._job.kind).note(
+                    self._job.name, text + "it is not read any more"
+                )
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
         with self._lock:

@@ -2,20 +2,22 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sagelet.domain.confined import check_confined
-from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
+from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.jobs import Interruption, Job, Kind, without_nulls
 from sagelet.domain.lifecycle import Secondary, begin
 from sagelet.domain.machine import Grant, Machine, deal, demand_of
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.rules import check
-from sagelet.domain.training import Interruption, TrainingJob, without_nulls
+from sagelet.domain.training import TRAINING, TrainingJob
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
+from sagelet.engine.kinds import class_of, ways_of
 from sagelet.engine.project import Project, lay_out
 from sagelet.execution.backend import Progress
 from sagelet.execution.registry import Backends
@@ -56,9 +58,10 @@ class Engine:
         request: Mapping[str, Any],
         tags: Mapping[str, str] | None = None,
         *,
+        kind: Kind = TRAINING,
         confined: bool = False,
-    ) -> TrainingJob:
-        """Take a CreateTrainingJob request in, with its tags by key: it runs, or waits for room.
+    ) -> Job:
+        """Take a Create request in, with its tags by key: the job runs, or waits for room.
 
         ``confined``: a job in a container asks, which may not reach beyond containers.
 
@@ -66,30 +69,34 @@ class Engine:
             DomainError: the request is refused; nothing was remembered.
         """
         now = time.time()
-        job = self._read(request, now, confined=confined)
+        jobs, ways = self._store.jobs_of(kind), ways_of(kind)
+        job = self._read(kind, request, now, confined=confined)
         if confined:
             check_confined(job)
-        check(job)
-        if self._store.training_jobs.has(job.name):
-            raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
-        staging.check_sources(job, self._store, self._objects)
+        ways.check(job)
+        if jobs.has(job.name):
+            raise ResourceInUse(kind.taken.format(arn=job.arn))
+        ways.check_sources(job, self._store, self._objects)
         machine = self._dispatcher.machine
         demand = demand_of(job, machine)
         tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
         choice = self._backends.choose(
-            staging.plan_job(tried, self._store),
+            ways.plan(tried, self._store),
             "docker" if confined else job.options.backend,
         )
 
-        def remember(got: Grant | None) -> TrainingJob:
+        def remember(got: Grant | None) -> Job:
             made = dataclasses.replace(
-                job, life=begin(now, waiting=got is None), devices=got.devices if got else None
+                job,
+                life=begin(now, waiting=got is None, messages=kind.messages),
+                devices=got.devices if got else None,
             )
-            self._store.training_jobs.add(made, tags)
+            jobs.add(made, tags)
             return made
 
         made = self._dispatcher.enter(self._store, choice, demand, remember)
-        self._take_pool(made, now)
+        if isinstance(made, TrainingJob):
+            self._take_pool(made, now)
         return made
 
     def project(
@@ -102,58 +109,59 @@ class Engine:
         Raises:
             DomainError: the request is refused, or compose cannot do what it asks for.
         """
-        job = self._read(request, time.time())
+        job = TrainingJob(**self._members(request, time.time()))
         check(job)
         staging.check_inputs(job, self._store, self._objects)
         machine = self._dispatcher.machine
         tried = dataclasses.replace(job, devices=deal(demand_of(job, machine), machine.gpus))
         return lay_out(tried, self._store, self._objects, folder, progress), machine
 
-    def _read(
-        self, request: Mapping[str, Any], now: float, *, confined: bool = False
-    ) -> TrainingJob:
-        return TrainingJob(
-            without_nulls(dict(request)),
-            self._account,
-            self._store.region,
-            now,
-            begin(now),
-            simulate=self._simulate,
-            confined=confined,
-        )
+    def _read(self, kind: Kind, request: Mapping[str, Any], now: float, *, confined: bool) -> Job:
+        return class_of(kind)(**self._members(request, now), confined=confined)
 
-    def stop(self, name: str) -> TrainingJob:
+    def _members(self, request: Mapping[str, Any], now: float) -> dict[str, Any]:
+        """What a new job of any kind is made of."""
+        return {
+            "request": without_nulls(dict(request)),
+            "account": self._account,
+            "region": self._store.region,
+            "created": now,
+            "life": begin(now),
+            "simulate": self._simulate,
+        }
+
+    def stop(self, name: str, kind: Kind = TRAINING) -> Job:
         """Stop a job; on return it is Stopping, or soon will be.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        job = self._ask_to_stop(name)
+        job = self._ask_to_stop(name, kind)
         self._dispatcher.stop(job, patience=HEARD)
         return job
 
-    def _ask_to_stop(self, name: str) -> TrainingJob:
+    def _ask_to_stop(self, name: str, kind: Kind) -> Job:
         """Store the wish, so that whoever supervises the job next knows it too."""
-        job = self._store.training_jobs.get(name)
+        jobs = self._store.jobs_of(kind)
+        job: Job = jobs.get(name)
         if job.life.over:
             raise ValidationException(
-                "The request was rejected because the training job is in status "
-                f"{job.life.primary}."
+                f"The request was rejected because the {kind.noun} is in status {job.life.primary}."
             )
-        self._store.training_jobs.request_stop(name, time.time())
+        jobs.request_stop(name, time.time())
         return job
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, kind: Kind = TRAINING) -> None:
         """Stop a job at once, without the time its script has to end.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
+        self._dispatcher.stop(self._ask_to_stop(name, kind), hurry=True, patience=HEARD)
 
-    def hosts(self, name: str) -> dict[str, str]:
+    def hosts(self, name: str, kind: Kind = TRAINING) -> dict[str, str]:
         """Each host of a job that runs, and whether it is Waiting, Running, Ended or Failed."""
-        return self._dispatcher.hosts(self._store.training_jobs.get(name))
+        return self._dispatcher.hosts(self._store.jobs_of(kind).get(name))
 
     def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
         """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.
@@ -183,29 +191,23 @@ class Engine:
         self._store.training_jobs.save_interruption(name, interruption)
         self._dispatcher.interrupt(job, interruption, patience=HEARD)
 
-    def notes(self, name: str, since: int) -> Sequence[str]:
-        """What the job's user should know, from number ``since`` on.
-
-        Raises:
-            ValidationException: there is no such job.
-        """
-        return self._store.training_jobs.get(name).notes[since:]
-
-    def delete(self, name: str) -> TrainingJob:
+    def delete(self, name: str, kind: Kind = TRAINING) -> Job:
         """Forget a job that has ended: its record, its logs and metrics; not what it stored.
 
         Raises:
             ValidationException: there is no such job.
             ResourceInUse: it has not ended, or keeps a warm pool.
         """
-        job = self._store.training_jobs.get(name)
-        pool = warm_pool(job, time.time())
+        jobs = self._store.jobs_of(kind)
+        job: Job = jobs.get(name)
+        pool = warm_pool(job, time.time()) if isinstance(job, TrainingJob) else None
         if not job.life.over or (pool and pool.status is WarmPoolStatus.AVAILABLE):
             what = "retains an available warm pool" if job.life.over else "has not ended"
-            raise ResourceInUse(f"The training job {job.arn} cannot be deleted: it {what}.")
-        self._dispatcher.warm.forget(job)
-        remove_tree(self._store.home.job(name))
-        self._store.training_jobs.delete(name)
+            raise ResourceInUse(f"The {kind.noun} {job.arn} cannot be deleted: it {what}.")
+        if isinstance(job, TrainingJob):
+            self._dispatcher.warm.forget(job)
+        remove_tree(self._store.home.job(job.key))
+        jobs.delete(name)
         return job
 
     def keep_alive(self, name: str, seconds: int) -> TrainingJob:

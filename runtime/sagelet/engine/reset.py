@@ -15,7 +15,7 @@ def reset(store: Store, dispatcher: Dispatcher) -> None:
     Raises:
         Unavailable: a job does not end; nothing was forgotten.
     """
-    for job in store.training_jobs.live():
+    for job in store.live():
         dispatcher.stop(job, hurry=True)
     if not dispatcher.drain(PATIENCE):
         raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")

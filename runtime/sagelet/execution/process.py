@@ -22,6 +22,7 @@ from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
+from sagelet.domain.processing import PROCESSING
 from sagelet.execution import feeding, networks
 from sagelet.execution.backend import (
     HostExited,
@@ -79,6 +80,11 @@ class ProcessBackend:
         check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
         if plan.python is not None:
             facts_of(plan.python)
+        if plan.kind is PROCESSING and plan.hosts[0].entrypoint is None:
+            raise Unavailable(
+                f"The job runs the entrypoint of the image '{plan.image}', so it needs Docker: "
+                "start an engine, or name the program with AppSpecification.ContainerEntrypoint."
+            )
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
@@ -234,6 +240,8 @@ class ProcessBackend:
             "isolated": plan.isolated,
             "grace": plan.grace,
             "namespaces": self._namespaces,
+            # Nothing tells a processing script where else its data could be.
+            "private": plan.kind is PROCESSING,
         }
 
     def _base(self, plan: JobPlan) -> str:

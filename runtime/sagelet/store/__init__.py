@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sagelet.domain.jobs import Job, Kind
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.jobs import Jobs, PlacedJob
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
+from sagelet.store.processing_jobs import ProcessingJobs
 from sagelet.store.roles import Roles
 from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
@@ -24,14 +28,34 @@ class Store:
     home: Home
     database: Database
     training_jobs: TrainingJobs
+    processing_jobs: ProcessingJobs
     metrics: Metrics
     models: ModelVersions
     objects: Objects
     uploads: Uploads
     logs: LogStreams
+    processing_logs: LogStreams
     tags: Tags
     roles: Roles
     spares: Spares
+
+    @property
+    def jobs(self) -> tuple[Jobs[Any], ...]:
+        """The jobs of each kind."""
+        return self.training_jobs, self.processing_jobs
+
+    def jobs_of(self, kind: Kind) -> Jobs[Any]:
+        """The jobs of one kind."""
+        return next(jobs for jobs in self.jobs if jobs.kind is kind)
+
+    def live(self) -> list[Job]:
+        """Jobs of all regions and kinds that have not ended, in the order they came."""
+        found: list[Job] = [job for jobs in self.jobs for job in jobs.live()]
+        return sorted(found, key=lambda job: job.created)
+
+    def placed(self) -> list[PlacedJob]:
+        """Jobs of all regions and kinds that have a backend and have not ended."""
+        return [placed for jobs in self.jobs for placed in jobs.placed()]
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.
@@ -58,12 +82,14 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         region,
         home,
         database,
-        TrainingJobs(database, region),
+        training_jobs := TrainingJobs(database, region),
+        processing_jobs := ProcessingJobs(database, region),
         Metrics(database, region),
         ModelVersions(database, region),
         objects,
         Uploads(objects),
-        LogStreams(database, home, region),
+        LogStreams(database, home, region, training_jobs),
+        LogStreams(database, home, region, processing_jobs),
         Tags(database),
         Roles(database),
         Spares(home.warm),
