@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sagelet.aws.client import Client
-from sagelet.cli import follow
+from sagelet.cli import follow, kinds
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen, moment, plain
 
@@ -16,7 +16,11 @@ _FIRST = (
     "TrainingJobName",
     "TrainingJobArn",
     "TrainingJobStatus",
+    "ProcessingJobName",
+    "ProcessingJobArn",
+    "ProcessingJobStatus",
     "SecondaryStatus",
+    "ExitMessage",
     "FailureReason",
     "ModelArtifacts",
 )
@@ -83,11 +87,13 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("job")
-@click.option("--json", "as_json", is_flag=True, help="The DescribeTrainingJob document.")
-def describe(job: str, *, as_json: bool) -> int:
+@kinds.kind_option
+@click.option("--json", "as_json", is_flag=True, help="The document of the Describe operation.")
+def describe(job: str, *, kind_name: str | None, as_json: bool) -> int:
     """Show one JOB in full."""
     client = reach(click.get_current_context().obj).client()
-    document = plain(follow.describe(client, job))
+    kind = kinds.kind_of(client, job, kind_name)
+    document = plain(kinds.describe(client, job, kind))
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return 0
@@ -113,15 +119,17 @@ def _print(key: str, value: object, depth: int) -> None:
 
 @click.command()
 @click.argument("job")
+@kinds.kind_option
 @click.option("--no-wait", is_flag=True, help="Only ask; do not wait until it has stopped.")
-def stop(job: str, *, no_wait: bool) -> int:
+def stop(job: str, *, kind_name: str | None, no_wait: bool) -> int:
     """Stop a JOB: SIGTERM, the grace, SIGKILL; what it saved is kept."""
     client = reach(click.get_current_context().obj).client()
-    follow.ask_to_stop(client, job)
+    kind = kinds.kind_of(client, job, kind_name)
+    follow.ask_to_stop(client, job, kind)
     screen = Screen()
     if no_wait:
         screen.say(f"{job} was asked to stop.")
         return 0
-    document = follow.JobView(screen, client, job, lines=False).follow()
-    screen.say(f"{job}: {document['TrainingJobStatus']}")
+    document = follow.JobView(screen, client, job, lines=False, kind=kind).follow()
+    screen.say(f"{job}: {kinds.status_of(document)}")
     return 0

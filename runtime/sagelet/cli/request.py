@@ -16,7 +16,7 @@ from sagelet.settings import Settings
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: The options that describe a job, by the name of their value, in the order of the help.
-_JOB: dict[str, Decorator] = {
+OPTIONS: dict[str, Decorator] = {
     "script": click.argument("script", required=False),
     "framework": click.option(
         "--framework",
@@ -153,7 +153,7 @@ def job_options(*, without: Collection[str] = ()) -> Decorator:
     """Give a command the options that describe a job."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name, option in reversed(_JOB.items()):
+        for name, option in reversed(OPTIONS.items()):
             if name not in without:
                 command = option(command)
         return command
@@ -179,7 +179,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
             f"--framework tensorflow{last}."
         )
     mode, modes = options.input_modes(given.get("input_modes") or ())
-    algorithm: dict[str, Any] = {"TrainingImage": _image(given), "TrainingInputMode": mode}
+    algorithm: dict[str, Any] = {"TrainingImage": image_of(given), "TrainingInputMode": mode}
     if given["metrics"]:
         algorithm["MetricDefinitions"] = [
             {"Name": n, "Regex": r} for n, r in options.pairs("--metric", given["metrics"]).items()
@@ -197,7 +197,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "ResourceConfig": resources,
         "StoppingCondition": {"MaxRuntimeInSeconds": given.get("max_run") or 86400},
         "HyperParameters": options.pairs("--hp", given["hyperparameters"]),
-        "Tags": _tags(given, settings),
+        "Tags": tags_of(given, settings),
     }
     if given["script"]:
         clash = {"sagemaker_program", "sagemaker_submit_directory"} & set(
@@ -257,7 +257,7 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     request = options.read_request(given["request_file"])
     if given["name"]:
         request["TrainingJobName"] = given["name"]
-    extra = _tags(given, settings)
+    extra = tags_of(given, settings)
     if extra and isinstance(request.get("Tags") or [], list):
         keys = {tag["Key"] for tag in extra}
         own = [
@@ -273,7 +273,8 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return request
 
 
-def _image(given: dict[str, Any]) -> str:
+def image_of(given: dict[str, Any]) -> str:
+    """The image that the options name."""
     if given["image"]:
         if given["framework"]:
             raise ValidationException("--image and --framework both name an image; give one.")
@@ -289,7 +290,8 @@ def _image(given: dict[str, Any]) -> str:
     return "python"
 
 
-def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
+def tags_of(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
+    """The options that say how the job runs on this machine."""
     backend = given.get("backend") or (settings.backend if settings.backend != "auto" else None)
     keys = ("gpus", "cpus", "memory", "shm", "grace", "model")
     python = given.get("python")
@@ -317,7 +319,9 @@ def base_of(given: dict[str, Any], request: dict[str, Any]) -> str:
     return image.rpartition("/")[2].partition(":")[0].partition("@")[0]
 
 
-def check(request: dict[str, Any], settings: Settings) -> None:
+def check(
+    request: dict[str, Any], settings: Settings, operation_name: str = "CreateTrainingJob"
+) -> None:
     """Check against the service model, here.
 
     Raises:
@@ -326,5 +330,5 @@ def check(request: dict[str, Any], settings: Settings) -> None:
     from sagelet.aws.model import load_operation
     from sagelet.aws.validation import validate
 
-    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    operation = load_operation("sagemaker", operation_name, settings.cache)
     validate(operation, request, relaxed=settings.relaxed)

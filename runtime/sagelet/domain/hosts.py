@@ -47,7 +47,8 @@ class Pipe:
     """A channel that is streamed, an epoch a pipe, from the items that ``index`` lists.
 
     The host gets the share ``number`` of ``hosts`` equal ones, in the order of ``seed``. The pipes
-    are ``<name>_<epoch>`` in ``folder``, which is below /opt/ml.
+    are ``<name>_<epoch>`` in ``folder``, which is below /opt/ml; ``name`` is the channel's, if it
+    is empty.
     """
 
     channel: str
@@ -251,5 +252,5 @@ def pipe_of(job: Job, channel: Channel, host: str, job_folder: str) -> Pipe:
         gzipped=channel.compression == "Gzip",
         wrapped=channel.record_wrapper == "RecordIO",
         folder=folder.removeprefix(f"{opt_ml.ROOT}/"),
-        name=name,
+        name="" if name == channel.name else name,
     )

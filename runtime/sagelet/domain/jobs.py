@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 DEFAULT_MAX_RUNTIME = 86400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A kind of job, in SageMaker's words.
 

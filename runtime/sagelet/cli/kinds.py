@@ -1,0 +1,92 @@
+"""Kinds of jobs as the command line asks for them, and finds which one a name is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from sagelet.aws.client import Client
+from sagelet.domain.errors import DomainError, ValidationException
+from sagelet.domain.jobs import Kind
+from sagelet.domain.lifecycle import Secondary
+from sagelet.domain.processing import PROCESSING
+from sagelet.domain.training import TRAINING
+
+Document = dict[str, Any]
+
+KINDS = {"training": TRAINING, "processing": PROCESSING}
+
+_GROUPS = {
+    TRAINING.name: "/aws/sagemaker/TrainingJobs",
+    PROCESSING.name: "/aws/sagemaker/ProcessingJobs",
+}
+
+#: A command's option for names that jobs of two kinds have.
+kind_option = click.option(
+    "--kind",
+    "kind_name",
+    type=click.Choice(list(KINDS)),
+    help="The kind of job, where a training job and a processing job have one name.",
+)
+
+
+def group_of(kind: Kind) -> str:
+    """The log group of its jobs."""
+    return _GROUPS[kind.name]
+
+
+def door_of(kind: Kind, job: str) -> str:
+    """Where the control plane says of a job what AWS has no operation for."""
+    return f"/_cli/{'jobs' if kind is TRAINING else 'processing-jobs'}/{job}"
+
+
+def describe(client: Client, job: str, kind: Kind = TRAINING) -> Document:
+    """The document of DescribeTrainingJob, or of that operation of another kind.
+
+    Raises:
+        ValidationException: there is no such job.
+    """
+    try:
+        return client.call("sagemaker", f"Describe{kind.name}", {f"{kind.name}Name": job})
+    except DomainError as error:
+        raise named(error, client, job, kind) from None
+
+
+def named(error: DomainError, client: Client, job: str, kind: Kind) -> DomainError:
+    """AWS does not say which resource it did not find."""
+    if not str(error).startswith(kind.missing.partition(".")[0].partition(":")[0]):
+        return error
+    return ValidationException(
+        f"There is no {kind.noun} named '{job}' in {client.region}. (sagelet jobs lists them.)"
+    )
+
+
+def kind_of(client: Client, job: str, kind_name: str | None) -> Kind:
+    """The kind of the job of that name: a training job, or else a processing job.
+
+    Raises:
+        ValidationException: there is no such job.
+    """
+    if kind_name is not None:
+        return KINDS[kind_name]
+    refused: DomainError | None = None
+    for kind in KINDS.values():
+        try:
+            describe(client, job, kind)
+        except ValidationException as error:
+            refused = refused or error
+        else:
+            return kind
+    assert refused  # noqa: S101 - there are kinds
+    raise ValidationException(str(refused).replace("training job", "job"))
+
+
+def shown(status: str, *, processing: bool) -> str:
+    """A state's name as people read it: the life of a job is told in the words of training."""
+    return "Processing" if processing and status == Secondary.TRAINING else status
+
+
+def status_of(document: Mapping[str, Any]) -> str:
+    """A job's status, from its description."""
+    found: str = document.get("TrainingJobStatus") or document["ProcessingJobStatus"]
+    return found
