@@ -139,8 +139,8 @@ def summarise(screen: Screen, document: dict[str, Any], beside: dict[str, Any]) 
     rows.append(("time", ", ".join(phases)))
     metrics = document.get("FinalMetricDataList")
     if metrics:
-        shown = [f"{m['MetricName']}={float(m['Value']):g}" for m in metrics]
-        rows.append(("metrics", ", ".join(shown)))
+        values = [f"{m['MetricName']}={float(m['Value']):g}" for m in metrics]
+        rows.append(("metrics", ", ".join(values)))
     rows += _stored(document, status, beside)
     screen.clear()
     click.echo("", err=True)

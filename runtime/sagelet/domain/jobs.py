@@ -75,7 +75,7 @@ class Channel:
     @property
     def path(self) -> str:
         """Its folder in a host; the pipes of one that is streamed lie beside it."""
-        return self.place or f"/opt/ml/input/data/{self.name}"
+        return f"/opt/ml/input/data/{self.name}" if self.place is None else self.place
 
     @property
     def sharded(self) -> bool:

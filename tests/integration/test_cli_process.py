@@ -1,0 +1,90 @@
+"""``sagelet process``, and the commands that know both kinds of jobs."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cli import Trainer, sagelet
+from support.processing import files
+
+SCRIPT = """
+import sys
+place = "/opt/ml/processing"
+open(place + "/output/made/b.txt", "w").write(open(place + "/input/raw/a.txt").read() * 2)
+print("argv", sys.argv[1:], flush=True)
+open("/opt/ml/output/message", "w").write("all is well")
+"""
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def where(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Trainer:
+    return Trainer(request.param, lambda: request.getfixturevalue("image"), tmp_path / "code")
+
+
+def test_a_script_from_the_command_line(where: Trainer, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("one")
+    out = tmp_path / "out"
+    done = sagelet(
+        *("process", where.script(SCRIPT), *where.where(), "--name", "job"),
+        *("--input", f"raw={data}", "--output", f"made={out}", "--", "--ratio", "0.2"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "algo-1 | argv ['--ratio', '0.2']" in done.stdout
+    assert "Processing - Processing image download completed" in done.stderr
+    assert "all is well" in done.stderr
+    assert str(out) in done.stderr
+    assert files(out) == {"b.txt": "oneone"}
+    shown = json.loads(sagelet("describe", "job", "--json").stdout)
+    assert (shown["ProcessingJobStatus"], shown["ExitMessage"]) == ("Completed", "all is well")
+    assert "argv" in sagelet("logs", "job").stdout
+    assert "argv" in sagelet("logs", "job", "--raw", "--kind", "processing").stdout
+    none = sagelet("logs", "job", "--kind", "training")
+    assert (none.returncode, "no training job named 'job'" in none.stderr) == (2, True)
+
+
+def test_a_script_that_fails(home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("raise SystemExit(3)")
+    python = ("--backend", "process", "--python", sys.executable)
+    done = sagelet("process", str(script), *python, "--json")
+    assert done.returncode == 1, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["FailureReason"] == (
+        "AlgorithmError: See job logs for more information, exit code: 3"
+    )
+    assert shown["ProcessingJobName"].startswith("job-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Nothing to run"),
+        (("job.py",), "Which environment does the script need?"),
+        (("none.py", "--framework", "pytorch"), "none.py does not exist"),
+        (("job.py", "--framework", "pytorch", "--input", "code=."), "--input code"),
+        (("job.py", "--framework", "pytorch", "--output", "a="), "the path is empty"),
+        (("job.py", "--request", "job.json"), "--request is the whole job"),
+        (("--image", "mine:1", "--backend", "process"), "needs Docker"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    home: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "job.py").write_text("print()")
+    done = sagelet("process", *arguments, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert words in done.stderr
+
+
+def test_a_request_document_is_taken_as_it_is(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("print('here')")
+    python = ("--backend", "process", "--python", sys.executable)
+    made = sagelet("process", "job.py", *python, "--name", "job", "--dry-run", cwd=tmp_path)
+    (tmp_path / "job.json").write_text(made.stdout)
+    done = sagelet("process", "--request", "job.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "algo-1 | here" in done.stdout
