@@ -41,6 +41,9 @@ def test_a_script_from_the_command_line(where: Trainer, tmp_path: Path) -> None:
     shown = json.loads(sagelet("describe", "job", "--json").stdout)
     assert (shown["ProcessingJobStatus"], shown["ExitMessage"]) == ("Completed", "all is well")
     assert "argv" in sagelet("logs", "job").stdout
+    listed = sagelet("jobs", "--kind", "processing").stdout
+    assert "all is well" in next(row for row in listed.splitlines() if row.startswith("job "))
+    assert "No jobs yet" in sagelet("jobs").stdout
     assert "argv" in sagelet("logs", "job", "--raw", "--kind", "processing").stdout
     none = sagelet("logs", "job", "--kind", "training")
     assert (none.returncode, "no training job named 'job'" in none.stderr) == (2, True)
@@ -78,6 +81,17 @@ def test_what_is_wrong_is_said_in_one_line(
     done = sagelet("process", *arguments, cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert words in done.stderr
+
+
+def test_without_namespaces_and_docker_there_is_no_place_for_its_data(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGELET_NAMESPACES", "off")
+    (tmp_path / "job.py").write_text("print()")
+    python = ("--backend", "process", "--python", sys.executable)
+    done = sagelet("process", str(tmp_path / "job.py"), *python)
+    assert done.returncode == 2
+    assert "needs namespaces or Docker" in done.stderr
 
 
 def test_a_request_document_is_taken_as_it_is(home: Path, tmp_path: Path) -> None:

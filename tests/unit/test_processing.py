@@ -11,6 +11,7 @@ from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.processing import PROCESSING, Output, ProcessingJob
 from sagelet.domain.processing_hosts import plan
 from sagelet.domain.processing_rules import check
+from sagelet.engine.processing import _text
 
 PLACE = "/opt/ml/processing"
 
@@ -187,3 +188,18 @@ def test_a_job_in_a_container_may_not_reach_beyond(job, where):
 def test_its_states_are_told_in_its_own_words():
     life, _ = advance(begin(1.0, waiting=True), Event.ADMITTED, 2.0, messages=PROCESSING.messages)
     assert life.steps[-1].message == "Starting the processing job"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (b"", ("", True)),
+        ("w\u00f6rtlich".encode(), ("w\u00f6rtlich", True)),
+        (b"x" * 2000, ("x" * 1024, True)),
+        (b"x" * 1023 + "\u00f6".encode(), ("x" * 1023, True)),  # cut within a character
+        (b"x\xffy", ("x\ufffdy", False)),
+        (b"x\xc3", ("x\ufffd", False)),
+    ],
+)
+def test_as_much_of_a_message_is_kept_as_is_shown(said, kept):
+    assert _text(said) == kept

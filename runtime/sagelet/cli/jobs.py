@@ -10,6 +10,8 @@ from sagelet.aws.client import Client
 from sagelet.cli import follow, kinds
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen, moment, plain
+from sagelet.domain.jobs import Kind
+from sagelet.domain.processing import PROCESSING
 
 #: What people look for first in a description.
 _FIRST = (
@@ -25,7 +27,7 @@ _FIRST = (
     "ModelArtifacts",
 )
 
-#: The most that one ListTrainingJobs answer holds.
+#: The most that one answer of a List operation holds.
 _PAGE = 100
 
 
@@ -37,14 +39,25 @@ _PAGE = 100
     show_default=True,
     help="How many, newest first.",
 )
-@click.option("--json", "as_json", is_flag=True, help="TrainingJobSummaries as JSON.")
-def jobs(*, limit: int, as_json: bool) -> int:
-    """List training jobs, newest first."""
+@click.option(
+    "--kind",
+    "kind_name",
+    type=click.Choice(list(kinds.KINDS)),
+    default="training",
+    show_default=True,
+    help="Which jobs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The summaries of the List operation.")
+def jobs(*, limit: int, kind_name: str, as_json: bool) -> int:
+    """List jobs of one kind, newest first."""
     client = reach(click.get_current_context().obj).client()
+    kind = kinds.KINDS[kind_name]
     if as_json:
-        found = {"TrainingJobSummaries": _summaries(client, limit)}
+        found = {f"{kind.name}Summaries": _summaries(client, limit, kind)}
         click.echo(json.dumps(plain(found), indent=2))
         return 0
+    if kind is PROCESSING:
+        return _show_processing(_summaries(client, limit, kind))
     rows = client.get("/_cli/jobs", limit=limit)["Jobs"]
     if not rows:
         click.echo("No jobs yet. The first one: sagelet train --help")
@@ -58,17 +71,37 @@ def jobs(*, limit: int, as_json: bool) -> int:
     return 0
 
 
-def _summaries(client: Client, limit: int) -> list[dict[str, Any]]:
+def _summaries(client: Client, limit: int, kind: Kind) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
     while len(found) < limit:
         request["MaxResults"] = min(limit - len(found), _PAGE)
-        page = client.call("sagemaker", "ListTrainingJobs", request)
-        found += page["TrainingJobSummaries"]
+        page = client.call("sagemaker", f"List{kind.name}s", request)
+        found += page[f"{kind.name}Summaries"]
         if not page.get("NextToken"):
             break
         request["NextToken"] = page["NextToken"]
     return found
+
+
+def _show_processing(found: list[dict[str, Any]]) -> int:
+    if not found:
+        click.echo("No processing jobs yet. The first one: sagelet process --help")
+        return 0
+    from sagelet.cli.tables import show
+
+    rows = [
+        (
+            job["ProcessingJobName"],
+            job["ProcessingJobStatus"],
+            moment(job["CreationTime"]),
+            f"{(job.get('ProcessingEndTime') or time.time()) - job['CreationTime']:.1f}",
+            (job.get("ExitMessage") or "-").partition("\n")[0][:60],
+        )
+        for job in found
+    ]
+    show(("JOB", "STATUS", "CREATED", "SECONDS", "MESSAGE"), rows)
+    return 0
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

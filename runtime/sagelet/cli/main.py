@@ -16,7 +16,7 @@ _COMMANDS = {
     "train": ("train", "Run a training job."),
     "process": ("process", "Run a processing job."),
     "compose": ("compose", "Write a training job as a docker compose project."),
-    "jobs": ("jobs", "List training jobs."),
+    "jobs": ("jobs", "List jobs."),
     "describe": ("jobs", "Show one job in full."),
     "logs": ("logs", "Print what a job's hosts printed."),
     "stop": ("jobs", "Stop a job."),

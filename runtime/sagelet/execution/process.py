@@ -85,6 +85,11 @@ class ProcessBackend:
                 f"The job runs the entrypoint of the image '{plan.image}', so it needs Docker: "
                 "start an engine, or name the program with AppSpecification.ContainerEntrypoint."
             )
+        if plan.kind is PROCESSING and not self._namespaces:
+            raise Unavailable(
+                "A processing job finds its data at /opt/ml/processing, which needs namespaces or "
+                "Docker: start an engine, or leave SAGELET_NAMESPACES on."
+            )
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
