@@ -69,16 +69,16 @@ def kind_of(client: Client, job: str, kind_name: str | None) -> Kind:
     """
     if kind_name is not None:
         return KINDS[kind_name]
-    refused: DomainError | None = None
     for kind in KINDS.values():
         try:
             describe(client, job, kind)
-        except ValidationException as error:
-            refused = refused or error
-        else:
-            return kind
-    assert refused  # noqa: S101 - there are kinds
-    raise ValidationException(str(refused).replace("training job", "job"))
+        except ValidationException:
+            continue
+        return kind
+    raise ValidationException(
+        f"There is no training job named '{job}' in {client.region}, and no processing job. "
+        "(sagelet jobs lists them.)"
+    )
 
 
 def shown(status: str, *, processing: bool) -> str:
