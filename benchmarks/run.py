@@ -31,6 +31,14 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
         ("--rounds", "1", "--jobs", "300", "--seconds", "1", "--megabytes", "16"),
         False,
     ),
+    "experiments.py": (
+        (),
+        (
+            *("--rounds", "1", "--components", "2000", "--points", "16000"),
+            *("--seconds", "1"),
+        ),
+        False,
+    ),
     "warm.py": ((), ("--rounds", "1"), False),
     "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
 }

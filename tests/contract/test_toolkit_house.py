@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sagelet.domain import failure
+from sagelet_toolkit import ranks
+
 TOOLKIT = Path(__file__).parents[2] / "containers" / "toolkit"
 SOURCES = [*sorted((TOOLKIT / "sagelet_toolkit").rglob("*.py")), TOOLKIT / "bin" / "train"]
 # Each costs every job milliseconds before the user's first line.
@@ -76,3 +79,8 @@ def test_other_commands_are_refused(arguments, says):
     )
     assert result.returncode == 2
     assert says in result.stderr
+
+
+def test_both_sides_know_a_lost_peer_by_the_same_words():
+    """They may not share code; what a container says of its processes, a job says of its hosts."""
+    assert failure._LOST == ranks._LOST

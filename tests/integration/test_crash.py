@@ -17,9 +17,10 @@ from support.plane import (
     Plane,
     check_counter,
     check_model,
+    check_nothing_is_left,
     counted,
     left_behind,
-    left_in_docker,
+    plane_on,
     shim_of,
     statuses,
 )
@@ -32,26 +33,10 @@ USUAL = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 
 
 @pytest.fixture(params=["process", "paths", pytest.param("docker", marks=pytest.mark.docker)])
-def plane(
-    request: pytest.FixtureRequest, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Plane]:
-    plane = Plane(home, tmp_path / "code")
-    if request.param == "paths":
-        monkeypatch.setenv("SAGELET_NAMESPACES", "off")
-    elif request.param == "docker":
-        plane.backend, plane.image = "docker", request.getfixturevalue("image")
+def plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterator[Plane]:
+    plane = plane_on(request, home, tmp_path / "code")
     yield plane
     plane.close()
-
-
-def nothing_is_left(plane: Plane) -> None:
-    """What the kernel is still ending may take a moment."""
-    deadline = time.monotonic() + 10
-    while (left := left_behind(plane.home)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left == []
-    if plane.backend == "docker":
-        assert left_in_docker(plane.home) == []
 
 
 def die_when(plane: Plane, true: Callable[[], bool], what: str) -> None:
@@ -67,7 +52,7 @@ def test_killed_as_a_state_is_stored(plane: Plane, state: str) -> None:
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
     check_counter(plane.store, "job", 100)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_while_others_wait(plane: Plane) -> None:
@@ -91,7 +76,7 @@ def test_killed_while_others_wait(plane: Plane) -> None:
     begins = [next(s.start for s in job.life.steps if s.status == "Starting") for job in jobs]
     assert ends[0] <= begins[1]
     assert ends[1] <= begins[2]
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_while_code_is_staged(plane: Plane, tmp_path: Path) -> None:
@@ -114,7 +99,7 @@ def test_killed_while_code_is_staged(plane: Plane, tmp_path: Path) -> None:
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
     assert b"\n3000 files\n" in plane.store.home.log("job", "algo-1").read_bytes()
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_between_the_start_of_one_host_and_the_next(plane: Plane) -> None:
@@ -128,7 +113,7 @@ def test_killed_between_the_start_of_one_host_and_the_next(plane: Plane) -> None
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
     check_counter(plane.store, "job", 100, hosts=4)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_while_it_trains(plane: Plane) -> None:
@@ -142,7 +127,7 @@ def test_killed_while_it_trains(plane: Plane) -> None:
     assert statuses(job) == USUAL
     assert job.attempt == 1
     check_counter(plane.store, "job", 400, hosts=2)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_metrics_keep_the_times_they_came_at(plane: Plane) -> None:
@@ -169,7 +154,7 @@ def test_a_job_that_ends_while_nobody_watches(plane: Plane) -> None:
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
     check_counter(plane.store, "job", 100)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def running(plane: Plane) -> bool:
@@ -187,7 +172,7 @@ def test_a_job_that_fails_while_nobody_watches_is_failed(plane: Plane) -> None:
     (job,) = plane.wait_over("job")
     assert statuses(job) == [*USUAL[:-1], "Failed"]
     assert "oh" in (job.life.failure_reason or "")
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_while_it_packs_the_model(plane: Plane) -> None:
@@ -205,7 +190,7 @@ def test_killed_while_it_packs_the_model(plane: Plane) -> None:
     assert statuses(job) == USUAL
     check_model(plane.store, "job")
     assert [v.job for v in plane.store.models.published()] == ["job"]
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 @pytest.mark.parametrize("how", ["as it is stored", "in the grace"])
@@ -226,7 +211,7 @@ def test_killed_while_a_job_stops(plane: Plane, how: str) -> None:
     lines = counted(plane.store, "job")
     assert len(lines) >= 20
     check_counter(plane.store, "job", len(lines))
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_a_stop_that_was_stored_is_heard_after_a_kill(plane: Plane) -> None:
@@ -247,7 +232,7 @@ def test_a_stop_that_was_stored_is_heard_after_a_kill(plane: Plane) -> None:
     plane.start(most=1)
     first, third = plane.wait_over("first", "third")
     assert (first.life.secondary, third.life.secondary) == ("Stopped", "Completed")
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_a_wait_that_was_exceeded_meanwhile_ends_at_once(plane: Plane) -> None:
@@ -267,7 +252,7 @@ def test_a_wait_that_was_exceeded_meanwhile_ends_at_once(plane: Plane) -> None:
     assert statuses(job) == ["Pending", "Stopping", "MaxWaitTimeExceeded"]
     plane.kill("first")
     plane.wait_over("first")
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_a_machine_that_lost_its_gpus_keeps_nobody_from_going_on(
@@ -293,7 +278,7 @@ def test_a_machine_that_lost_its_gpus_keeps_nobody_from_going_on(
     assert (runs.life.secondary, new.life.secondary) == ("Completed", "Completed")
     assert statuses(waits) == ["Pending", "Failed"]
     assert "asks for 1 GPU(s)" in (waits.life.failure_reason or "")
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_killed_as_an_attempt_is_given_up(plane: Plane) -> None:
@@ -310,7 +295,7 @@ def test_killed_as_an_attempt_is_given_up(plane: Plane) -> None:
     assert statuses(job) == [*USUAL[:3], "Restarting", *USUAL]
     assert job.attempt == 2
     check_counter(plane.store, "job", 100)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 #: Counts what comes through the pipe: a record of 64 KiB begins with its number. All of them are
@@ -351,7 +336,7 @@ def test_killed_while_a_pipe_is_read(plane: Plane, tmp_path: Path) -> None:
     assert statuses(job) == USUAL
     assert job.attempt == 1
     check_counter(plane.store, "job", 400)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_a_feeder_ends_although_nobody_watches(plane: Plane, tmp_path: Path) -> None:
@@ -368,7 +353,7 @@ def test_a_feeder_ends_although_nobody_watches(plane: Plane, tmp_path: Path) -> 
     (job,) = plane.wait_over("job")
     assert statuses(job) == USUAL
     check_counter(plane.store, "job", 400)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 @pytest.mark.slow
@@ -399,7 +384,7 @@ def test_killed_over_and_over_every_job_comes_to_its_right_end(plane: Plane) -> 
         lines = len(counted(plane.store, name))
         check_counter(plane.store, name, lines, job.host_count)
         assert lines == 60 or name.startswith("stop")
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def wants_its_stop(plane: Plane, name: str) -> bool:

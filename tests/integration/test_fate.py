@@ -20,14 +20,12 @@ from support.hosts import (
     submit,
     wait_until_all_are_ready,
 )
-from support.plane import Plane
+from support.plane import Plane, plane_on
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 def plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterator[Plane]:
-    plane = Plane(home, tmp_path / "code")
-    if request.param == "docker":
-        plane.backend, plane.image = "docker", request.getfixturevalue("image")
+    plane = plane_on(request, home, tmp_path / "code")
     (tmp_path / "meeting").mkdir()
     plane.start()
     yield plane

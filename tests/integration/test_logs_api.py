@@ -173,7 +173,9 @@ def test_a_job_is_followed_to_its_end(client, submit):
         assert sum(m.startswith("\rbar ") and m.endswith("\r") for m in messages) == LINES / 10
         assert messages[-1].startswith("ERROR: last")
     found = logs.filter_log_events(logGroupName=GROUP, filterPattern='"ERROR:" -line')["events"]
-    assert [event["message"] for event in found] == [m[-1] for m in follow.messages.values()]
+    assert sorted(event["message"] for event in found) == sorted(
+        m[-1] for m in follow.messages.values()
+    )
     (group,) = logs.describe_log_groups()["logGroups"]
     assert group["logGroupName"] == GROUP
     assert client("logs", "us-east-1").describe_log_groups()["logGroups"] == []

@@ -15,9 +15,9 @@ from support.plane import (
     Plane,
     Refused,
     check_model,
+    check_nothing_is_left,
     counted,
-    left_behind,
-    left_in_docker,
+    plane_on,
     shim_of,
     statuses,
 )
@@ -56,14 +56,8 @@ WAIT = {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600}
 
 
 @pytest.fixture(params=["process", "paths", pytest.param("docker", marks=pytest.mark.docker)])
-def plane(
-    request: pytest.FixtureRequest, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Plane]:
-    plane = Plane(home, tmp_path / "code")
-    if request.param == "paths":
-        monkeypatch.setenv("SAGELET_NAMESPACES", "off")
-    elif request.param == "docker":
-        plane.backend, plane.image = "docker", request.getfixturevalue("image")
+def plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterator[Plane]:
+    plane = plane_on(request, home, tmp_path / "code")
     plane.start()
     yield plane
     plane.close()
@@ -90,12 +84,6 @@ def attempt(plane: Plane, number: int, host: str = "algo-1") -> list[str]:
 
 def told_at(lines: list[str]) -> float:
     return next(float(line.split()[-1]) for line in lines if line.startswith("told to stop at"))
-
-
-def nothing_is_left(plane: Plane) -> None:
-    plane.wait(lambda: left_behind(plane.home) == [], "the end of all processes", 10)
-    if plane.backend == "docker":
-        assert left_in_docker(plane.home) == []
 
 
 def counts_on(plane: Plane, *first: str, lines: int = 300) -> None:
@@ -126,7 +114,7 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint(plane: Plane, tmp_path: 
     interrupted, again = job.life.steps[3], job.life.steps[5]
     away = again.start - interrupted.start
     assert job.life.ran(ended) == pytest.approx(ended - started - away)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_it_may_be_interrupted_over_and_over(plane: Plane, tmp_path: Path) -> None:
@@ -154,7 +142,7 @@ def test_one_host_is_taken_and_the_others_follow(plane: Plane, tmp_path: Path) -
         # algo-2 does not go of itself: its grace was over before the others were told.
         assert told_at(attempt(plane, 1, other)) - gone >= 0.9
         assert counted(plane.store, "job", other)[-1] == "line 299"
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_no_capacity_until_the_wait_is_over(plane: Plane, tmp_path: Path) -> None:
@@ -167,7 +155,7 @@ def test_no_capacity_until_the_wait_is_over(plane: Plane, tmp_path: Path) -> Non
     (job,) = plane.wait_over("job")
     assert statuses(job) == [*BEGIN, "Interrupted", "Stopping", "MaxWaitTimeExceeded"]
     assert (job.life.primary, job.life.failure_reason) == ("Stopped", None)
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_time_without_hosts_is_no_run_time(plane: Plane, tmp_path: Path) -> None:
@@ -187,7 +175,7 @@ def test_stopped_while_there_is_no_capacity(plane: Plane, tmp_path: Path) -> Non
     plane.stop("job")
     (job,) = plane.wait_over("job")
     assert statuses(job) == [*BEGIN, "Interrupted", "Stopping", "Stopped"]
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_stopped_while_its_hosts_are_being_taken(plane: Plane, tmp_path: Path) -> None:
@@ -197,7 +185,7 @@ def test_stopped_while_its_hosts_are_being_taken(plane: Plane, tmp_path: Path) -
     plane.stop("job")
     (job,) = plane.wait_over("job")
     assert statuses(job) == [*BEGIN, "Interrupted", "Stopping", "Uploading", "Stopped"]
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_an_interruption_is_no_retry(plane: Plane, tmp_path: Path) -> None:
@@ -246,7 +234,7 @@ def test_killed_while_the_job_is_interrupted(plane: Plane, tmp_path: Path, momen
     assert statuses(job) == [*BEGIN, "Interrupted", *BEGIN, *END]
     assert job.attempt == 2
     counts_on(plane, *attempt(plane, 1))
-    nothing_is_left(plane)
+    check_nothing_is_left(plane)
 
 
 def test_from_the_command_line(home: Path, tmp_path: Path) -> None:

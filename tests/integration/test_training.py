@@ -521,7 +521,7 @@ for i in range(5):
     time.sleep(0.1)
 open(os.environ["SM_MODEL_DIR"] + "/w", "wb").write(os.urandom(20_000_000))
 """,
-        "--name", "victim", "--env", "MARK=victim-mark",
+        "--name", "victim", "--env", f"MARK={home}/victim",
     )  # fmt: skip
     time.sleep(seconds)
     running.kill()
@@ -532,7 +532,7 @@ open(os.environ["SM_MODEL_DIR"] + "/w", "wb").write(os.urandom(20_000_000))
     wait_until(
         lambda: describe("victim")["TrainingJobStatus"] in ("Completed", "Failed"), "the end"
     )
-    assert not running_with("victim-mark")
+    assert not running_with(f"MARK={home}/victim")
     assert list(home.rglob("*.part")) == []
     versions = json.loads(sagelet("models", "--json").stdout)
     if describe("victim")["TrainingJobStatus"] == "Completed":

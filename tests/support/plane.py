@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sagelet.domain.training import TrainingJob
 from sagelet.store import Store, open_store
 from sagelet.store.logs import events
@@ -213,6 +215,26 @@ class Plane:
             f"{name}: {count} lines of {host}",
             every=0.005,
         )
+
+
+def plane_on(request: pytest.FixtureRequest, home: Path, code: Path) -> Plane:
+    """A plane for a fixture's param: process, paths (process without namespaces) or docker."""
+    plane = Plane(home, code)
+    if request.param == "paths":
+        request.getfixturevalue("monkeypatch").setenv("SAGELET_NAMESPACES", "off")
+    elif request.param == "docker":
+        plane.backend, plane.image = "docker", request.getfixturevalue("image")
+    return plane
+
+
+def check_nothing_is_left(plane: Plane) -> None:
+    """What the kernel is still ending may take a moment."""
+    deadline = time.monotonic() + 10
+    while (left := left_behind(plane.home)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+    if plane.backend == "docker":
+        assert left_in_docker(plane.home) == []
 
 
 def _told(answer: dict[str, Any]) -> str | None:

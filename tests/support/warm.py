@@ -11,7 +11,7 @@ import pytest
 
 from sagelet.domain.warm_pool import WarmPoolStatus, warm_pool
 from support.image import FRAMEWORK
-from support.plane import Plane, left_behind, left_in_docker
+from support.plane import Plane, left_behind, left_in_docker, plane_on
 
 #: Tells what it finds before it changes anything, then leaves its mark wherever it can.
 LOOKER = """
@@ -39,9 +39,7 @@ USUAL = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 
 def warm_plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterator[Plane]:
     """A plane on the backend that the fixture's parameter names; in the end nothing is kept."""
-    plane = Plane(home, tmp_path / "code")
-    if request.param == "docker":
-        plane.backend, plane.image = "docker", request.getfixturevalue("image")
+    plane = plane_on(request, home, tmp_path / "code")
     yield plane
     try:
         if plane._process is None:

@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from sagelet.aws.operation import OPERATIONS, Context
-from sagelet.aws.services import cloudwatch, ecr, iam, logs, sts  # noqa: F401  they register
-from sagelet.aws.services.sagemaker import tags  # noqa: F401
+from sagelet.aws.services import (  # noqa: F401  they register
+    cloudwatch,
+    ecr,
+    iam,
+    logs,
+    sagemaker_metrics,
+    sts,
+)
+from sagelet.aws.services.sagemaker import lineage, search, tags  # noqa: F401
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.training import TrainingJob
 from sagelet.store import open_store

@@ -89,7 +89,7 @@ def test_a_constraint_found_at_commit_rolls_back(database):
         run(
             database,
             "PRAGMA defer_foreign_keys = ON",
-            "INSERT INTO metrics VALUES ('eu-west-1', 'nobody', 'm', 0, 'algo-1', 0, 0)",
+            "INSERT INTO parameters VALUES (7, 7, 0.5)",
         )
     run(database, insert(1))
     assert count(database) == 1

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.experiments import component_of, outputs_of
 from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.metrics import Datum
 from sagelet.domain.training import TrainingJob
@@ -122,7 +123,7 @@ def test_no_change_reaches_another_region(store, other, add):
     jobs.save_admission("a", [["0"]])
     jobs.save_launch("a", 7.0)
     jobs.save_attempt("a", 2)
-    jobs.save_artifacts("a", {"model": "file:///m"})
+    jobs.save_artifacts("a", {"model": "file:///m"}, 200.0)
     jobs.save_request("a", {**before.request, "RoleArn": "x"}, 1)
     jobs.save_reuse("a", "b", 8.0)
     jobs.note("a", "note")
@@ -354,6 +355,11 @@ def test_final_metrics_are_the_last_of_each_name(home, add, batches):
 OLD = Path(database_module.__file__).with_name("migrations") / "0001_training.sql"
 
 
+def old_request(request_of, name):
+    given = {"lr": "0.5", "optimizer": '"sgd"', "mixed": "1x"}
+    return request_of(TrainingJobName=name, HyperParameters=given)
+
+
 def an_old_database(path, request_of):
     """What the first version wrote: (name, region, secondary, ending, over)."""
     connection = sqlite3.connect(path)
@@ -374,7 +380,7 @@ def an_old_database(path, request_of):
             "INSERT INTO training_jobs VALUES (?, ?, ?, ?, 10, 99, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
-                json.dumps(request_of(TrainingJobName=name)),
+                json.dumps(old_request(request_of, name)),
                 ACCOUNT,
                 region,
                 statuses[-1],
@@ -413,7 +419,7 @@ def test_an_old_home_s_jobs_are_kept_each_in_its_region(migrated, request_of):
     assert everything(migrated) == ["done", "late", "leaving", "live"]
     assert everything(migrated.in_region("us-east-1")) == ["broken"]
     done = migrated.training_jobs.get("done")
-    assert done.request == request_of(TrainingJobName="done")
+    assert done.request == old_request(request_of, "done")
     assert [step.status for step in done.life.steps] == ["Starting", "Uploading", "Completed"]
     assert (done.created, done.modified, done.backend) == (10.0, 99.0, "process")
     assert (done.artifacts, done.attempt, done.keep_alive) == ({"model": "file:///m"}, 1, 0)
@@ -458,12 +464,27 @@ def test_an_old_home_s_metrics_and_models_are_kept(migrated):
 
 
 def test_keys_between_the_tables_hold_after_the_migration(migrated):
-    with pytest.raises(sqlite3.IntegrityError):
-        migrated.metrics.append("nobody", "algo-1", [Datum("m", 1.0, 1.0)])
+    migrated.metrics.append("nobody", "algo-1", [Datum("m", 1.0, 1.0)])
+    assert migrated.metrics.final("nobody") == []
     migrated.training_jobs.delete("done")
     assert migrated.metrics.final("done") == []
     check = migrated.database.connection().execute("PRAGMA foreign_key_check")
     assert check.fetchall() == []
+
+
+def test_an_old_job_gets_the_component_that_a_new_one_has(migrated):
+    for view in (migrated, migrated.in_region("us-east-1")):
+        for job in view.training_jobs.newest(9):
+            made = component_of(job)
+            found = view.trial_components.get(made.name, job.account)
+            assert found.component.parameters == made.parameters
+            document = {**made.document, "OutputArtifacts": outputs_of(job)}
+            assert found.component.document == {k: v for k, v in document.items() if v}
+            assert found.component.created == job.created
+    ((name, summary),) = migrated.trial_components.get("done-aws-training-job", "1").metrics
+    assert (name, summary.count, summary.numbers) == ("m", 2, 1)
+    assert (summary.least, summary.mean, summary.deviation) == (0.5, 0.5, 0.0)
+    assert (repr(summary.last), summary.time) == ("nan", 2.0)
 
 
 def test_a_migrated_file_has_the_schema_of_a_fresh_one(migrated, tmp_path):

@@ -76,7 +76,7 @@ def test_what_is_learned_of_a_job_is_kept(store, add):
     add("a")
     jobs = store.training_jobs
     jobs.save_backend("a", "docker")
-    jobs.save_artifacts("a", {"model": "file:///m"})
+    jobs.save_artifacts("a", {"model": "file:///m"}, 200.0)
     jobs.save_admission("a", [["0", "GPU-1"], []])
     jobs.save_launch("a", 7.0)
     jobs.save_attempt("a", 2)

@@ -31,6 +31,9 @@ _NOT_HERE = (
     "backend",
     "python",
     "input_modes",
+    "experiment",
+    "trial",
+    "display_name",
 )
 
 

@@ -73,6 +73,19 @@ OPTIONS: dict[str, Decorator] = {
         metavar="NAME=REGEX",
         help="A metric: the regex's first group is its value.",
     ),
+    "experiment": click.option(
+        "--experiment",
+        metavar="NAME",
+        help="The experiment it is tracked in; made if there is none.",
+    ),
+    "trial": click.option(
+        "--trial",
+        metavar="NAME",
+        help="The trial of that experiment; by default one of its own. Made if there is none.",
+    ),
+    "display_name": click.option(
+        "--display-name", metavar="NAME", help="What its trial component is called, e.g. Training."
+    ),
     "name": click.option("--name", help="The job's name; by default the script's, with the time."),
     "model": click.option(
         "--model", help="The name its model is versioned under; by default the job's base name."
@@ -218,12 +231,24 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         request["CheckpointConfig"] = {"S3Uri": options.file_uri(given["checkpoints"])}
     if given["isolated"]:
         request["EnableNetworkIsolation"] = True
+    config = _experiment_config(given)
+    if config:
+        request["ExperimentConfig"] = config
     if given.get("spot"):
         request["EnableManagedSpotTraining"] = True
     if given.get("spot") or given.get("max_wait"):
         stopping = request["StoppingCondition"]
         stopping["MaxWaitTimeInSeconds"] = given.get("max_wait") or stopping["MaxRuntimeInSeconds"]
     return request
+
+
+def _experiment_config(given: dict[str, Any]) -> dict[str, str]:
+    members = {
+        "ExperimentName": given.get("experiment"),
+        "TrialName": given.get("trial"),
+        "TrialComponentDisplayName": given.get("display_name"),
+    }
+    return {member: value for member, value in members.items() if value is not None}
 
 
 def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -247,6 +272,9 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "instance_type",
         "isolated",
         "keep_alive",
+        "experiment",
+        "trial",
+        "display_name",
     )
     clash = [key for key in belong_inside if given.get(key)]
     clash += ["hosts"] if given["hosts"] > 1 else []

@@ -208,6 +208,7 @@ class _Serving:
             app.start()
             if not self._left:
                 server.run(lambda: self._ready(url, starter))
+            app.dispatcher.settle()
             if not self._for_call and not app.dispatcher.idle():
                 click.echo("Jobs that run go on; the next control plane takes them up again.")
         finally:

@@ -27,6 +27,7 @@ class Kind:
     in its ARNs. ``prefix`` sets its jobs' keys apart. ``taken`` and ``missing`` are what SageMaker
     says of a name. ``words`` is how its hosts say why they ended, ``messages`` what is shown for a
     state. ``metrics``: its jobs have metrics. ``channel``: what an input is called.
+    ``stores``: what a trial component calls an artifact that is stored, if not by its name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Kind:
     messages: Mapping[Secondary, str]
     metrics: bool = False
     channel: str = "channel"
+    stores: Mapping[str, str] = field(default_factory=dict)
 
     def arn(self, account: str, region: str, name: str) -> str:
         """The ARN of a job of that name; SageMaker lower-cases the name in it."""
@@ -184,6 +186,21 @@ class Job:
     @property
     def isolated(self) -> bool:
         """EnableNetworkIsolation."""
+        raise NotImplementedError
+
+    @property
+    def resources(self) -> Document:
+        """InstanceType, VolumeSizeInGB and the like, as requested."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What makes one run of a program differ from another."""
+        raise NotImplementedError
+
+    @property
+    def status_message(self) -> str:
+        """What its trial component's Status says of it, for people."""
         raise NotImplementedError
 
     @property

@@ -31,11 +31,12 @@ _WHOLE_LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """One value of a metric; ``time`` in epoch seconds."""
+    """One value of a metric; ``time`` in epoch seconds, ``step`` if its writer counts."""
 
     name: str
     value: float
     time: float
+    step: int | None = None
 
 
 class Scanner:

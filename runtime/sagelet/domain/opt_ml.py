@@ -96,7 +96,7 @@ def processing_files(job: ProcessingJob, host: str) -> dict[str, bytes]:
 
     What the request leaves out of its application and its resources is there as null.
     """
-    cluster = {"VolumeKmsKeyId": None, **job.cluster}
+    cluster = {"VolumeKmsKeyId": None, **job.resources}
     document = {
         "ProcessingJobArn": job.arn,
         "ProcessingJobName": job.name,

@@ -100,7 +100,7 @@ class ProcessingJob(Job):
         return tuple(_output(given) for given in config.get("Outputs") or ())
 
     @property
-    def cluster(self) -> Document:
+    def resources(self) -> Document:
         """ClusterConfig of ProcessingResources."""
         found: Document = self.request["ProcessingResources"]["ClusterConfig"]
         return found
@@ -108,8 +108,22 @@ class ProcessingJob(Job):
     @cached_property
     def groups(self) -> tuple[InstanceGroup, ...]:
         """Its hosts are of one kind."""
-        kind = self.cluster.get("InstanceType", "local")
-        return (InstanceGroup("homogeneousCluster", kind, self.cluster.get("InstanceCount", 1)),)
+        kind, count = (
+            self.resources.get("InstanceType", "local"),
+            self.resources.get("InstanceCount", 1),
+        )
+        return (InstanceGroup("homogeneousCluster", kind, count),)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Its environment: it has no hyperparameters."""
+        return self.environment
+
+    @property
+    def status_message(self) -> str:
+        """Its status, ExitMessage and FailureReason."""
+        said, reason = self.exit_message or "null", self.life.failure_reason or "null"
+        return f"Status: {self.life.primary}, exit message: {said}, failure reason: {reason}"
 
     @property
     def isolated(self) -> bool:

@@ -127,7 +127,7 @@ def _places(job: ProcessingJob) -> Iterator[tuple[str, str]]:
 
 
 def _resources(job: ProcessingJob) -> None:
-    if job.cluster.get("InstancePreferences"):
+    if job.resources.get("InstancePreferences"):
         raise ValidationException(
             "ProcessingResources.ClusterConfig.InstancePreferences: there is one machine here; "
             "give InstanceType and InstanceCount."

@@ -25,6 +25,7 @@ TRAINING = Kind(
     words=LastWords("failure", condemns=True),
     messages=MESSAGE,
     metrics=True,
+    stores={"model": "SageMaker.ModelArtifact", "output": "SageMaker.OutputDataArtifact"},
 )
 
 #: How long a job with ``sagelet:warm`` keeps its hosts unless it says so itself, in seconds.
@@ -95,7 +96,7 @@ class TrainingJob(Job):
     @cached_property
     def groups(self) -> tuple[InstanceGroup, ...]:
         """Instance groups; ``homogeneousCluster`` for a plain job, as SageMaker calls it."""
-        resources = self.request.get("ResourceConfig") or {}
+        resources = self.resources
         if resources.get("InstanceGroups"):
             return tuple(
                 InstanceGroup(
@@ -105,6 +106,25 @@ class TrainingJob(Job):
             )
         kind = resources.get("InstanceType", "local")
         return (InstanceGroup("homogeneousCluster", kind, resources.get("InstanceCount", 1)),)
+
+    @property
+    def resources(self) -> Document:
+        """ResourceConfig, or an empty document."""
+        return self.request.get("ResourceConfig") or {}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Its hyperparameters."""
+        return self.hyperparameters
+
+    @property
+    def status_message(self) -> str:
+        """Its status, secondary status and FailureReason."""
+        life = self.life
+        return (
+            f"Status: {life.primary}, secondary status: {life.secondary}, "
+            f"failure reason: {life.failure_reason or ''}."
+        )
 
     @property
     def isolated(self) -> bool:
@@ -138,8 +158,7 @@ class TrainingJob(Job):
     def keep_alive(self) -> int:
         """KeepAlivePeriodInSeconds: how long its warm pool outlives the job; 0 for none."""
         usual = DEFAULT_KEEP_ALIVE if self.options.warm else 0
-        resources = self.request.get("ResourceConfig") or {}
-        return int(resources.get("KeepAlivePeriodInSeconds", usual))
+        return int(self.resources.get("KeepAlivePeriodInSeconds", usual))
 
     @property
     def output_uri(self) -> str:

@@ -1,16 +1,21 @@
-"""What hosts print, on its way to the store: arrival times, metrics."""
+"""What hosts print and note down, on its way to the store: arrival times, metrics."""
 
 import threading
 import time
 
 from sagelet.domain.jobs import Job
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
+from sagelet.domain.opt_ml import host_names
+from sagelet.engine.metric_files import MetricFiles
 from sagelet.execution.backend import Output
 from sagelet.store import Store
 from sagelet.store.logs import TimesWriter
 
 #: Metrics are written in batches at least this far apart, in seconds.
 FLUSH_EVERY = 0.2
+
+#: Metric files are looked at this far apart, in seconds.
+LOOK_EVERY = 1.0
 
 
 class Collector:
@@ -20,6 +25,10 @@ class Collector:
         self._job = job
         self._store = store
         self._hosts: dict[str, _HostOutput] = {}
+        noted = host_names(job.host_count) if job.kind.metrics else ()
+        self._files = {host: self._files_of(host) for host in noted}
+        self._noted: dict[str, list[Datum]] = {host: [] for host in noted}
+        self._looked = 0.0
         self._lock = threading.Lock()
         self._flushed = 0.0
         self._deaf = False
@@ -28,6 +37,9 @@ class Collector:
         """Forget what was collected of a host whose log will be told from its start."""
         with self._lock:
             output = self._hosts.pop(host, None)
+            if self._job.kind.metrics:
+                self._files[host] = self._files_of(host)
+                self._noted[host] = []
         if output:
             output.times.close()
         if self._job.kind.metrics:
@@ -73,6 +85,9 @@ class Collector:
         if output:
             self._keep(output, output.scan(b"\n", time.time()))
             output.times.close()
+        with self._lock:
+            if host in self._files:
+                self._noted[host] += self._files[host].read(whole=True)
         self.flush()
 
     def _keep(self, host: "_HostOutput", found: list[Datum]) -> None:
@@ -90,6 +105,17 @@ class Collector:
                 if host.found:
                     self._store.metrics.append(self._job.name, name, host.found)
                     host.found = []  # not before: what could not be stored is tried again
+            if self._flushed - self._looked > LOOK_EVERY:
+                self._looked = self._flushed
+                for name, files in self._files.items():
+                    self._noted[name] += files.read()
+            for name, noted in self._noted.items():
+                if noted:
+                    self._store.metrics.append(self._job.name, name, noted)
+                    self._noted[name] = []
+
+    def _files_of(self, host: str) -> MetricFiles:
+        return MetricFiles(self._store.home.host(self._job.key, host))
 
 
 class _HostOutput:

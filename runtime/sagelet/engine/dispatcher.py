@@ -27,6 +27,9 @@ from sagelet.store import Store
 #: How long an admission that could not be stored waits for its next attempt, in seconds.
 RETRY = 5.0
 
+#: How long one that leaves waits for what is made ready or put away, in seconds.
+SETTLING = 5.0
+
 MakeSupervisor = Callable[[Store, Kind, str, Choice | None], Supervisor]
 
 _log = logging.getLogger("sagelet.engine")
@@ -165,6 +168,12 @@ class Dispatcher:
                 return False
             time.sleep(0.02)
         return True
+
+    def settle(self) -> None:
+        """Wait, not forever, for what is made ready or put away after jobs that have ended."""
+        deadline = time.monotonic() + SETTLING
+        while self._tidying and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _queue(self, job: Job, store: Store, demand: Demand, choice: Choice | None) -> None:
         waiting = self._waiting[_key(job)] = _Waiting(store, demand, choice)

@@ -31,7 +31,12 @@ _MADE = (
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
     """``<host>/ml/<parts>`` if every step of it is a folder, and none a link."""
-    path = Path(host.folder) / "ml"
+    return within(Path(host.folder), *parts)
+
+
+def within(folder: Path, *parts: str) -> Path | None:
+    """The same of the host whose folder this is."""
+    path = folder / "ml"
     for part in parts:
         path /= part
         try:

@@ -413,7 +413,7 @@ class Supervisor:
                 self._clock(),
                 self._step(stoppable=False),
             )
-            self._jobs.save_artifacts(self._job.name, artifacts)
+            self._jobs.save_artifacts(self._job.name, artifacts, self._clock())
         self._synced.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:

@@ -5,12 +5,9 @@ could not go on, is killed, and its exit is told as what it was.
 """
 
 import dataclasses
-import fcntl
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,15 +17,8 @@ from typing import Any
 
 from sagelet.domain.errors import HostFault
 from sagelet.domain.hosts import HostPlan, JobPlan
+from sagelet.execution import detached
 from sagelet.execution.backend import HostEvent, HostExited, HostLost, Sink
-
-SOURCE_ROOT = str(Path(__file__).parents[2])
-
-#: What a fresh interpreter runs: source root, module, feeder.json and the lock are its arguments.
-BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from importlib import import_module; "
-    "import_module(sys.argv[2]).main(sys.argv[3], int(sys.argv[4]))"
-)
 
 #: Between looks at a feeder, in seconds.
 TICK = 0.1
@@ -57,25 +47,7 @@ def start(host: HostPlan, module: str, until: Mapping[str, Any]) -> None:
         "until": until,
     }
     (folder / "feeder.json").write_text(json.dumps(spec))
-    # The lock is taken here and inherited: from now on, free means that the feeder is gone.
-    lock = os.open(folder / "feeder.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with (folder / "feeder.err").open("wb") as errors:
-            feeder = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, module),
-                    *(str(folder / "feeder.json"), str(lock)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd="/",
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
-    finally:
-        os.close(lock)
+    feeder = detached.start(module, folder / "feeder.json", "feeder")
     threading.Thread(target=feeder.wait, name=f"reap-{host.name}", daemon=True).start()
 
 
@@ -126,18 +98,8 @@ def end(plan: JobPlan) -> None:
 
 
 def alive(host: HostPlan) -> bool:
-    """Whether the host's feeder lives: it holds its lock."""
-    try:
-        descriptor = os.open(Path(host.folder) / "feeder.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Whether the host's feeder lives."""
+    return detached.alive(Path(host.folder) / "feeder.lock")
 
 
 def _watch(host: HostPlan, alone: JobPlan, kill: Kill) -> None:

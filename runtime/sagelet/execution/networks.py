@@ -6,13 +6,10 @@ others share this machine's network, each job with addresses and ports of its ow
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +21,7 @@ from typing import Any
 from sagelet.domain import addresses
 from sagelet.domain.errors import HostFault
 from sagelet.domain.hosts import HostPlan, JobPlan
-from sagelet.execution.feeding import BOOT, SOURCE_ROOT
+from sagelet.execution import detached
 
 #: The program that gives a network a way out.
 SLIRP = "slirp4netns"
@@ -143,25 +140,11 @@ def end(folder: Path) -> None:
     Raises:
         HostFault: it does not end.
     """
-    try:
-        lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HostFault(
-                        f"InternalServerError: the network in {folder} does not end."
-                    ) from None
-                time.sleep(0.005)
-            else:
-                return
-    finally:
-        os.close(lock)
+    deadline = time.monotonic() + PATIENCE
+    while detached.alive(folder / "hub.lock"):
+        if time.monotonic() > deadline:
+            raise HostFault(f"InternalServerError: the network in {folder} does not end.")
+        time.sleep(0.005)
 
 
 def _start_hub(folder: Path, names: tuple[str, ...], slirp: str | None) -> tuple[int, int]:
@@ -179,30 +162,17 @@ def _start_hub(folder: Path, names: tuple[str, ...], slirp: str | None) -> tuple
         "ready": making,
         "alive": living,
     }
-    # The lock is taken here and inherited: from now on, free means that all of it is gone.
-    lock = os.open(folder / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         (folder / "hub.spec.json").write_text(json.dumps(spec))
-        with (folder / "hub.err").open("wb") as errors:
-            hub = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT),
-                    *("sagelet.execution.hub", str(folder / "hub.spec.json"), str(lock)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd="/",
-                pass_fds=(making, living, lock),
-                start_new_session=True,
-            )
+        hub = detached.start(
+            "sagelet.execution.hub", folder / "hub.spec.json", "hub", (making, living)
+        )
     except BaseException:
         os.close(ready)
         os.close(alive)
         raise
     finally:
-        for descriptor in (making, living, lock):
+        for descriptor in (making, living):
             os.close(descriptor)
     threading.Thread(target=hub.wait, name="reap-hub", daemon=True).start()
     return ready, alive

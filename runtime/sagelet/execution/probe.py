@@ -3,12 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from sagelet.execution import networks
-from sagelet.execution.process import BOOT, SOURCE_ROOT
+from sagelet.execution import detached, networks
 
 
 def namespaces_refused(scratch: Path) -> str | None:
@@ -40,7 +38,7 @@ def namespaces_refused(scratch: Path) -> str | None:
         }
         Path(folder, "host.json").write_text(json.dumps(spec))
         subprocess.run(
-            [sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT, f"{folder}/host.json", "0"],
+            detached.command("sagelet.execution.shim", Path(folder, "host.json"), 0),
             check=False,
             capture_output=True,
             timeout=30,

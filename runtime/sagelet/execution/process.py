@@ -6,12 +6,9 @@ is ``namespaces``' business, what it runs in ``environments``'.
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -23,7 +20,7 @@ from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
 from sagelet.domain.processing import PROCESSING
-from sagelet.execution import feeding, networks
+from sagelet.execution import detached, feeding, networks
 from sagelet.execution.backend import (
     HostExited,
     HostLost,
@@ -42,12 +39,6 @@ TICK = 0.02
 #: How long ending a host may take once it is killed, in seconds.
 PATIENCE = 15.0
 
-#: What a fresh interpreter runs to become a shim: source root and host.json are its arguments.
-BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from sagelet.execution.shim import main; main(sys.argv[2], int(sys.argv[3]))"
-)
-SOURCE_ROOT = str(Path(__file__).parents[2])
 _BLOCK = 1 << 20
 
 
@@ -195,25 +186,7 @@ class ProcessBackend:
             (folder / name).unlink(missing_ok=True)
         (folder / "log").touch()
         (folder / "host.json").write_text(json.dumps(self._spec(plan, host, network)))
-        # The lock is taken here and inherited: from now on, free means that the shim is gone.
-        lock = os.open(folder / "shim.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with (folder / "shim.err").open("wb") as errors:
-                subprocess.Popen(
-                    [
-                        *(sys.executable, "-I", "-S", "-c", BOOT, SOURCE_ROOT),
-                        *(str(folder / "host.json"), str(lock)),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=errors,
-                    stderr=errors,
-                    cwd="/",
-                    pass_fds=(lock, *network.descriptors),
-                    start_new_session=True,
-                )
-        finally:
-            os.close(lock)
+        detached.start("sagelet.execution.shim", folder / "host.json", "shim", network.descriptors)
 
     def _spec(self, plan: JobPlan, host: HostPlan, network: Network) -> dict[str, Any]:
         base = self._base(plan)
@@ -288,18 +261,8 @@ def _kill_strays(root: str) -> None:
 
 
 def _alive(folder: Path) -> bool:
-    """Whether the host's shim lives: it holds its lock. Unlike a pid, a lock is never reused."""
-    try:
-        descriptor = os.open(folder / "shim.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Whether the host's shim lives."""
+    return detached.alive(folder / "shim.lock")
 
 
 def _watch(host: HostPlan, sink: Sink) -> None:

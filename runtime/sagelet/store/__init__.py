@@ -6,17 +6,21 @@ from typing import Any
 
 from sagelet.domain.jobs import Job, Kind
 from sagelet.store.database import Database
+from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
 from sagelet.store.jobs import Jobs, PlacedJob
+from sagelet.store.lineage import Lineage
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
 from sagelet.store.processing_jobs import ProcessingJobs
 from sagelet.store.roles import Roles
+from sagelet.store.search import Search
 from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
+from sagelet.store.trial_components import TrialComponents
 from sagelet.store.uploads import Uploads
 
 
@@ -30,6 +34,10 @@ class Store:
     training_jobs: TrainingJobs
     processing_jobs: ProcessingJobs
     metrics: Metrics
+    experiments: Experiments
+    trial_components: TrialComponents
+    search: Search
+    lineage: Lineage
     models: ModelVersions
     objects: Objects
     uploads: Uploads
@@ -85,6 +93,10 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         training_jobs := TrainingJobs(database, region),
         processing_jobs := ProcessingJobs(database, region),
         Metrics(database, region),
+        Experiments(database, region),
+        TrialComponents(database, region),
+        Search(database, region),
+        Lineage(database, region),
         ModelVersions(database, region),
         objects,
         Uploads(objects),

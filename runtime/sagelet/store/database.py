@@ -5,6 +5,7 @@ the write lock first and waits its turn. What is in the tables belongs to the ag
 beside this.
 """
 
+import math
 import os
 import sqlite3
 import threading
@@ -28,6 +29,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        # Threads of this process queue here: SQLite lets who waits sleep, and look again later.
+        self._writing = threading.Lock()
         # Its owner's alone, whoever made the folder: requests and sessions hold secrets. SQLite
         # gives its other files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -54,15 +57,26 @@ class Database:
         ``durable``.
         """
         connection = self.connection()
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        connection.execute("BEGIN IMMEDIATE")
+        with self._writing:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself ends it when the disk is full
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What this thread reads meanwhile is of one moment."""
+        connection = self.connection()
+        connection.execute("BEGIN")
         try:
-            yield connection
+            yield
+        finally:
             connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:  # SQLite itself ends it when the disk is full
-                connection.execute("ROLLBACK")
-            raise
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -89,6 +103,7 @@ class Database:
             raise Unavailable(f"{self.path} was made by a newer sagelet: upgrade this one.")
         if version == len(scripts):
             return
+        self.connection().create_function("square_root", 1, _square_root, deterministic=True)
         with self.transaction() as connection:
             for number, script in enumerate(scripts, start=1):
                 if number > self._version(connection):
@@ -99,6 +114,11 @@ class Database:
     @staticmethod
     def _version(connection: sqlite3.Connection) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _square_root(value: float | None) -> float | None:
+    """SQLite may have been made without one."""
+    return None if value is None or value < 0 else math.sqrt(value)
 
 
 def _statements(script: str) -> Iterator[str]:

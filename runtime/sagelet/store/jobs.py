@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ from sagelet.domain.jobs import Interruption, Job, Kind
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.store.database import Database
 from sagelet.store.tags import write_tags
+from sagelet.store.trial_components import enter, follow_life, follow_outputs, leave
 
 #: SortBy of the List operations -> the column that is compared.
 SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -72,15 +73,17 @@ class Jobs(Generic[J]):
         return self.made.kind
 
     def add(self, job: J, tags: Mapping[str, str] | None = None) -> None:
-        """Remember a new job and its tags.
+        """Remember a new job, its tags, and its trial component.
 
         Raises:
             ResourceInUse: the name is taken.
+            DomainError: its ExperimentConfig is refused.
         """
         row = self._columns(job)
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
         try:
             with self._database.transaction() as connection:
+                row["component"] = enter(connection, job)
+                columns, marks = ", ".join(row), ", ".join("?" * len(row))
                 connection.execute(
                     f"INSERT INTO {self.table} ({columns}) VALUES ({marks})",  # noqa: S608
                     tuple(row.values()),
@@ -127,6 +130,24 @@ class Jobs(Generic[J]):
     def _job(self, row: sqlite3.Row) -> J:
         """The job of a row."""
         raise NotImplementedError
+
+    def by_row(self, rows: Sequence[int]) -> dict[int, J]:
+        """Jobs by the numbers of their rows."""
+        found = self._database.connection().execute(
+            f"SELECT rowid AS number, * FROM {self.table}"  # noqa: S608
+            " WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(rows),),
+        )
+        return {row["number"]: self._job(row) for row in found}
+
+    def of_components(self, components: Sequence[int]) -> dict[int, J]:
+        """Jobs by the rows of their trial components."""
+        found = self._database.connection().execute(
+            f"SELECT * FROM {self.table}"  # noqa: S608
+            " WHERE component IN (SELECT value FROM json_each(?))",
+            (json.dumps(components),),
+        )
+        return {row["component"]: self._job(row) for row in found}
 
     def has(self, name: str) -> bool:
         """Whether there is a job of that name, in whatever case: ARNs have it in lower case."""
@@ -214,9 +235,10 @@ class Jobs(Generic[J]):
         ]
 
     def save_life(self, name: str, life: Life, now: float) -> None:
-        """Store a job's new life."""
+        """Store a job's new life, which its trial component shows too."""
         self._update(
             name,
+            lambda connection, row: follow_life(connection, self._job(row), row["component"], now),
             status=life.primary,
             secondary=life.secondary,
             ending=life.ending,
@@ -249,9 +271,15 @@ class Jobs(Generic[J]):
             name, interruption=None if interruption is None else json.dumps(asdict(interruption))
         )
 
-    def save_artifacts(self, name: str, artifacts: Mapping[str, str]) -> None:
+    def save_artifacts(self, name: str, artifacts: Mapping[str, str], now: float) -> None:
         """Store where the job's outputs lie: kind -> URI."""
-        self._update(name, artifacts=json.dumps(dict(artifacts)))
+        self._update(
+            name,
+            lambda connection, row: follow_outputs(
+                connection, self._job(row), row["component"], now
+            ),
+            artifacts=json.dumps(dict(artifacts)),
+        )
 
     def note(self, name: str, text: str) -> None:
         """Add something the user should know."""
@@ -272,20 +300,30 @@ class Jobs(Generic[J]):
             )
 
     def delete(self, name: str) -> None:
-        """Forget the job and what belongs to its row."""
+        """Forget the job and, unless a trial has it, its component with its metrics."""
         with self._database.transaction() as connection:
-            connection.execute(
-                f"DELETE FROM {self.table} WHERE region = ? AND name = ?",  # noqa: S608
+            row = connection.execute(
+                f"DELETE FROM {self.table} WHERE region = ? AND name = ? RETURNING component",  # noqa: S608
                 (self._region, name),
-            )
+            ).fetchone()
+            if row is not None:
+                leave(connection, row["component"])
 
-    def _update(self, name: str, **columns: Any) -> None:
+    def _update(
+        self,
+        name: str,
+        follow: Callable[[sqlite3.Connection, sqlite3.Row], None] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Set columns; ``follow`` does more in the same transaction, told the new row."""
         marks = ", ".join(f"{column} = ?" for column in columns)
         with self._database.transaction() as connection:
-            connection.execute(
-                f"UPDATE {self.table} SET {marks} WHERE region = ? AND name = ?",  # noqa: S608
+            row = connection.execute(
+                f"UPDATE {self.table} SET {marks} WHERE region = ? AND name = ? RETURNING *",  # noqa: S608
                 (*columns.values(), self._region, name),
-            )
+            ).fetchone()
+            if follow is not None and row is not None:
+                follow(connection, row)
 
 
 def _steps(life: Life) -> str:

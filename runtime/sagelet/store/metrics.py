@@ -1,29 +1,18 @@
-"""Metric series as rows: append in batches, read series and last values."""
+"""Metrics of training jobs: what their hosts print or write, as series of their trial components.
+
+What of it belongs to which host is remembered, for it is told again from the start after a crash.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
 
 from sagelet.domain.metrics import Datum
+from sagelet.store import series
 from sagelet.store.database import Database
-
-#: The last value of each name, by two look-ups a name, however long the series are.
-_FINAL = """
-WITH RECURSIVE names (name) AS (
-    SELECT min(name) FROM metrics WHERE region = ?1 AND job = ?2
-    UNION ALL
-    SELECT (SELECT min(name) FROM metrics WHERE region = ?1 AND job = ?2 AND name > names.name)
-    FROM names WHERE names.name IS NOT NULL
-)
-SELECT m.name, m.value, m.time FROM names JOIN metrics m
-    ON m.region = ?1 AND m.job = ?2 AND m.name = names.name
-    AND m.ordinal = (SELECT max(ordinal) FROM metrics
-        WHERE region = ?1 AND job = ?2 AND name = names.name)
-ORDER BY m.name
-"""
 
 
 class Metrics:
-    """The metrics table, one region of it."""
+    """The series of one region's training jobs."""
 
     def __init__(self, database: Database, region: str) -> None:
         self._database = database
@@ -31,39 +20,27 @@ class Metrics:
 
     def append(self, job: str, host: str, data: Sequence[Datum]) -> None:
         """Add ``data`` of one host, in order."""
+        if not data:
+            return
         with self._database.transaction() as connection:
-            following = {
-                name: connection.execute(
-                    "SELECT coalesce(max(ordinal) + 1, 0) FROM metrics"
-                    " WHERE region = ? AND job = ? AND name = ?",
-                    (self._region, job, name),
-                ).fetchone()[0]
-                for name in {datum.name for datum in data}
-            }
-            rows = []
-            for datum in data:
-                ordinal = following[datum.name]
-                following[datum.name] = ordinal + 1
-                value = None if math.isnan(datum.value) else datum.value
-                rows.append((self._region, job, datum.name, ordinal, host, datum.time, value))
-            connection.executemany(
-                "INSERT INTO metrics (region, job, name, ordinal, host, time, value)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            component = self._component(job)
+            if component is not None:
+                series.append(connection, self._region, component, data, host)
 
     def forget(self, job: str, host: str) -> None:
         """Drop a host's data, before its log is read again from the start."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "DELETE FROM metrics WHERE region = ? AND job = ? AND host = ?",
-                (self._region, job, host),
-            )
+            component = self._component(job)
+            if component is not None:
+                series.forget(connection, component, host)
 
     def final(self, job: str) -> list[Datum]:
         """The last value of each metric, by name."""
-        rows = self._database.connection().execute(_FINAL, (self._region, job))
-        return [Datum(name, _value(value), time) for name, value, time in rows]
+        component = self._component(job)
+        if component is None:
+            return []
+        found = series.summaries(self._database.connection(), [component])
+        return [Datum(name, s.last, s.time) for name, s in found.get(component, ())]
 
     def series(
         self,
@@ -78,44 +55,42 @@ class Metrics:
 
         With ``host``, only that host's.
         """
-        rows = self._database.connection().execute(
-            "SELECT value, time FROM metrics WHERE region = ?1 AND job = ?2 AND name = ?3"
-            " AND time >= ?4 AND time < ?5 AND (?6 IS NULL OR host = ?6) ORDER BY ordinal",
-            (self._region, job, name, since, until, host),
-        )
-        return [Datum(name, _value(value), time) for value, time in rows]
+        connection = self._database.connection()
+        component = self._component(job)
+        found = component and series.find(connection, self._region, component, name)
+        if not found:
+            return []
+        rows = series.points(connection, found, host=host, since=since, until=until)
+        return [Datum(name, value, time, step) for value, time, step in rows]
 
     def names(
         self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")
     ) -> Iterator[tuple[str, str, float]]:
         """(job, metric, time of its last value), in that order, from the one behind ``after`` on.
 
-        With ``job`` or ``name``, only these. Each costs two steps into the index, however many
-        values it has.
+        With ``job`` or ``name``, only these.
         """
-        if job is not None and (job, "") > after:
-            after = (job, "")
-        while True:
-            row = (
-                self._database.connection()
-                .execute(
-                    "SELECT job, name FROM metrics WHERE region = ? AND (job, name) > (?, ?)"
-                    " ORDER BY job, name LIMIT 1",
-                    (self._region, *after),
-                )
-                .fetchone()
+        rows = self._database.connection().execute(
+            "SELECT training_jobs.name, property_names.name, series.time FROM training_jobs"
+            " JOIN series ON series.component = training_jobs.component"
+            " JOIN property_names ON property_names.id = series.name"
+            " WHERE training_jobs.region = ?1 AND training_jobs.name >= ?2"
+            " AND (training_jobs.name, property_names.name) > (?2, ?3)"
+            " AND (?4 IS NULL OR training_jobs.name = ?4)"
+            " AND (?5 IS NULL OR property_names.name = ?5)"
+            " ORDER BY training_jobs.name, property_names.name",
+            (self._region, *after, job, name),
+        )
+        for found in rows:
+            yield tuple(found)
+
+    def _component(self, job: str) -> int | None:
+        row = (
+            self._database.connection()
+            .execute(
+                "SELECT component FROM training_jobs WHERE region = ? AND name = ?",
+                (self._region, job),
             )
-            if row is None or (job is not None and row["job"] != job):
-                return
-            after = row["job"], row["name"]
-            if name is None or after[1] == name:
-                last = self._database.connection().execute(
-                    "SELECT time FROM metrics WHERE region = ? AND job = ? AND name = ?"
-                    " ORDER BY ordinal DESC LIMIT 1",
-                    (self._region, *after),
-                )
-                yield *after, last.fetchone()[0]
-
-
-def _value(stored: float | None) -> float:
-    return math.nan if stored is None else stored
+            .fetchone()
+        )
+        return None if row is None else row[0]

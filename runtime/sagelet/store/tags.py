@@ -37,7 +37,7 @@ class Tags:
     def forget(self, arn: str) -> None:
         """Drop all tags: the resource is gone."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM tags WHERE arn = ?", (arn.lower(),))
+            drop_tags(connection, arn)
 
 
 def write_tags(connection: sqlite3.Connection, arn: str, tags: Mapping[str, str]) -> None:
@@ -47,3 +47,8 @@ def write_tags(connection: sqlite3.Connection, arn: str, tags: Mapping[str, str]
         " ON CONFLICT DO UPDATE SET value = excluded.value",
         [(arn.lower(), key, value) for key, value in tags.items()],
     )
+
+
+def drop_tags(connection: sqlite3.Connection, arn: str) -> None:
+    """Drop all tags of a resource within somebody's transaction."""
+    connection.execute("DELETE FROM tags WHERE arn = ?", (arn.lower(),))

@@ -11,6 +11,8 @@
     ...  /_cli/processing-jobs/<job>...     these four of a processing job
     POST /_cli/jobs/<job>/interrupt?host=H&away=S   take managed spot capacity away
     GET  /_cli/models?name=N                model versions
+    GET  /_cli/experiments?limit=N          how many trials and components each has, newest first
+    GET  /_cli/points?arn=A&metric=M        all points of a trial component's or a job's metric
 
 Each takes ``region=R`` too. They are for the control socket alone, whose caller is the home's
 owner: ``about`` holds credentials. Plain ASGI: a job's first second is too dear to load a
@@ -114,6 +116,10 @@ class LocalDoors:
                 return {}
             case "GET", ["models"]:
                 return {"Models": _models(store, query.get("name"))}
+            case "GET", ["experiments"]:
+                return {"Experiments": _experiments(store, _number(query, "limit", 50))}
+            case "GET", ["points"]:
+                return _points(store, query.get("arn", ""), query.get("metric", ""))
         raise Refusal("NotFound", f"There is nothing at {method} {path}.", 404)
 
 
@@ -202,6 +208,26 @@ def _models(store: Store, name: str | None) -> list[Document]:
         }
         for version in store.models.published(name)
     ]
+
+
+def _experiments(store: Store, limit: int) -> list[Document]:
+    return [
+        {
+            "ExperimentName": experiment.name,
+            "CreationTime": experiment.created,
+            "Trials": trials,
+            "TrialComponents": components,
+        }
+        for experiment, trials, components in store.experiments.sizes(limit)
+    ]
+
+
+def _points(store: Store, arn: str, metric: str) -> Document:
+    points = store.trial_components.points(arn, metric)
+    if points is None:
+        raise Refusal("ResourceNotFound", f"{arn} has no metric '{metric}'.")
+    values, times, steps = zip(*points, strict=True) if points else ((), (), ())
+    return {"Values": values, "Times": times, "Steps": steps}
 
 
 def _metrics(store: Store, job: str) -> Document:

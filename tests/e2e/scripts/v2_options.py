@@ -87,4 +87,10 @@ Path("options/quick.py").write_text("print('quick')\n")
 warm.fit(logs=False)
 kept = session.describe_training_job(warm.latest_training_job.name)
 assert kept["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
-print(json.dumps({"name": name, "warm": kept.get("WarmPoolStatus")}))
+assert kept["WarmPoolStatus"]["Status"] == "Available", kept
+session.update_training_job(
+    warm.latest_training_job.name, resource_config={"KeepAlivePeriodInSeconds": 0}
+)
+kept = session.describe_training_job(warm.latest_training_job.name)
+assert kept["WarmPoolStatus"]["Status"] == "Terminated", kept
+print(json.dumps({"name": name}))

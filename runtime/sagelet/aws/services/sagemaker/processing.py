@@ -7,7 +7,7 @@ from sagelet.aws.paging import page
 from sagelet.aws.services.sagemaker.tags import read_tags
 from sagelet.domain.errors import Unavailable, ValidationException
 from sagelet.domain.jobs import DEFAULT_MAX_RUNTIME
-from sagelet.domain.processing import PROCESSING
+from sagelet.domain.processing import PROCESSING, ProcessingJob
 from sagelet.store.jobs import Filter
 from sagelet.store.processing_jobs import ProcessingRow
 
@@ -28,9 +28,13 @@ def create_processing_job(context: Context, request: Document) -> Document:
 def describe_processing_job(context: Context, request: Document) -> Document:
     """All that is known of one job; times are epoch seconds."""
     job = context.store.processing_jobs.get(request["ProcessingJobName"])
+    return {**context.echo(dict(job.request)), **show_processing_job(job)}
+
+
+def show_processing_job(job: ProcessingJob) -> Document:
+    """What is known of a job beyond its request, or is said otherwise than there."""
     life = job.life
     document: Document = {
-        **context.echo(dict(job.request)),
         "ProcessingJobName": job.name,
         "ProcessingJobArn": job.arn,
         "ProcessingJobStatus": life.primary,

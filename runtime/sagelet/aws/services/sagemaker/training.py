@@ -37,10 +37,14 @@ def create_training_job(context: Context, request: Document) -> Document:
 def describe_training_job(context: Context, request: Document) -> Document:
     """All that is known of one job; times are epoch seconds."""
     job = context.store.training_jobs.get(request["TrainingJobName"])
+    return {**context.echo(dict(job.request)), **show_training_job(context, job)}
+
+
+def show_training_job(context: Context, job: TrainingJob) -> Document:
+    """What is known of a job beyond its request, or is said otherwise than there."""
     life = job.life
     document: Document = {
-        **_DEFAULTS,
-        **context.echo(dict(job.request)),
+        **{name: job.request.get(name, value) for name, value in _DEFAULTS.items()},
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,
         "OutputDataConfig": {
@@ -68,7 +72,7 @@ def describe_training_job(context: Context, request: Document) -> Document:
         ],
         "FinalMetricDataList": [
             {"MetricName": d.name, "Value": d.value, "Timestamp": d.time}
-            for d in (context.store.metrics.final(job.name) if job.metric_definitions else ())
+            for d in context.store.metrics.final(job.name)
         ],
         **_training_times(job),
     }

@@ -24,6 +24,7 @@ CREATE TABLE processing_jobs (
     artifacts TEXT NOT NULL DEFAULT '{}',
     notes TEXT NOT NULL DEFAULT '[]',
     exit_message TEXT,
+    component INTEGER,                  -- its trial component
     PRIMARY KEY (region, name)
 ) STRICT;
 CREATE INDEX processing_jobs_by_time ON processing_jobs (region, created, name);
@@ -32,3 +33,4 @@ CREATE INDEX processing_jobs_by_status ON processing_jobs (region, status, creat
 CREATE INDEX processing_jobs_live ON processing_jobs (created) WHERE over = 0;
 -- ARNs have names in lower case: two jobs must differ in more than case.
 CREATE UNIQUE INDEX processing_jobs_by_arn ON processing_jobs (region, name COLLATE NOCASE);
+CREATE INDEX processing_jobs_by_component ON processing_jobs (component);

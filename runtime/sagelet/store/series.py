@@ -1,0 +1,232 @@
+"""Metric series of trial components as rows: points in the order they came, a summary beside them.
+
+The summary is kept with every batch, so that nobody reads a series to know its extremes. Mean and
+last value change with every point; to move them in an index each time costs more than the points.
+So their indexes are over copies. A series whose copies differ is stale; ``refresh`` mends some, and
+whoever looks into these indexes looks at the stale series besides.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sagelet.domain.metrics import Datum
+from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
+from sagelet.store.property_names import METRIC, number_of
+
+_SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
+
+#: Statistics with an index -> the column it is over.
+RANKED = {
+    "Min": "least",
+    "Max": "greatest",
+    "Avg": "ranked_mean",
+    "Last": "ranked_last",
+}
+
+#: A series, its next ordinal, its summary before and after.
+_Change = tuple[int, int, Summary, Summary]
+
+#: The statistics that Search knows -> the columns they are in.
+COLUMNS = {
+    "Min": "least",
+    "Max": "greatest",
+    "Avg": "mean",
+    "StdDev": "deviation",
+    "Last": "last",
+    "Count": "count",
+    "TimeStamp": "time",
+}
+
+
+def append(
+    connection: sqlite3.Connection,
+    region: str,
+    component: int,
+    data: Sequence[Datum],
+    host: str | None = None,
+) -> None:
+    """Add points to a component's series, within somebody's transaction."""
+    by_name: dict[str, list[Datum]] = {}
+    for datum in data:
+        by_name.setdefault(datum.name, []).append(datum)
+    known = _known(connection, component, by_name)
+    changes: list[_Change] = []
+    rows: list[tuple[object, ...]] = []
+    for name, found in by_name.items():
+        series, first, before = known.get(name) or (0, 0, NOTHING)
+        summary = extended(before, [datum.value for datum in found], found[-1].time)
+        following = first + len(found)
+        if series:
+            changes.append((series, following, before, summary))
+        else:
+            number = number_of(connection, region, METRIC, name)
+            series = _insert(connection, component, number, following, summary)
+        rows += [
+            (series, ordinal, datum.time, _kept(datum.value), datum.step, host)
+            for ordinal, datum in enumerate(found, start=first)
+        ]
+    _save(connection, changes)
+    connection.executemany(
+        "INSERT INTO points (series, ordinal, time, value, step, host) VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def forget(connection: sqlite3.Connection, component: int, host: str) -> None:
+    """Drop a host's points, within somebody's transaction."""
+    for series, following, *columns in connection.execute(
+        f"SELECT id, following, {_SUMMARY} FROM series WHERE component = ?",  # noqa: S608
+        (component,),
+    ).fetchall():
+        gone = connection.execute(
+            "DELETE FROM points WHERE series = ? AND host = ?", (series, host)
+        ).rowcount
+        if not gone:
+            continue
+        rows = connection.execute(
+            "SELECT value, time FROM points WHERE series = ? ORDER BY ordinal", (series,)
+        ).fetchall()
+        if rows:
+            summary = summarised([_value(value) for value, _ in rows], rows[-1][1])
+            _save(connection, [(series, following, _summary(columns), summary)])
+        else:
+            connection.execute("DELETE FROM series WHERE id = ?", (series,))
+
+
+def summaries(
+    connection: sqlite3.Connection, components: Sequence[int]
+) -> dict[int, list[tuple[str, Summary]]]:
+    """The metrics of these components, by name."""
+    rows = connection.execute(
+        f"SELECT component, property_names.name, {_SUMMARY} FROM series JOIN property_names"  # noqa: S608
+        f" ON property_names.id = series.name WHERE component IN (SELECT value FROM json_each(?))"
+        " ORDER BY component, property_names.name",
+        (json.dumps(components),),
+    )
+    found: dict[int, list[tuple[str, Summary]]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append((row[1], _summary(row[2:])))
+    return found
+
+
+def points(
+    connection: sqlite3.Connection,
+    series: int,
+    *,
+    host: str | None = None,
+    since: float = -math.inf,
+    until: float = math.inf,
+) -> list[tuple[float, float, int | None]]:
+    """(value, time, step) in the order they came; ``until`` excluded."""
+    rows = connection.execute(
+        "SELECT value, time, step FROM points WHERE series = ?1 AND time >= ?2 AND time < ?3"
+        " AND (?4 IS NULL OR host = ?4) ORDER BY ordinal",
+        (series, since, until, host),
+    )
+    return [(_value(value), time, step) for value, time, step in rows]
+
+
+def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:
+    """The series of that name."""
+    row = connection.execute(
+        "SELECT series.id FROM series JOIN property_names ON property_names.id = series.name"
+        " WHERE component = ? AND region = ? AND kind = 'metric' AND property_names.name = ?",
+        (component, region, name),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _known(
+    connection: sqlite3.Connection, component: int, names: Iterable[str]
+) -> dict[str, tuple[int, int, Summary]]:
+    """Name -> number, next ordinal and summary of those series that there are already."""
+    rows = connection.execute(
+        f"SELECT property_names.name, series.id, following, {_SUMMARY} FROM series"  # noqa: S608
+        " JOIN property_names ON property_names.id = series.name WHERE component = ?"
+        " AND property_names.name IN (SELECT value FROM json_each(?))",
+        (component, json.dumps(list(names))),
+    )
+    return {row[0]: (row[1], row[2], _summary(row[3:])) for row in rows}
+
+
+def _insert(
+    connection: sqlite3.Connection, component: int, name: int, following: int, summary: Summary
+) -> int:
+    made: int = connection.execute(
+        f"INSERT INTO series (component, name, following, {_SUMMARY}, ranked_mean, ranked_last)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (component, name, following, *_columns(summary), summary.mean, _kept(summary.last)),
+    ).fetchone()[0]
+    return made
+
+
+def _save(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
+    """Store changed summaries; extremes, which have indexes, only where there are new ones."""
+    connection.executemany(
+        "UPDATE series SET following = ?, count = ?, numbers = ?, mean = ?, deviation = ?,"
+        " last = ?, time = ? WHERE id = ?",
+        [
+            (
+                following,
+                after.count,
+                after.numbers,
+                after.mean,
+                after.deviation,
+                _kept(after.last),
+                after.time,
+                series,
+            )
+            for series, following, _, after in changes
+        ],
+    )
+    connection.executemany(
+        "UPDATE series SET least = ?, greatest = ? WHERE id = ?",
+        [
+            (after.least, after.greatest, series)
+            for series, _, before, after in changes
+            if (after.least, after.greatest) != (before.least, before.greatest)
+        ],
+    )
+    connection.executemany(
+        "UPDATE series SET stale = 1 WHERE id = ? AND stale = 0",
+        [(series,) for series, _, _, _ in changes],
+    )
+
+
+def refresh(connection: sqlite3.Connection, limit: int) -> None:
+    """Bring the copies of at most so many stale series up to date, in somebody's transaction."""
+    connection.execute(
+        "UPDATE series SET ranked_mean = mean, ranked_last = last, stale = 0"
+        " WHERE id IN (SELECT id FROM series WHERE stale = 1 LIMIT ?)",
+        (limit,),
+    )
+
+
+def _columns(summary: Summary) -> tuple[float | None, ...]:
+    return (
+        summary.count,
+        summary.numbers,
+        summary.least,
+        summary.greatest,
+        summary.mean,
+        summary.deviation,
+        _kept(summary.last),
+        summary.time,
+    )
+
+
+def _summary(columns: Sequence[Any]) -> Summary:
+    count, numbers, least, greatest, mean, deviation, last, time = columns
+    return Summary(count, numbers, least, greatest, mean, deviation, _value(last), time)
+
+
+def _kept(value: float) -> float | None:
+    """What SQLite keeps of a number: it has no NaN."""
+    return None if math.isnan(value) else value
+
+
+def _value(stored: float | None) -> float:
+    return math.nan if stored is None else stored
