@@ -20,6 +20,7 @@ from sagelet.engine.reset import reset
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
+from sagelet.engine.tuners import Tuners
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
@@ -77,6 +78,7 @@ class App:
     settings: Settings
     store: Store
     dispatcher: Dispatcher
+    tuners: Tuners
     endpoints: Endpoints
     talkback: TalkBack
     gateway: Gateway
@@ -109,6 +111,11 @@ class App:
         self.store.objects.recover()
         self.store.uploads.recover()
         self.dispatcher.start()
+        self.tuners.start()
+
+    def idle(self) -> bool:
+        """Whether no job of any kind lives."""
+        return self.tuners.idle() and self.dispatcher.idle()
 
     def close(self) -> None:
         """End what is idle; jobs go on without us."""
@@ -146,7 +153,15 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
 
     def supervisor(view: Store, kind: Kind, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(
-            view, backends, kind, name, objects(view), talkback, warm, choice, observers
+            view,
+            backends,
+            kind,
+            name,
+            objects(view),
+            talkback,
+            warm,
+            choice,
+            (tuners.hear, *observers),
         )
 
     dispatcher = Dispatcher(
@@ -162,8 +177,10 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         view = store.in_region(region)
         simulate = settings.simulate_instances
         return view, Engine(
-            view, backends, dispatcher, objects(view), settings.account, simulate=simulate
+            view, backends, dispatcher, objects(view), settings.account, tuners, simulate=simulate
         )
+
+    tuners = Tuners(store, in_region)
 
     about: dict[str, Any] = {}
     gateway = Gateway(
@@ -174,7 +191,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             context_for=in_region,
             key_of=functools.partial(_key_of, settings, store, talkback),
             anyone=settings.credentials is None,
-            web=functools.partial(_web, settings, store, dispatcher),
+            web=functools.partial(_web, settings, store, dispatcher, tuners),
             local=LocalDoors(in_region, about),
             clock=time.time,
             relaxed=settings.relaxed,
@@ -182,7 +199,16 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         )
     )
     return App(
-        settings, store, dispatcher, endpoints, talkback, gateway, certificates, about, in_region
+        settings,
+        store,
+        dispatcher,
+        tuners,
+        endpoints,
+        talkback,
+        gateway,
+        certificates,
+        about,
+        in_region,
     )
 
 
@@ -218,7 +244,7 @@ def _key_of(settings: Settings, store: Store, talkback: TalkBack, access_key: st
     return None
 
 
-def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
+def _web(settings: Settings, store: Store, dispatcher: Dispatcher, tuners: Tuners) -> Asgi:
     """The people's application; imported when needed, its framework takes half a second."""
     from sagelet.web.routes import Sources, create_web
 
@@ -238,7 +264,9 @@ def _web(settings: Settings, store: Store, dispatcher: Dispatcher) -> Asgi:
             training_jobs=store.training_jobs.counts,
             models=models,
             newest=functools.partial(store.training_jobs.everywhere, 100),
-            reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
+            reset=functools.partial(reset, store, dispatcher, tuners)
+            if settings.test_mode
+            else None,
         )
     )
 

@@ -161,6 +161,11 @@ class TrainingJob(Job):
         return int(self.resources.get("KeepAlivePeriodInSeconds", usual))
 
     @property
+    def tuning_job_arn(self) -> str | None:
+        """TuningJobArn: the tuning job that launched it. No client can say so."""
+        return self.request.get("TuningJobArn")
+
+    @property
     def output_uri(self) -> str:
         """S3OutputPath."""
         return str(self.request["OutputDataConfig"]["S3OutputPath"])

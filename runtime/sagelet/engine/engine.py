@@ -10,7 +10,7 @@ from sagelet.domain.confined import check_confined
 from sagelet.domain.errors import ResourceInUse, ValidationException
 from sagelet.domain.jobs import Interruption, Job, Kind, without_nulls
 from sagelet.domain.lifecycle import Secondary, begin
-from sagelet.domain.machine import Grant, Machine, deal, demand_of
+from sagelet.domain.machine import Demand, Grant, Machine, deal, demand_of
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.rules import check
 from sagelet.domain.training import TRAINING, TrainingJob
@@ -19,8 +19,9 @@ from sagelet.engine import staging
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.kinds import class_of, ways_of
 from sagelet.engine.project import Project, lay_out
+from sagelet.engine.tuners import Tuners, Tuning
 from sagelet.execution.backend import Progress
-from sagelet.execution.registry import Backends
+from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore
@@ -43,6 +44,7 @@ class Engine:
         dispatcher: Dispatcher,
         objects: ObjectStore,
         account: str,
+        tuners: Tuners,
         *,
         simulate: bool = False,
     ) -> None:
@@ -52,6 +54,8 @@ class Engine:
         self._objects = objects
         self._account = account
         self._simulate = simulate
+        #: The region's tuning jobs.
+        self.tuning = Tuning(store, self, tuners, account)
 
     def submit(
         self,
@@ -69,21 +73,8 @@ class Engine:
             DomainError: the request is refused; nothing was remembered.
         """
         now = time.time()
-        jobs, ways = self._store.jobs_of(kind), ways_of(kind)
-        job = self._read(kind, request, now, confined=confined)
-        if confined:
-            check_confined(job)
-        ways.check(job)
-        if jobs.has(job.name):
-            raise ResourceInUse(kind.taken.format(arn=job.arn))
-        ways.check_sources(job, self._store, self._objects)
-        machine = self._dispatcher.machine
-        demand = demand_of(job, machine)
-        tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
-        choice = self._backends.choose(
-            ways.plan(tried, self._store),
-            "docker" if confined else job.options.backend,
-        )
+        jobs = self._store.jobs_of(kind)
+        job, choice, demand = self._examine(request, now, kind, confined=confined)
 
         def remember(got: Grant | None) -> Job:
             made = dataclasses.replace(
@@ -98,6 +89,35 @@ class Engine:
         if isinstance(made, TrainingJob):
             self._take_pool(made, now)
         return made
+
+    def rehearse(self, request: Mapping[str, Any], *, confined: bool = False) -> None:
+        """Refuse a CreateTrainingJob request as ``submit`` would now; no job is made.
+
+        Raises:
+            DomainError: the request is refused.
+        """
+        self._examine(request, time.time(), TRAINING, confined=confined)
+
+    def _examine(
+        self, request: Mapping[str, Any], now: float, kind: Kind, *, confined: bool
+    ) -> tuple[Job, Choice, Demand]:
+        """The job that a request asks for, where it would run and what it needs."""
+        ways = ways_of(kind)
+        job = self._read(kind, request, now, confined=confined)
+        if confined:
+            check_confined(job)
+        ways.check(job)
+        if self._store.jobs_of(kind).has(job.name):
+            raise ResourceInUse(kind.taken.format(arn=job.arn))
+        ways.check_sources(job, self._store, self._objects)
+        machine = self._dispatcher.machine
+        demand = demand_of(job, machine)
+        tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
+        choice = self._backends.choose(
+            ways.plan(tried, self._store),
+            "docker" if confined else job.options.backend,
+        )
+        return job, choice, demand
 
     def project(
         self, request: Mapping[str, Any], folder: Path, progress: Progress | None
@@ -130,14 +150,14 @@ class Engine:
             "simulate": self._simulate,
         }
 
-    def stop(self, name: str, kind: Kind = TRAINING) -> Job:
-        """Stop a job; on return it is Stopping, or soon will be.
+    def stop(self, name: str, kind: Kind = TRAINING, *, patience: float = HEARD) -> Job:
+        """Stop a job; on return it is Stopping, or soon will be. ``patience`` in seconds.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
         job = self._ask_to_stop(name, kind)
-        self._dispatcher.stop(job, patience=HEARD)
+        self._dispatcher.stop(job, patience=patience)
         return job
 
     def _ask_to_stop(self, name: str, kind: Kind) -> Job:

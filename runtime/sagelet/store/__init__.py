@@ -21,6 +21,7 @@ from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.trial_components import TrialComponents
+from sagelet.store.tuning_jobs import TuningJobs
 from sagelet.store.uploads import Uploads
 
 
@@ -33,6 +34,7 @@ class Store:
     database: Database
     training_jobs: TrainingJobs
     processing_jobs: ProcessingJobs
+    tuning_jobs: TuningJobs
     metrics: Metrics
     experiments: Experiments
     trial_components: TrialComponents
@@ -92,6 +94,7 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         database,
         training_jobs := TrainingJobs(database, region),
         processing_jobs := ProcessingJobs(database, region),
+        TuningJobs(database, region),
         Metrics(database, region),
         Experiments(database, region),
         TrialComponents(database, region),
