@@ -31,13 +31,15 @@ def worse_than_median(values: Values, ended: Sequence[Values], *, maximize: bool
     SageMaker's rule for TrainingJobEarlyStoppingType Auto: ``ended`` are the values of the jobs
     that ended, each averaged up to the epoch that ``values`` has reached.
     """
+    if not values:
+        return False
     epoch = len(values)
     averages = [
         statistics.fmean(other[:epoch])
         for other in ended
         if len(other) >= epoch and all(map(math.isfinite, other[:epoch]))
     ]
-    if not values or len(averages) < LEAST_JOBS:
+    if len(averages) < LEAST_JOBS:
         return False
     if math.isnan(values[-1]):
         return True

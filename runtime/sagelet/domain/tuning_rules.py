@@ -74,7 +74,7 @@ def _definitions(job: TuningJob) -> None:
 def _limits(job: TuningJob) -> None:
     where = f"{_CONFIG}.ResourceLimits"
     most, parallel = job.most_jobs, job.parallel
-    if most is None and job.max_runtime is None:
+    if most is None and job.max_runtime is None and job.strategy != "Grid":
         raise ValidationException(
             f"{where}: give MaxNumberOfTrainingJobs, or MaxRuntimeInSeconds; else the tuning job "
             "might never end."
