@@ -1,5 +1,7 @@
 """Which combination is tried next: by strategy, seed and what was tried."""
 
+import itertools
+
 import pytest
 
 from sagelet.domain.draws import combinations, key_of, spread
@@ -62,9 +64,7 @@ def test_a_grid_is_every_combination_once():
     ranges = {"CategoricalParameterRanges": [WAY, {"Name": "size", "Values": ["1", "2", "3"]}]}
     job = tuning_job(strategy="Grid", most=..., ranges=ranges)
     assert job.most_jobs == 6
-    points = []
-    for ordinal in range(6):
-        points.append(suggest(job, job.definitions[0], ordinal, [], [], next_point))
+    points = [suggest(job, job.definitions[0], n, [], [], next_point) for n in range(6)]
     assert len({key_of(point) for point in points}) == 6
     assert suggest(job, job.definitions[0], 6, [], [], next_point) is None
 
@@ -109,7 +109,7 @@ def test_the_first_points_lie_apart():
     job = tuning_job(ranges={"ContinuousParameterRanges": [LR]})
     (lr,) = job.definitions[0].ranges
     places = sorted(lr.place(spread([lr], 3, n)["lr"]) for n in range(8))
-    gaps = [after - before for before, after in zip(places, places[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(places)]
     assert max(gaps) < 0.25
     assert min(gaps) > 0.05
 

@@ -16,8 +16,8 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 class Engine:
     """What the wire knows of an engine."""
 
-    def __init__(self, tuning):
-        self.tuning = tuning
+    def __init__(self, of_region):
+        self.tuning = of_region
 
 
 class Asleep(Tuners):
@@ -40,9 +40,7 @@ def ask(bench):
     engine = Engine(Tuning(store, bench, Asleep(store, lambda _: (store, bench)), ACCOUNT))
 
     def call(name, **request):
-        context = Context(
-            ACCOUNT, REGION, "AKIA", "request", store.in_region(REGION), engine, lambda d: dict(d)
-        )
+        context = Context(ACCOUNT, REGION, "AKIA", "request", store.in_region(REGION), engine, dict)
         return OPERATIONS["sagemaker", name].handler(context, request)
 
     return call
@@ -95,7 +93,7 @@ def test_create_answers_with_the_arn_and_describe_with_the_request(ask):
 
 def test_names_are_taken_whatever_their_case(ask):
     ask("CreateHyperParameterTuningJob", **tuning_request("Search"))
-    with pytest.raises(ResourceInUse, match="already exists .*tuning-job/search"):
+    with pytest.raises(ResourceInUse, match=r"already exists .*tuning-job/search"):
         ask("CreateHyperParameterTuningJob", **tuning_request("search"))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sagelet.domain.errors import ResourceLimitExceeded, ValidationException
 from sagelet.domain.tuning_rules import check
-from support.tuning import HIDDEN, LR, WAY, definition, tuning_job
+from support.tuning import LR, RANGES, WAY, definition, tuning_job
 
 TWO = {"ParameterRanges": ..., "HyperParameterTuningJobObjective": ...}
 OBJECTIVE = {"Type": "Maximize", "MetricName": "acc"}
@@ -164,13 +164,14 @@ CHANNEL = {
 
 @pytest.mark.parametrize("kind", ["TransferLearning", "IdenticalDataAndAlgorithm"])
 def test_a_parent_may_have_other_ranges(kind):
-    check(warm(kind), [parent(ranges={"IntegerParameterRanges": [HIDDEN], "ContinuousParameterRanges": [LR], "CategoricalParameterRanges": [{**WAY, "Values": ["sgd", "rms"]}]})])  # fmt: skip
+    ranges = {**RANGES, "CategoricalParameterRanges": [{**WAY, "Values": ["sgd", "rms"]}]}
+    check(warm(kind), [parent(ranges=ranges)])
 
 
 def test_other_data_is_for_transfer_learning():
     other = parent(TrainingJobDefinition=definition(InputDataConfig=[CHANNEL]))
     check(warm(), [other])
-    with pytest.raises(ValidationException, match="needs the input data of parent; .*Transfer"):
+    with pytest.raises(ValidationException, match=r"needs the input data of parent; .*Transfer"):
         check(warm("IdenticalDataAndAlgorithm"), [other])
 
 
