@@ -102,7 +102,10 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
         assert table[0]["train:loss.last"] == "0.125"
 
         for wrong, message in (
-            (["compare", "nothing"], "There is no trial, experiment, trial component or training"),
+            (
+                ["compare", "nothing"],
+                "There is no trial, experiment, tuning job, trial component or",
+            ),
             (["compare", "mnist", "--metric", "f1"], "there are test:accuracy, train:loss"),
             (["experiments", "nothing"], "There is no experiment named 'nothing'."),
             (["compare", "mnist", "--lowest", "--highest"], "not both"),

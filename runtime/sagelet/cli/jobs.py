@@ -12,6 +12,7 @@ from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen, moment, plain
 from sagelet.domain.jobs import Kind
 from sagelet.domain.processing import PROCESSING
+from sagelet.domain.tuning import TUNING
 
 #: What people look for first in a description.
 _FIRST = (
@@ -21,6 +22,9 @@ _FIRST = (
     "ProcessingJobName",
     "ProcessingJobArn",
     "ProcessingJobStatus",
+    "HyperParameterTuningJobName",
+    "HyperParameterTuningJobArn",
+    "HyperParameterTuningJobStatus",
     "SecondaryStatus",
     "ExitMessage",
     "FailureReason",
@@ -42,22 +46,27 @@ _PAGE = 100
 @click.option(
     "--kind",
     "kind_name",
-    type=click.Choice(list(kinds.KINDS)),
+    type=click.Choice(list(kinds.ALL_KINDS)),
     default="training",
     show_default=True,
     help="Which jobs.",
 )
+@click.option("--tuning", metavar="NAME", help="The training jobs of this tuning job.")
 @click.option("--json", "as_json", is_flag=True, help="The summaries of the List operation.")
-def jobs(*, limit: int, kind_name: str, as_json: bool) -> int:
+def jobs(*, limit: int, kind_name: str, tuning: str | None, as_json: bool) -> int:
     """List jobs of one kind, newest first."""
     client = reach(click.get_current_context().obj).client()
-    kind = kinds.KINDS[kind_name]
+    if tuning is not None:
+        return _show_tuned(client, tuning, as_json=as_json)
+    kind = kinds.ALL_KINDS[kind_name]
     if as_json:
         found = {f"{kind.name}Summaries": _summaries(client, limit, kind)}
         click.echo(json.dumps(plain(found), indent=2))
         return 0
     if kind is PROCESSING:
         return _show_processing(_summaries(client, limit, kind))
+    if kind is TUNING:
+        return _show_tuning(_summaries(client, limit, kind))
     rows = client.get("/_cli/jobs", limit=limit)["Jobs"]
     if not rows:
         click.echo("No jobs yet. The first one: sagelet train --help")
@@ -104,6 +113,39 @@ def _show_processing(found: list[dict[str, Any]]) -> int:
     return 0
 
 
+def _show_tuning(found: list[dict[str, Any]]) -> int:
+    if not found:
+        click.echo("No tuning jobs yet. The first one: sagelet tune --help")
+        return 0
+    from sagelet.cli.tables import show
+
+    rows = [
+        (
+            job["HyperParameterTuningJobName"],
+            job["HyperParameterTuningJobStatus"],
+            job["Strategy"],
+            moment(job["CreationTime"]),
+            f"{(job.get('HyperParameterTuningEndTime') or time.time()) - job['CreationTime']:.1f}",
+            " ".join(f"{n} {word}" for word, n in job["TrainingJobStatusCounters"].items() if n),
+        )
+        for job in found
+    ]
+    show(("TUNING JOB", "STATUS", "STRATEGY", "CREATED", "SECONDS", "TRAINING JOBS"), rows)
+    return 0
+
+
+def _show_tuned(client: Client, name: str, *, as_json: bool) -> int:
+    from sagelet.cli import tuning_view
+
+    if as_json:
+        kinds.describe(client, name, TUNING)  # says it well if there is none
+        found = {"TrainingJobSummaries": tuning_view.training_jobs(client, name)}
+        click.echo(json.dumps(plain(found), indent=2))
+    else:
+        tuning_view.show(client, name)
+    return 0
+
+
 def _row(job: dict[str, Any]) -> tuple[str, ...]:
     began = job["TrainingStartTime"] or job["CreationTime"]
     status, secondary = job["TrainingJobStatus"], job["SecondaryStatus"]
@@ -120,7 +162,7 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("job")
-@kinds.kind_option
+@kinds.any_kind_option
 @click.option("--json", "as_json", is_flag=True, help="The document of the Describe operation.")
 def describe(job: str, *, kind_name: str | None, as_json: bool) -> int:
     """Show one JOB in full."""
@@ -152,7 +194,7 @@ def _print(key: str, value: object, depth: int) -> None:
 
 @click.command()
 @click.argument("job")
-@kinds.kind_option
+@kinds.any_kind_option
 @click.option("--no-wait", is_flag=True, help="Only ask; do not wait until it has stopped.")
 def stop(job: str, *, kind_name: str | None, no_wait: bool) -> int:
     """Stop a JOB: SIGTERM, the grace, SIGKILL; what it saved is kept."""
@@ -162,6 +204,11 @@ def stop(job: str, *, kind_name: str | None, no_wait: bool) -> int:
     screen = Screen()
     if no_wait:
         screen.say(f"{job} was asked to stop.")
+        return 0
+    if kind is TUNING:
+        from sagelet.cli.tuning_view import follow as follow_tuning
+
+        follow_tuning(client, screen, job)
         return 0
     document = follow.JobView(screen, client, job, lines=False, kind=kind).follow()
     screen.say(f"{job}: {kinds.status_of(document)}")

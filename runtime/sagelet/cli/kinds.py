@@ -11,10 +11,14 @@ from sagelet.domain.jobs import Kind
 from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
+from sagelet.domain.tuning import TUNING
 
 Document = dict[str, Any]
 
 KINDS = {"training": TRAINING, "processing": PROCESSING}
+
+#: Those without logs of their own, too.
+ALL_KINDS = {**KINDS, "tuning": TUNING}
 
 _GROUPS = {
     TRAINING.name: "/aws/sagemaker/TrainingJobs",
@@ -27,6 +31,15 @@ kind_option = click.option(
     "kind_name",
     type=click.Choice(list(KINDS)),
     help="The kind of job, where a training job and a processing job have one name.",
+)
+
+
+#: The same for commands that know tuning jobs.
+any_kind_option = click.option(
+    "--kind",
+    "kind_name",
+    type=click.Choice(list(ALL_KINDS)),
+    help="The kind of job, where jobs of several kinds have one name.",
 )
 
 
@@ -61,22 +74,25 @@ def named(error: DomainError, client: Client, job: str, kind: Kind) -> DomainErr
     )
 
 
-def kind_of(client: Client, job: str, kind_name: str | None) -> Kind:
-    """The kind of the job of that name: a training job, or else a processing job.
+def kind_of(
+    client: Client, job: str, kind_name: str | None, among: Mapping[str, Kind] = ALL_KINDS
+) -> Kind:
+    """The kind of the job of that name, the first of these.
 
     Raises:
         ValidationException: there is no such job.
     """
     if kind_name is not None:
-        return KINDS[kind_name]
-    for kind in KINDS.values():
+        return among[kind_name]
+    for kind in among.values():
         try:
             describe(client, job, kind)
         except ValidationException:
             continue
         return kind
+    first, *others = (kind.noun for kind in among.values())
     raise ValidationException(
-        f"There is no training job named '{job}' in {client.region}, and no processing job. "
+        f"There is no {first} named '{job}' in {client.region}, and no {' or '.join(others)}. "
         "(sagelet jobs lists them.)"
     )
 

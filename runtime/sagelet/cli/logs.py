@@ -7,7 +7,7 @@ import click
 
 from sagelet.aws.client import Client
 from sagelet.cli.follow import Events, JobView, host_count, streams
-from sagelet.cli.kinds import describe, door_of, kind_of, kind_option
+from sagelet.cli.kinds import KINDS, describe, door_of, kind_of, kind_option
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen
 from sagelet.domain.errors import ValidationException
@@ -35,7 +35,7 @@ def logs(
 ) -> int:
     """Print what the hosts of a JOB printed."""
     client = reach(click.get_current_context().obj).client()
-    kind = kind_of(client, job, kind_name)
+    kind = kind_of(client, job, kind_name, KINDS)
     hosts = host_names(host_count(describe(client, job, kind)))
     if only is not None and only not in hosts:
         raise ValidationException(f"{job} has no host '{only}'; it has {', '.join(hosts)}.")

@@ -14,6 +14,7 @@ from sagelet.cli.plane import Plane
 #: command -> (module, what it does)
 _COMMANDS = {
     "train": ("train", "Run a training job."),
+    "tune": ("tune", "Search for the best hyperparameters of a training job."),
     "process": ("process", "Run a processing job."),
     "compose": ("compose", "Write a training job as a docker compose project."),
     "jobs": ("jobs", "List jobs."),

@@ -35,6 +35,10 @@ DEFAULT_CHECKPOINT_PATH = "/opt/ml/checkpoints"
 
 _STAMP = re.compile(r"-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}(-\d{3})?$")
 
+#: What a tuning job appends to its name for a training job, and the stamp the SDK (and we) put
+#: before it.
+_TUNED = re.compile(r"(-\d{6}-\d{4}(\d{5})?)?-\d{3,}-[0-9a-f]{8}$")
+
 
 @dataclass(frozen=True)
 class TrainingJob(Job):
@@ -197,7 +201,8 @@ class TrainingJob(Job):
     @property
     def model_name(self) -> str:
         """The name its model is versioned under."""
-        return self.options.model or base_name(self.name)
+        name = self.name if self.tuning_job_arn is None else _TUNED.sub("", self.name)
+        return self.options.model or base_name(name)
 
 
 def training_job_arn(account: str, region: str, name: str) -> str:

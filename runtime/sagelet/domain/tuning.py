@@ -14,6 +14,8 @@ from typing import Any
 
 from sagelet.domain.draws import combinations
 from sagelet.domain.early_stopping import EPOCHS, Hyperband
+from sagelet.domain.failure import LastWords
+from sagelet.domain.jobs import Kind
 from sagelet.domain.ranges import Range, range_of_hint, read_ranges
 
 Document = Mapping[str, Any]
@@ -46,17 +48,22 @@ _SHARED = (
 _DEFAULT_VOLUME = 30
 
 
-def tuning_job_arn(account: str, region: str, name: str) -> str:
-    """HyperParameterTuningJobArn; it has the name in lower case."""
-    return f"arn:aws:sagemaker:{region}:{account}:hyper-parameter-tuning-job/{name.lower()}"
-
-
-def taken(arn: str) -> str:
-    """What is said of a name that is another one's."""
-    return (
+TUNING = Kind(
+    name="HyperParameterTuningJob",
+    noun="hyperparameter tuning job",
+    resource="hyper-parameter-tuning-job",
+    prefix="tuning.",
+    taken=(
         "Hyper parameter tuning job names must be unique within an AWS account and region, and a "
-        f"hyper parameter tuning job with this name already exists ({arn})"
-    )
+        "hyper parameter tuning job with this name already exists ({arn})"
+    ),
+    missing=(
+        "Amazon SageMaker can't find a tuning job with the name {name}. Please check your tuning "
+        "job name and try again."
+    ),
+    words=LastWords("failure", condemns=False),  # it has no hosts of its own
+    messages={},
+)
 
 
 def trial_name(name: str) -> str:
@@ -142,7 +149,7 @@ class TuningJob:
     @property
     def arn(self) -> str:
         """HyperParameterTuningJobArn."""
-        return tuning_job_arn(self.account, self.region, self.name)
+        return TUNING.arn(self.account, self.region, self.name)
 
     @property
     def over(self) -> bool:

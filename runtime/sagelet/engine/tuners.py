@@ -15,7 +15,7 @@ from sagelet.domain.draws import at_random
 from sagelet.domain.errors import ResourceInUse, ValidationException
 from sagelet.domain.jobs import Job, without_nulls
 from sagelet.domain.training import TrainingJob
-from sagelet.domain.tuning import STOPPED, TuningJob, taken
+from sagelet.domain.tuning import STOPPED, TUNING, TuningJob
 from sagelet.engine import tuner
 from sagelet.engine.tuner import Tuner
 from sagelet.store import Store
@@ -143,7 +143,7 @@ class Tuning:
         parents = [self._store.tuning_jobs.get(name) for name in names]
         tuning_rules.check(job, parents)
         if self._store.tuning_jobs.has(job.name):
-            raise ResourceInUse(taken(job.arn))
+            raise ResourceInUse(TUNING.taken.format(arn=job.arn))
         for definition in job.definitions:
             self._jobs.rehearse(
                 job.training_request(

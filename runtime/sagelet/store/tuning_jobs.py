@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from sagelet.domain.errors import Refusal, ResourceInUse
-from sagelet.domain.tuning import STOPPED, STOPPING, TunedJob, TuningJob, taken
+from sagelet.domain.tuning import STOPPED, STOPPING, TUNING, TunedJob, TuningJob
 from sagelet.store.database import Database
 from sagelet.store.jobs import SORT_COLUMNS, Filter
 from sagelet.store.tags import write_tags
@@ -61,7 +61,7 @@ class TuningJobs:
                 )
                 write_tags(connection, job.arn, tags)
         except sqlite3.IntegrityError:
-            raise ResourceInUse(taken(job.arn)) from None
+            raise ResourceInUse(TUNING.taken.format(arn=job.arn)) from None
 
     def get(self, name: str) -> TuningJob:
         """The tuning job of that name.
@@ -77,11 +77,7 @@ class TuningJobs:
             .fetchone()
         )
         if row is None:
-            raise Refusal(
-                "ResourceNotFound",
-                f"Amazon SageMaker can't find a tuning job with the name {name}. Please check "
-                "your tuning job name and try again.",
-            )
+            raise Refusal("ResourceNotFound", TUNING.missing.format(name=name))
         return _job(row)
 
     def has(self, name: str) -> bool:
