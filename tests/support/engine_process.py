@@ -1,7 +1,7 @@
 """Run as a program: holds the engine of $SAGELET_HOME, as the control plane does, without a server.
 
 Commands come as JSON lines on standard input, answers go as JSON lines to standard output. A
-command is a method of the engine, the arguments of each call and, unless it is about training
+command is a method of the engine (``tuning.stop``: of what it has for tuning jobs), the arguments of each call and, unless it is about training
 jobs, a kind of job; the calls are made at once;
 ``settle`` waits until no job lives and nothing is made ready after one. The
 program's only argument is a JSON document: ``most`` jobs at once; ``die_at``: the SecondaryStatus
@@ -10,6 +10,7 @@ at which this process kills itself, as soon as a job's new state is stored.
 
 import functools
 import json
+import operator
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def main() -> None:
     settings = replace(Settings.from_environ(), max_jobs=options.get("most"))
     app = create_app(settings, [watch])
     app.dispatcher.start()
+    app.tuners.start()
     print(json.dumps([]), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
@@ -43,7 +45,8 @@ def main() -> None:
             continue
         _, engine = app.in_region(command["region"])
         kind = {"kind": PROCESSING} if command.get("kind") == PROCESSING.name else {}
-        call = functools.partial(_answer, app, getattr(engine, command["do"]), kind)
+        method = operator.attrgetter(command["do"])(engine)
+        call = functools.partial(_answer, app, method, kind)
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(call, command["with"]))
         print(json.dumps(answers), flush=True)

@@ -91,6 +91,11 @@ class Plane:
 
         return call
 
+    def ask(self, do: str, *arguments: Any, region: str = REGION) -> str | None:
+        """A method below one of the engine's attributes, as ``tuning.create``."""
+        self._ask(do, [arguments], region)
+        return _told(self._answer()[0])
+
     def submit_at_once(self, *requests: dict[str, Any]) -> list[str | None]:
         """Submit them all, many at the same time."""
         self._ask("submit", [[request] for request in requests], REGION)

@@ -8,8 +8,9 @@ from sagelet.domain.jobs import Job
 from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.metrics import Datum
 from sagelet.domain.training import TrainingJob
-from sagelet.domain.tuning import TuningJob
+from sagelet.domain.tuning import TunedJob, TuningJob
 from sagelet.store import Store
+from support.plane import Plane
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -164,3 +165,64 @@ class Bench:
     def fail(self, name: str, reason: str = "AlgorithmError: no, exit code: 1") -> None:
         """The job fails."""
         self.end(name, Event.HOSTS_FAILED, reason)
+
+
+#: Prints ``acc``, best at lr=0.01, once an epoch; ends by itself.
+SCRIPT = """
+import argparse, os, sys, time
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.5)
+parser.add_argument("--epochs", type=int, default=1)
+parser.add_argument("--way", default="")
+found, _ = parser.parse_known_args()
+for epoch in range(found.epochs):
+    print(f"acc={1 - min(abs(found.lr - 0.01) * 10, 1):.6f}", flush=True)
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+if "FAIL" in os.environ:
+    sys.exit("told to fail")
+"""
+
+
+class Searcher:
+    """Runs tuning jobs on the backend of a plane."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+
+    def request(
+        self, name: str = "search", *, script: str = SCRIPT, env: Any = None, **given: Any
+    ) -> dict[str, Any]:
+        """A request like ``tuning_request``'s for a script on the plane's backend."""
+        training = self.plane.request("unnamed", script, env=env or {})
+        static = {**training.pop("HyperParameters"), **given.pop("static", {})}
+        training["AlgorithmSpecification"]["MetricDefinitions"] = [
+            {"Name": "acc", "Regex": "acc=([0-9.]+)"}
+        ]
+        tags = training.pop("Tags")
+        del training["TrainingJobName"]
+        document = {**training, "StaticHyperParameters": static}
+        given = {"ranges": {"ContinuousParameterRanges": [LR]}, **given}
+        return tuning_request(name, TrainingJobDefinition=document, Tags=tags, **given)
+
+    def submit(self, name: str = "search", **given: Any) -> None:
+        self.create(self.request(name, **given))
+
+    def create(self, request: dict[str, Any]) -> None:
+        self.plane.ask("tuning.create", request, {})
+
+    def job(self, name: str = "search") -> TuningJob:
+        return self.plane.store.tuning_jobs.get(name)
+
+    def tuned(self, name: str = "search") -> list[TunedJob]:
+        return self.plane.store.tuning_jobs.tuned(name)
+
+    def settled(self, name: str = "search") -> int:
+        return sum(job.settled for job in self.tuned(name))
+
+    def wait_over(self, name: str = "search") -> TuningJob:
+        self.plane.wait(lambda: self.job(name).over, f"{name}: its end", 240)
+        return self.job(name)
+
+    def run(self, name: str = "search", **given: Any) -> TuningJob:
+        self.submit(name, **given)
+        return self.wait_over(name)

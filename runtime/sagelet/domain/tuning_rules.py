@@ -15,6 +15,9 @@ from sagelet.domain.tuning import OBJECTIVE_KEY, Definition, TuningJob
 
 _CONFIG = "HyperParameterTuningJobConfig"
 
+#: Channels of the SDK's third generation that hold no data.
+_SCRIPTS = ("code", "sm_drivers")
+
 #: SageMaker's own limits.
 MOST_JOBS = 750
 MOST_PARALLEL = 100
@@ -261,8 +264,16 @@ def _hyperparameters(definition: Definition) -> set[str]:
 
 
 def _inputs(definition: Definition) -> list[tuple[str, object]]:
+    """Its data: not the channels in which the SDK brings its own scripts, anew for each job."""
     channels = definition.document.get("InputDataConfig") or ()
-    return sorted(((c["ChannelName"], c["DataSource"]) for c in channels), key=lambda pair: pair[0])
+    return sorted(
+        (
+            (channel["ChannelName"], channel["DataSource"])
+            for channel in channels
+            if channel["ChannelName"] not in _SCRIPTS
+        ),
+        key=lambda pair: pair[0],
+    )
 
 
 _RULES: tuple[Callable[[TuningJob], None], ...] = (
