@@ -40,6 +40,11 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
         False,
     ),
     "warm.py": ((), ("--rounds", "1"), False),
+    "tuning.py": (
+        (),
+        ("--rounds", "1", "--trials", "4", "--seconds", "0.2", "--seeds", "1"),
+        False,
+    ),
     "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
 }
 

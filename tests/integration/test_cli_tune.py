@@ -44,7 +44,7 @@ def test_a_search_from_the_command_line(script: str) -> None:
     assert "search" in sagelet("jobs", "--kind", "tuning").stdout
     compared = sagelet("compare", "search")
     rows = [line.split() for line in compared.stdout.splitlines() if "search-00" in line]
-    assert [row[1] for row in rows][0] == best
+    assert next(row[1] for row in rows) == best
     assert len(rows) == 4
     versions = sagelet("models").stdout
     assert "no such" not in versions

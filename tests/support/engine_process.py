@@ -1,8 +1,8 @@
 """Run as a program: holds the engine of $SAGELET_HOME, as the control plane does, without a server.
 
 Commands come as JSON lines on standard input, answers go as JSON lines to standard output. A
-command is a method of the engine (``tuning.stop``: of what it has for tuning jobs), the arguments of each call and, unless it is about training
-jobs, a kind of job; the calls are made at once;
+command is a method of the engine (``tuning.stop``: of what it has for tuning jobs), the arguments
+of each call and, unless it is about training jobs, a kind of job; the calls are made at once;
 ``settle`` waits until no job lives and nothing is made ready after one. The
 program's only argument is a JSON document: ``most`` jobs at once; ``die_at``: the SecondaryStatus
 at which this process kills itself, as soon as a job's new state is stored.
