@@ -1,8 +1,10 @@
 """Stock clients that tune: both generations of the SageMaker SDK, and boto3."""
 
+from pathlib import Path
+
 import pytest
 
-from support.serve import Plane
+from support.serve import EXAMPLES, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -21,3 +23,11 @@ def test_the_tuner_of_sdk_3(plane: Plane, image: str) -> None:
 
 def test_tuning_jobs_with_boto3(plane: Plane, image: str) -> None:
     assert plane.run("boto3", "boto3_tuning.py", image).endswith("done\n")
+
+
+def test_preprocessing_feeds_three_tuned_jobs_on_digits(plane: Plane, digits: Path) -> None:
+    script = EXAMPLES / "mnist" / "pytorch_mnist.py"
+    said = plane.ask("sagemaker2", "v2_search_digits.py", script, digits, cwd=plane.folder)
+    assert said["best"] == said["first"]
+    assert said["statuses"] == ["Completed"] * 3
+    assert said["values"][0] > max(0.5, said["values"][2])

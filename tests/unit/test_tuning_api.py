@@ -3,7 +3,7 @@
 import pytest
 
 from sagelet.aws.operation import OPERATIONS, Context
-from sagelet.aws.services.sagemaker import training, tuning  # noqa: F401  they register
+from sagelet.aws.services.sagemaker import search, training, tuning  # noqa: F401  they register
 from sagelet.domain.errors import Refusal, ResourceInUse, ValidationException
 from sagelet.engine.tuner import Tuner
 from sagelet.engine.tuners import Tuners, Tuning
@@ -180,6 +180,27 @@ def test_a_training_job_says_whose_it_is(ask, ran):
     shown = ask("DescribeTrainingJob", TrainingJobName=job)
     assert shown["TuningJobArn"] == describe(ask)["HyperParameterTuningJobArn"]
     assert shown["HyperParameters"]["_tuning_objective_metric"] == "acc"
+
+
+def test_search_finds_the_training_jobs_of_a_tuning_job(ask, ran):
+    jobs = ran(0.2, 0.9)
+    ran(0.5, name="other")
+    arn = describe(ask)["HyperParameterTuningJobArn"]
+    condition = {"Name": "TuningJobArn", "Operator": "Equals", "Value": arn}
+    found = ask("Search", Resource="TrainingJob", SearchExpression={"Filters": [condition]})
+    names = [result["TrainingJob"]["TrainingJobName"] for result in found["Results"]]
+    assert sorted(names) == jobs
+    assert found["Results"][0]["TrainingJob"]["TuningJobArn"] == arn
+
+
+def test_trial_components_are_found_under_their_tuning_job(ask, ran):
+    jobs = ran(0.2, 0.9)
+    trial = {"Name": "Parents.TrialName", "Operator": "Equals", "Value": "search-aws-tuning-job"}
+    found = ask(
+        "Search", Resource="ExperimentTrialComponent", SearchExpression={"Filters": [trial]}
+    )
+    names = [result["TrialComponent"]["DisplayName"] for result in found["Results"]]
+    assert sorted(names) == jobs
 
 
 def test_deleted_training_jobs_stay_in_the_list(ask, ran, bench):
