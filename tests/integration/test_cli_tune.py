@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import read_until, sagelet, start
+from support.terminal import Terminal
 from support.tuning import SCRIPT
 
 WHERE = ("--backend", "process", "--python", sys.executable)
@@ -50,6 +52,23 @@ def test_a_search_from_the_command_line(script: str) -> None:
     assert "no such" not in versions
     none = sagelet("logs", "search")
     assert (none.returncode, "no training job named 'search'" in none.stderr) == (2, True)
+
+
+def test_a_terminal_shows_a_table_and_the_best_so_far(script: str) -> None:
+    terminal = Terminal(
+        100,
+        *("tune", script, *WHERE, *WHAT, "--max-jobs", "3", "--parallel", "1", "--name", "search"),
+        *("--env", "PAUSE=0.3"),
+    )
+    terminal.wait_for("InProgress: 1 of 3 done; best acc=")
+    assert terminal.end() == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.text)
+    last = shown[shown.rindex("TRAINING JOB") :].splitlines()
+    assert last[0].split() == ["TRAINING", "JOB", "STATUS", "lr", "acc", "SECONDS"]
+    rows = [line.split() for line in last[1:4]]
+    assert [row[-4] for row in rows] == ["Completed"] * 3
+    assert sum(row[0] == "*" for row in rows) == 1
+    assert "Completed: 3 of 3 done; best acc=" in shown
 
 
 def test_a_request_that_only_is_shown(script: str) -> None:

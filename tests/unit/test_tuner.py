@@ -204,6 +204,14 @@ def test_the_median_rule_stops_a_job(tuner_of, bench, store):
     assert (stopped.objective, stopped.objective_status) == (0.1, "Succeeded")
 
 
+def test_who_was_killed_before_an_early_stop_stops_it_then(tuner_of, bench, store):
+    tuner = tuner_of(most=5, parallel=1, config={"TrainingJobEarlyStoppingType": "Auto"})
+    tuner.step()
+    store.database.connection().execute("UPDATE tuned_jobs SET stopped_early = 1")
+    Tuner(store, bench, "search").step()
+    assert bench.stopped == names(bench)[:1]
+
+
 def test_hyperband_stops_those_that_are_not_among_the_best(tuner_of, bench, store):
     tuner = tuner_of(strategy="Hyperband", most=12, parallel=12)
     tuner.step()

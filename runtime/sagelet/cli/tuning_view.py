@@ -130,7 +130,7 @@ def _live(screen: Screen) -> View:
         while True:
             document, jobs = yield
             room = max(console.size.height - 5, 3)
-            header, rows = table(document, _pick(document, jobs, room))
+            header, rows = table(document, _pick(document, jobs, room), short=True)
             live.update(
                 Group(table_of(header, rows, wrap=False), Text(_head(document), "dim")),
                 refresh=True,
@@ -146,15 +146,21 @@ def _pick(document: Document, jobs: Sequence[Document], room: int) -> list[Docum
     return last
 
 
-def table(document: Document, jobs: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
-    """A line a training job: its status, what was tried, what came of it."""
+def table(
+    document: Document, jobs: Sequence[Document], *, short: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """A line a training job: its status, what was tried, what came of it.
+
+    ``short``: names without the tuning job's.
+    """
+    prefix = f"{document['HyperParameterTuningJobName']}-" if short else ""
     names = sorted({name for job in jobs for name in job["TunedHyperParameters"]})
     best = (document.get("BestTrainingJob") or {}).get("TrainingJobName")
     header = ["", "TRAINING JOB", "STATUS", *names, _metric(document), "SECONDS"]
     rows = [
         [
             "*" if job["TrainingJobName"] == best else "",
-            job["TrainingJobName"],
+            job["TrainingJobName"].removeprefix(prefix),
             job["TrainingJobStatus"],
             *(job["TunedHyperParameters"].get(name, "-") for name in names),
             _value(job),

@@ -39,7 +39,13 @@ def looked_at(store: Store, tuning: TuningJob, known: TunedJob, job: Job | None)
         return seen
     values = objective_values(store, tuning, known)
     last = values[-1] if values and math.isfinite(values[-1]) else None
-    return replace(seen, settled=True, objective=last, epochs=len(values))
+    return replace(
+        seen,
+        settled=True,
+        objective=last,
+        epochs=len(values),
+        stopped_early=known.stopped_early and life.primary == STOPPED,
+    )
 
 
 def objective_values(store: Store, tuning: TuningJob, known: TunedJob) -> list[float]:

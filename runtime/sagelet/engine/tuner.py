@@ -147,8 +147,8 @@ class Tuner:
         live = self._live()
         for known in live:
             job = find(self._store, known.name)
-            if job is not None and job.stop_requested is None:
-                self._stop(known)
+            if job is not None:
+                self._stop(job)
         if live:
             return False
         ending = conclude(
@@ -159,15 +159,20 @@ class Tuner:
         )
         return True
 
-    def _stop(self, known: TunedJob) -> None:
-        with suppress(ValidationException):  # it has ended by now
-            self._jobs.stop(known.name, patience=0.0)
+    def _stop(self, job: Job) -> None:
+        if job.stop_requested is None:
+            with suppress(ValidationException):  # it has ended by now
+                self._jobs.stop(job.name, patience=0.0)
 
     def _stop_early(self) -> None:
         """Stop those that will not be the best."""
         for known in self._live():
+            job = find(self._store, known.name)
             band = self._job.hyperband(self._job.definitions[known.definition])
-            if (band is None and not self._job.stops_early) or known.stopped_early:
+            if job is None or (band is None and not self._job.stops_early):
+                continue
+            if known.stopped_early:
+                self._stop(job)
                 continue
             values = objective_values(self._store, self._job, known)
             judged = self._judged.get(known.number, 0)
@@ -175,12 +180,12 @@ class Tuner:
                 continue
             self._judged[known.number] = len(values)
             others = [
-                job
-                for job in self._tuned.values()
-                if job.definition == known.definition and job.number != known.number
+                other
+                for other in self._tuned.values()
+                if other.definition == known.definition and other.number != known.number
             ]
             if band is None:
-                ended = [self._values(job) for job in others if job.settled]
+                ended = [self._values(other) for other in others if other.settled]
                 lost = worse_than_median(
                     values,
                     ended,
@@ -193,14 +198,14 @@ class Tuner:
                     values,
                     judged,
                     [
-                        self._values(job)
-                        for job in others
-                        if band.bracket_of(self._job.seed, job.number) == bracket
+                        self._values(other)
+                        for other in others
+                        if band.bracket_of(self._job.seed, other.number) == bracket
                     ],
                 )
             if lost:
                 self._keep(replace(known, stopped_early=True))
-                self._stop(known)
+                self._stop(job)
 
     def _values(self, job: TunedJob) -> list[float]:
         found = self._series.get(job.number)
