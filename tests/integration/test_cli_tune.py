@@ -91,6 +91,18 @@ def test_a_request_that_only_is_shown(script: str) -> None:
     assert len(request["HyperParameterTuningJobName"]) <= 32
 
 
+def test_a_request_from_a_file(script: str, tmp_path: Path) -> None:
+    shown = sagelet("tune", script, *WHERE, *WHAT, "--max-jobs", "1", "--dry-run").stdout
+    path = tmp_path / "request.json"
+    path.write_text(shown)
+    done = sagelet("tune", "--request", str(path), "--name", "again", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["BestTrainingJob"]["TrainingJobName"].startswith("again-001-")
+    both = sagelet("tune", "--request", str(path), *WHAT)
+    assert both.returncode == 2
+    assert "say objective, ranges in the document instead" in both.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
