@@ -40,6 +40,9 @@ REPOSITORIES: tuple[tuple[str, str], ...] = (
     (r"sagemaker-pytorch", "pytorch"),
     (r"sagelet/pytorch", "pytorch"),
     (r"pytorch", "pytorch"),
+    (r"sagemaker-scikit-learn", "sklearn"),
+    (r"sagelet/sklearn", "sklearn"),
+    (r"sklearn", "sklearn"),
 )
 
 #: What we have images and environments for.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
@@ -64,8 +65,9 @@ class ProcessBackend:
         """Refuse what has no environment here."""
         if plan.framework is None and plan.python is None:
             raise Unavailable(
-                f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
-                "pytorch), so it needs Docker: start an engine, or give --framework or --python."
+                f"The image '{plan.image}' is not one of the known frameworks "
+                f"({', '.join(FRAMEWORKS)}), so it needs Docker: start an engine, or give "
+                "--framework or --python."
             )
         framework = plan.framework.name if plan.framework else ""
         check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
