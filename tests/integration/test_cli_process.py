@@ -1,12 +1,14 @@
 """``sagelet process``, and the commands that know both kinds of jobs."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from support.cli import Trainer, sagelet
+from support.package import write_package
 from support.processing import files
 
 SCRIPT = """
@@ -47,6 +49,30 @@ def test_a_script_from_the_command_line(where: Trainer, tmp_path: Path) -> None:
     assert "argv" in sagelet("logs", "job", "--raw", "--kind", "processing").stdout
     none = sagelet("logs", "job", "--kind", "training")
     assert (none.returncode, "no training job named 'job'" in none.stderr) == (2, True)
+
+
+def test_what_a_script_installs_is_for_the_job_only(home: Path, tmp_path: Path) -> None:
+    write_package(tmp_path / "code" / "sixfold")
+    (tmp_path / "code" / "job.py").write_text(
+        """
+import os, subprocess
+for pip in ("pip", "pip3"):
+    place = os.path.join(os.path.dirname(__file__), "sixfold")
+    subprocess.run([pip, "install", "--quiet", "--force-reinstall", place], check=True)
+subprocess.run(["python", "-c", "import sixfold; print('answer', sixfold.ANSWER)"], check=True)
+"""
+    )
+    done = sagelet(
+        *("process", "job.py", "--source-dir", str(tmp_path / "code")),
+        *("--backend", "process", "--python", sys.executable),
+        *("--env", "PIP_NO_INDEX=1", "--env", "PIP_DISABLE_PIP_VERSION_CHECK=1"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "algo-1 | answer 42" in done.stdout
+    there = subprocess.run(
+        [sys.executable, "-c", "import sixfold"], check=False, capture_output=True, cwd="/"
+    )
+    assert there.returncode != 0, "the environment the job started from is unchanged"
 
 
 def test_a_script_that_fails(home: Path, tmp_path: Path) -> None:
