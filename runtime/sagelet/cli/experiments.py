@@ -9,10 +9,10 @@ from sagelet.aws.client import Client
 from sagelet.cli import tracked
 from sagelet.cli.plane import reach
 from sagelet.cli.render import moment, plain
-from sagelet.domain.comparison import Measure, best_first, metric_names, number
+from sagelet.domain.comparison import Measure, best_first, metric_names, number, readings
 from sagelet.domain.errors import ValidationException
 
-#: A metric to choose by is looked for in so many components of an experiment, the newest.
+#: Unless one is asked for, a metric to choose by is looked for in so many components, the newest.
 _SAMPLE = 20
 
 
@@ -41,9 +41,11 @@ def experiments(
         return 0
     rows = []
     for row in client.get("/_cli/experiments", limit=limit)["Experiments"]:
-        by = _measure(client, row["ExperimentName"], metric)
-        low = tracked.is_low(by, lowest=lowest, highest=highest)
-        rows.append({**row, "Best": _best(client, row["ExperimentName"], by, low=low)})
+        best = None
+        for by in _measures(client, row["ExperimentName"], metric):
+            low = tracked.is_low(by, lowest=lowest, highest=highest)
+            best = best or _best(client, row["ExperimentName"], by, low=low)
+        rows.append({**row, "Best": best})
     _show_all(rows, as_json=as_json)
     return 0
 
@@ -56,25 +58,18 @@ def _components(client: Client, name: str) -> list[Any]:
     return list(tracked.components(client, "Parents.ExperimentName", name))
 
 
-def _measure(client: Client, experiment: str, given: str | None) -> Measure | None:
-    """What to choose by, where the newest components have it."""
+def _measures(client: Client, experiment: str, given: str | None) -> list[Measure]:
+    """What to choose by: what was asked for, as it may be read, or what the newest have."""
+    if given is not None:
+        return readings(given)
     newest = tracked.components(
         client, "Parents.ExperimentName", experiment, SortOrder="Descending", MaxResults=_SAMPLE
     )
     sample = [component for component, _ in zip(newest, range(_SAMPLE), strict=False)]
-    if given is None:
-        return next((Measure(name) for name in metric_names(sample)), None)
-    try:
-        return tracked.measures_of([given], sample)[0]
-    except ValidationException:
-        return None
+    return [Measure(name) for name in metric_names(sample)[:1]]
 
 
-def _best(
-    client: Client, experiment: str, by: Measure | None, *, low: bool
-) -> dict[str, Any] | None:
-    if by is None:
-        return None
+def _best(client: Client, experiment: str, by: Measure, *, low: bool) -> dict[str, Any] | None:
     found = tracked.components(
         client,
         "Parents.ExperimentName",
