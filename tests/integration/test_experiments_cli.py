@@ -61,7 +61,9 @@ def words(*arguments: str) -> list[str]:
 
 
 @pytest.mark.timeout(180)
-def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> None:
+def test_the_best_trial_is_found_without_leaving_the_terminal(
+    tracked: Path, tmp_path: Path
+) -> None:
     with serving():
         listed = words("experiments")
         assert listed[0] == "EXPERIMENT TRIALS COMPONENTS BEST OF TRIAL CREATED"
@@ -73,6 +75,14 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
             "TrialComponentName": "c-aws-training-job",
             "TrialNames": ["fast"],
         }
+
+        assert len(listed) == 2
+        trainer = Trainer("process", str, tmp_path / "lone")
+        numbers = ("--hp", "lr=1", "--hp", "epochs=2")
+        assert trainer.run(SCRIPT, "--name", "d", *numbers, *METRICS).returncode == 0
+        assert words("experiments")[-1].startswith("1 component(s) in no trial")
+        (_, lone) = words("experiments", "--unassigned", "--metric", "train:loss.max")
+        assert lone.startswith("- d-aws-training-job Completed 2 ")
 
         one = [line.rsplit(" ", 2)[0] for line in words("experiments", "mnist")]
         assert one[1:] == [

@@ -18,6 +18,7 @@ _SAMPLE = 20
 
 @click.command()
 @click.argument("name", required=False)
+@click.option("--unassigned", is_flag=True, help="Components in no trial, not an experiment's.")
 @click.option("--metric", metavar="M", help="What is best: METRIC or METRIC.max, .min, .avg, ...")
 @tracked.best_options
 @click.option(
@@ -25,29 +26,44 @@ _SAMPLE = 20
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def experiments(
-    name: str | None, *, metric: str | None, lowest: bool, highest: bool, limit: int, as_json: bool
+    name: str | None,
+    *,
+    unassigned: bool,
+    metric: str | None,
+    lowest: bool,
+    highest: bool,
+    limit: int,
+    as_json: bool,
 ) -> int:
     """List experiments, newest first, with the best component of each.
 
     With NAME, list the trials of that one with their components, the best first.
     """
+    if unassigned and name is not None:
+        raise ValidationException(f"--unassigned and {name}: give one.")
     client = reach(click.get_current_context().obj).client()
-    if name is not None:
-        found = _components(client, name)
+    if unassigned or name is not None:
+        found = _unassigned(client) if name is None else _components(client, name)
         measures = tracked.measures_of([metric] if metric else [], found)
         by = measures[0] if measures else None
         low = tracked.is_low(by, lowest=lowest, highest=highest)
         _show_one(name, best_first(found, by, low=low)[:limit], len(found), by, as_json=as_json)
         return 0
     rows = []
-    for row in client.get("/_cli/experiments", limit=limit)["Experiments"]:
+    listed = client.get("/_cli/experiments", limit=limit)
+    for row in listed["Experiments"]:
         best = None
         for by in _measures(client, row["ExperimentName"], metric):
             low = tracked.is_low(by, lowest=lowest, highest=highest)
             best = best or _best(client, row["ExperimentName"], by, low=low)
         rows.append({**row, "Best": best})
-    _show_all(rows, as_json=as_json)
+    _show_all(rows, listed["Unassigned"], as_json=as_json)
     return 0
+
+
+def _unassigned(client: Client) -> list[Any]:
+    lone = [{"Name": "Parents.TrialName", "Operator": "NotExists"}]
+    return list(tracked.search(client, "ExperimentTrialComponent", lone))
 
 
 def _components(client: Client, name: str) -> list[Any]:
@@ -90,12 +106,15 @@ def _best(client: Client, experiment: str, by: Measure, *, low: bool) -> dict[st
     }
 
 
-def _show_all(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show_all(rows: list[dict[str, Any]], unassigned: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plain(rows), indent=2))
         return
+    lone = f"{unassigned} component(s) in no trial: sagelet experiments --unassigned"
     if not rows:
         click.echo("No experiments yet. The first one: sagelet train --experiment NAME ...")
+        if unassigned:
+            click.echo(lone)
         return
     from sagelet.cli.tables import show
 
@@ -113,13 +132,18 @@ def _show_all(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             )
         )
     show(("EXPERIMENT", "TRIALS", "COMPONENTS", "BEST", "OF TRIAL", "CREATED"), table)
+    if unassigned:
+        click.echo(f"\n{lone}")
 
 
 def _show_one(
-    name: str, found: list[Any], count: int, by: Measure | None, *, as_json: bool
+    name: str | None, found: list[Any], count: int, by: Measure | None, *, as_json: bool
 ) -> None:
     if as_json:
         click.echo(json.dumps(plain(found), indent=2))
+        return
+    if name is None and not found:
+        click.echo("Every trial component is in a trial.")
         return
     if not found:
         click.echo(f"{name} has no trial components yet: sagelet train --experiment {name} ...")
