@@ -85,5 +85,18 @@ def test_later_tensorflow_keeps_its_own_keras(tag):
     assert framework_of(f"tensorflow-training{tag}").environment == {}
 
 
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [
+        (":0.20.0-cpu-py3", {"SAGELET_SKLEARN": "0.20"}),
+        (":0.23-1-cpu-py3", {}),
+        (":1.2-1-cpu-py3", {}),
+        ("", {}),
+    ],
+)
+def test_scripts_for_scikit_learn_0_20_find_its_names(tag, found):
+    assert framework_of(f"{SKLEARN}/sagemaker-scikit-learn{tag}").environment == found
+
+
 def test_keras_is_no_matter_of_torch():
     assert framework_of(f"{AWS}/pytorch-training:1.6.0-gpu-py3").environment == {}

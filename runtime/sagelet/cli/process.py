@@ -55,6 +55,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(sorted(options.FRAMEWORK_IMAGES)),
     help="Run in this framework's image or environment.",
 )
+@OPTIONS["framework_version"]
 @click.option("--image", metavar="URI", help="Run in this image; without a SCRIPT, what it runs.")
 @click.option(
     "--request",

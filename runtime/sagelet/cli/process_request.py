@@ -28,7 +28,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
             "Nothing to run: give a SCRIPT, an --image, or a --request document. (--help says how.)"
         )
     check_environment(given)
-    application: dict[str, Any] = {"ImageUri": image_of({**given, "framework_version": None})}
+    application: dict[str, Any] = {"ImageUri": image_of(given)}
     inputs = _inputs(given)
     if given["script"]:
         source, program = _code(given["script"], given["source_dir"])
@@ -130,7 +130,8 @@ def _code(script: str, source_dir: str | None) -> tuple[str, str]:
 def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """A document, with the options of this machine added as tags."""
     inside = (
-        *("script", "arguments", "framework", "image", "inputs", "outputs", "source_dir"),
+        *("script", "arguments", "framework", "framework_version", "image"),
+        *("inputs", "outputs", "source_dir"),
         *("environment", "max_run", "instance_type", "isolated", "input_modes", "sharded"),
         *("continuous", "experiment", "trial", "display_name"),
     )

@@ -27,7 +27,8 @@ OPTIONS: dict[str, Decorator] = {
     "framework_version": click.option(
         "--framework-version",
         metavar="X.Y",
-        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2).",
+        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2, "
+        "scikit-learn below 0.23 what was removed then).",
     ),
     "image": click.option(
         "--image",
