@@ -133,7 +133,7 @@ print(
             "listed": [
                 each["ProcessingJobStatus"]
                 for each in client.list_processing_jobs(
-                    SortBy="CreationTime", SortOrder="Ascending"
+                    NameContains="count", SortBy="CreationTime", SortOrder="Ascending"
                 )["ProcessingJobSummaries"]
             ],
         }
