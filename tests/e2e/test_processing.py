@@ -59,6 +59,7 @@ def test_prepare_train_and_judge_with_scikit_learn(runs: dict[str, Result]) -> N
     assert said["status"] == "Completed"
     assert said["judged"]["accuracy"] > 0.8
     assert said["components"] == ["Preparing", "Training", "Judging"]
+    assert said["tracked"] == [pytest.approx(said["judged"]["accuracy"])]
     assert said["sources"] == ["processing-job", "training-job", "processing-job"]
     assert said["trained on"] == said["prepared"]
     assert "read (400, 4)" in output

@@ -59,7 +59,7 @@ source.mkdir(exist_ok=True)
 (source / "judge.py").write_text(
     """
 import json, sys, tarfile
-import inflection, joblib
+import boto3, inflection, joblib
 import pandas as pd
 from scale import percent
 place = "/opt/ml/processing"
@@ -71,6 +71,13 @@ score = model.score(table.drop(columns="rich").to_numpy(), table["rich"])
 print("judged", inflection.pluralize("person"), percent(score), sys.argv[1:])
 with open(place + "/evaluation/evaluation.json", "w") as file:
     json.dump({"accuracy": score}, file)
+# What trackers do in a job: find its component, and say more about it.
+arn = json.load(open("/opt/ml/config/processingjobconfig.json"))["ProcessingJobArn"]
+client = boto3.client("sagemaker")
+(mine,) = client.list_trial_components(SourceArn=arn)["TrialComponentSummaries"]
+client.update_trial_component(
+    TrialComponentName=mine["TrialComponentName"], Parameters={"judged": {"NumberValue": score}}
+)
 """
 )
 judge = FrameworkProcessor(
@@ -106,6 +113,7 @@ print(
                 S3Downloader.read_file(f"{evaluation['S3Output']['S3Uri']}/evaluation.json")
             ),
             "components": list(table["DisplayName"]),
+            "tracked": list(table["judged"].dropna()),
             "sources": [arn.split(":")[5].split("/")[0] for arn in table["SourceArn"]],
             "trained on": list(table["train - Value"].dropna()),
             "prepared": list(table["train_data - Value"].dropna()),
