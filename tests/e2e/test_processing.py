@@ -1,6 +1,7 @@
 """Processing jobs of the stock SDKs and the AWS CLI; scikit-learn with Docker and without."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import wait_until
-from support.serve import SCRIPTS, Plane
+from support.serve import EXAMPLES, SCRIPTS, Plane
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -40,6 +41,11 @@ def runs(backed: Plane, request: pytest.FixtureRequest) -> Iterator[dict[str, Re
     if backed.environ["SAGELET_BACKEND"] == "docker":
         image = request.getfixturevalue("image")
         programs["own"] = ("sagemaker2", "v2_processing.py", image)
+        examples = backed.folder / "examples"
+        shutil.copytree(EXAMPLES, examples)
+        digits = request.getfixturevalue("digits")
+        shutil.copytree(digits, examples / "mnist/data", dirs_exist_ok=True)
+        programs["example"] = ("sagemaker2", examples / "sagemaker/processing.py")
     with ThreadPoolExecutor(len(programs)) as pool:
         started: dict[str, Future[str]] = {}
         for name, (client, script, *arguments) in programs.items():
@@ -91,6 +97,16 @@ def test_processors_of_ones_own_image(runs: dict[str, Result]) -> None:
     assert "cannot be one folder" in said["refused"]
     lines = [line for line in output.splitlines() if "['--strict', 'yes'] sour" in line]
     assert len(lines) == 2
+
+
+def test_the_example_prepares_digits_and_trains(runs: dict[str, Result]) -> None:
+    if "example" not in runs:
+        pytest.skip("once is enough")
+    output = runs["example"]()
+    assert "prepared 4000 + 1000 images in s3://" in output
+    rows = [line.split() for line in output.splitlines()[-2:]]
+    assert [row[1] for row in rows] == ["Preparing", "Training"]
+    assert float(rows[1][3]) > 0.8
 
 
 def test_a_job_from_a_document(backed: Plane, tmp_path: Path) -> None:
