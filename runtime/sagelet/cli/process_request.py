@@ -46,9 +46,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "RoleArn": f"arn:aws:iam::{settings.account}:role/sagelet",
         "ProcessingResources": {"ClusterConfig": cluster},
         "ProcessingInputs": inputs,
-        "ProcessingOutputConfig": {
-            "Outputs": _outputs(given),
-        },
+        "ProcessingOutputConfig": {"Outputs": _outputs(given)},
         "StoppingCondition": {"MaxRuntimeInSeconds": given["max_run"] or 86400},
         "Tags": tags_of(given, settings),
     }
