@@ -26,6 +26,7 @@ COLUMNS = f"""
 
 {MARK}
 if __import__("os").environ.get("SAGELET_SKLEARN") == "0.20":
+    _WORDS = "drop", "passthrough"
     _in_this_order = make_column_transformer
 
     def make_column_transformer(*transformers, **options):
@@ -36,7 +37,7 @@ if __import__("os").environ.get("SAGELET_SKLEARN") == "0.20":
         return pair if _transforms(first) or not _transforms(second) else (second, first)
 
     def _transforms(thing):
-        return hasattr(thing, "fit") or thing in ("drop", "passthrough")
+        return hasattr(thing, "fit") or (isinstance(thing, str) and thing in _WORDS)
 """
 
 
