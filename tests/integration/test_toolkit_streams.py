@@ -3,8 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
-import time
 
 import pytest
 
@@ -72,16 +70,13 @@ def test_stderr_nobody_reads_ends_the_script_as_it_would_alone(job):
     assert "ExitCode" in job.failure()
 
 
-def test_a_million_lines_take_no_longer(job):
-    job.script("import sys\nfor n in range(1_000_000): print('line', n)")
-    environ = job.environ({"PYTHONUNBUFFERED": ""})
-
-    def seconds(command):
-        started = time.monotonic()
-        result = subprocess.run(command, capture_output=True, check=True, env=environ, cwd=job.code)
-        assert result.stdout.count(b"\n") == 1_000_000
-        return time.monotonic() - started
-
-    pairs = [(seconds([sys.executable, "train.py"]), seconds(job.command)) for _ in range(3)]
-    direct, ours = (min(column) for column in zip(*pairs, strict=True))
-    assert ours < direct * 1.5 + 0.5
+@pytest.mark.parametrize("to", ["stdout", "stderr"])
+def test_a_million_lines_arrive_in_order(job, to):
+    job.script(
+        f"import sys\nwith open(sys.{to}.fileno(), 'w', closefd=False) as file:\n"
+        "    for n in range(1_000_000): print('line', n, file=file)\n"
+    )
+    result = job.run()
+    assert result.returncode == 0
+    lines = [line for line in getattr(result, to).splitlines() if line.startswith("line ")]
+    assert lines == [f"line {n}" for n in range(1_000_000)]

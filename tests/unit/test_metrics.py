@@ -182,9 +182,9 @@ def test_a_very_long_line_is_searched_in_its_first_part():
 )
 def test_a_regex_that_could_run_over_line_ends_does_not_stall_the_job(regex):
     chunk = "step 12 loss=0.123 and so on\n" * 4000
-    started = time.process_time()
-    assert scan(regex, chunk) == []
-    assert time.process_time() - started < 2
+    scanner = scanner_of(("m", regex))
+    assert scanner.scan(chunk, 0.0) == []
+    assert scanner.given_up == [], "it took longer than a regex may"
 
 
 @pytest.mark.parametrize("pattern", ["((a|aa)+)$", "(?=a)((a|aa)+)$"])  # by chunk, by line
