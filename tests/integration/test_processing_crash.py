@@ -49,6 +49,13 @@ def check(processor: Processor, tmp_path: Path) -> None:
     assert files(tmp_path / "out") == {str(number): "one" for number in range(100)}
     assert processor.log("job").splitlines() == [f"line {number}" for number in range(100)]
     assert job.exit_message == "copied"
+    shown = processor.plane.store.trial_components.get("job-aws-processing-job", job.account)
+    document = shown.component.document
+    assert document["Status"] == {
+        "PrimaryStatus": "Completed",
+        "Message": "Status: Completed, exit message: copied, failure reason: null",
+    }
+    assert document["OutputArtifacts"] == {"out": {"Value": f"file://{tmp_path}/out"}}
     processor.plane.wait(lambda: left_behind(processor.plane.home) == [], "nothing left")
     if processor.plane.backend == "docker":
         assert left_in_docker(processor.plane.home) == []

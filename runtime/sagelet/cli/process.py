@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,18 +11,19 @@ from sagelet.aws.client import Client
 from sagelet.cli import options
 from sagelet.cli.foreground import Interrupts, foreground, take_back
 from sagelet.cli.plane import reach
+from sagelet.cli.process_request import PLACE, base_of, request_of
 from sagelet.cli.render import Screen
-from sagelet.cli.request import OPTIONS, check, image_of, tags_of
+from sagelet.cli.request import OPTIONS, check
 from sagelet.domain.errors import ResourceInUse, ValidationException
 from sagelet.domain.processing import PROCESSING
 from sagelet.settings import Settings
 
-#: Where inputs, outputs and the code are in the container.
-_PLACE = "/opt/ml/processing"
-
 #: The options that a training job has too, in the order of the help.
 _SHARED = (
     "environment",
+    "experiment",
+    "trial",
+    "display_name",
     "name",
     "max_run",
     "grace",
@@ -55,6 +55,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(sorted(options.FRAMEWORK_IMAGES)),
     help="Run in this framework's image or environment.",
 )
+@OPTIONS["framework_version"]
 @click.option("--image", metavar="URI", help="Run in this image; without a SCRIPT, what it runs.")
 @click.option(
     "--request",
@@ -67,14 +68,33 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "inputs",
     multiple=True,
     metavar="NAME=PATH",
-    help=f"A folder, file or s3:// URI; the job finds it at {_PLACE}/input/NAME.",
+    help=f"A folder, file or s3:// URI; the job finds it at {PLACE}/input/NAME.",
 )
 @click.option(
     "--output",
     "outputs",
     multiple=True,
     metavar="NAME=PATH",
-    help=f"Where what the job writes to {_PLACE}/output/NAME goes: a folder, or s3://.",
+    help=f"Where what the job writes to {PLACE}/output/NAME goes: a folder, or s3://.",
+)
+@click.option(
+    "--input-mode",
+    "input_modes",
+    multiple=True,
+    metavar="[NAME=]MODE",
+    help="File or Pipe, for all inputs or one --input. A pipe is NAME_0, NAME_1, ... in its place.",
+)
+@click.option(
+    "--sharded",
+    multiple=True,
+    metavar="NAME",
+    help="ShardedByS3Key: each host gets a part of this --input's objects.",
+)
+@click.option(
+    "--continuous",
+    multiple=True,
+    metavar="NAME",
+    help="S3UploadMode Continuous: this --output goes to its place while the job runs, too.",
 )
 @click.option("--source-dir", metavar="DIR", help="The folder with the script and what it imports.")
 @_shared_options
@@ -92,10 +112,10 @@ def process(**given: Any) -> int:
     sagelet process --request job.json
     """  # noqa: D301
     plane = reach(click.get_current_context().obj)
-    request = _request_of(given, plane.settings)
+    request = request_of(given, plane.settings)
     named = "ProcessingJobName" in request
     if given["dry_run"]:
-        request.setdefault("ProcessingJobName", options.stamped(_base_of(given, request)))
+        request.setdefault("ProcessingJobName", options.stamped(base_of(given, request)))
         check(request, plane.settings, _CREATE)
         click.echo(json.dumps(request, indent=2))
         return 0
@@ -105,7 +125,7 @@ def process(**given: Any) -> int:
     client = plane.client(own=True)
     while True:
         if not named:
-            request["ProcessingJobName"] = options.stamped(_base_of(given, request))
+            request["ProcessingJobName"] = options.stamped(base_of(given, request))
         try:
             arn = _create(client, request, plane.settings)
             interrupts = Interrupts()
@@ -131,127 +151,3 @@ def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
             check(request, settings, _CREATE)  # names each member as this request writes it
         raise
     return str(answer["ProcessingJobArn"])
-
-
-def _request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The CreateProcessingJob request that the options ask for."""
-    if given["name"] == "":
-        raise ValidationException("--name: the name is empty.")
-    if given["request_file"]:
-        return _from_file(given, settings)
-    if not given["script"] and not given["image"]:
-        raise ValidationException(
-            "Nothing to run: give a SCRIPT, an --image, or a --request document. (--help says how.)"
-        )
-    if given["script"] and not any(given[k] for k in ("framework", "image", "python")):
-        raise ValidationException(
-            "Which environment does the script need? Give --framework pytorch, "
-            "--framework tensorflow, an --image, or a --python."
-        )
-    application: dict[str, Any] = {"ImageUri": image_of({**given, "framework_version": None})}
-    inputs = [
-        _input(name, path, f"{_PLACE}/input/{name}")
-        for name, path in _pairs("--input", given["inputs"])
-    ]
-    if given["script"]:
-        source, program = _code(given["script"], given["source_dir"])
-        if any(each["InputName"] == "code" for each in inputs):
-            raise ValidationException("--input code: that is where the SCRIPT goes; rename it.")
-        inputs.append(_input("code", source, f"{_PLACE}/input/code"))
-        application["ContainerEntrypoint"] = ["python3", f"{_PLACE}/input/code/{program}"]
-    if given["arguments"]:
-        application["ContainerArguments"] = list(given["arguments"])
-    cluster: dict[str, Any] = {"InstanceCount": given["hosts"], "VolumeSizeInGB": 30}
-    if given["instance_type"]:
-        cluster["InstanceType"] = given["instance_type"]
-    request: dict[str, Any] = {
-        "AppSpecification": application,
-        "RoleArn": f"arn:aws:iam::{settings.account}:role/sagelet",
-        "ProcessingResources": {"ClusterConfig": cluster},
-        "ProcessingInputs": inputs,
-        "ProcessingOutputConfig": {
-            "Outputs": [
-                {
-                    "OutputName": name,
-                    "S3Output": {
-                        "S3Uri": options.file_uri(path),
-                        "LocalPath": f"{_PLACE}/output/{name}",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-                for name, path in _pairs("--output", given["outputs"])
-            ]
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": given["max_run"] or 86400},
-        "Tags": tags_of(given, settings),
-    }
-    if given["name"]:
-        request["ProcessingJobName"] = given["name"]
-    if given["environment"]:
-        request["Environment"] = options.pairs("--env", given["environment"])
-    if given["isolated"]:
-        request["NetworkConfig"] = {"EnableNetworkIsolation": True}
-    return request
-
-
-def _pairs(flag: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
-    found = options.pairs(flag, values)
-    for name, path in found.items():
-        if not path:
-            raise ValidationException(f"{flag} {name}=: the path is empty.")
-    return list(found.items())
-
-
-def _input(name: str, path: str, place: str) -> dict[str, Any]:
-    return {
-        "InputName": name,
-        "S3Input": {
-            "S3Uri": options.file_uri(path),
-            "LocalPath": place,
-            "S3DataType": "S3Prefix",
-            "S3InputMode": "File",
-            "S3DataDistributionType": "FullyReplicated",
-        },
-    }
-
-
-def _code(script: str, source_dir: str | None) -> tuple[str, str]:
-    """What the code is, as a path, and the script's place in it."""
-    found = options.script_hyperparameters(script, source_dir)
-    source = source_dir or str(Path(script).resolve())
-    return source, str(json.loads(found["sagemaker_program"]))
-
-
-def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """A document, with the options of this machine added as tags."""
-    inside = (
-        *("script", "arguments", "framework", "image", "inputs", "outputs", "source_dir"),
-        *("environment", "max_run", "instance_type", "isolated"),
-    )
-    clash = [key for key in inside if given[key]]
-    clash += ["hosts"] if given["hosts"] > 1 else []
-    if clash:
-        raise ValidationException(
-            f"--request is the whole job; say {', '.join(sorted(clash))} in the document instead."
-        )
-    request = options.read_request(given["request_file"])
-    if given["name"]:
-        request["ProcessingJobName"] = given["name"]
-    extra = tags_of(given, settings)
-    if extra and isinstance(request.get("Tags") or [], list):
-        keys = {tag["Key"] for tag in extra}
-        own = [tag for tag in request.get("Tags") or [] if tag.get("Key") not in keys]
-        request["Tags"] = own + extra
-    if request.get("ProcessingJobName") is None:
-        raise ValidationException(
-            "ProcessingJobName: Member must not be null. Name the job, or use --name."
-        )
-    return request
-
-
-def _base_of(given: dict[str, Any], request: dict[str, Any]) -> str:
-    """What a job is called when nobody names it: after its script, else after its image."""
-    if given["script"]:
-        return Path(given["script"]).stem
-    image = str(request["AppSpecification"]["ImageUri"])
-    return image.rpartition("/")[2].partition(":")[0].partition("@")[0]

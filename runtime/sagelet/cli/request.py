@@ -10,6 +10,7 @@ import click
 
 from sagelet.cli import options
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.options import BACKENDS
 from sagelet.settings import Settings
 
@@ -26,7 +27,8 @@ OPTIONS: dict[str, Decorator] = {
     "framework_version": click.option(
         "--framework-version",
         metavar="X.Y",
-        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2).",
+        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2, "
+        "scikit-learn below 0.23 what was removed then).",
     ),
     "image": click.option(
         "--image",
@@ -185,12 +187,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
             "Nothing to train: give a SCRIPT, an --image, or a --request document. "
             "(--help says how.)"
         )
-    if given["script"] and not any(given.get(k) for k in ("framework", "image", "python")):
-        last = ", an --image, or a --python" if "python" in given else ", or an --image"
-        raise ValidationException(
-            "Which environment does the script need? Give --framework pytorch, "
-            f"--framework tensorflow{last}."
-        )
+    check_environment(given)
     mode, modes = options.input_modes(given.get("input_modes") or ())
     algorithm: dict[str, Any] = {"TrainingImage": image_of(given), "TrainingInputMode": mode}
     if given["metrics"]:
@@ -231,7 +228,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         request["CheckpointConfig"] = {"S3Uri": options.file_uri(given["checkpoints"])}
     if given["isolated"]:
         request["EnableNetworkIsolation"] = True
-    config = _experiment_config(given)
+    config = experiment_config(given)
     if config:
         request["ExperimentConfig"] = config
     if given.get("spot"):
@@ -242,7 +239,22 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return request
 
 
-def _experiment_config(given: dict[str, Any]) -> dict[str, str]:
+def check_environment(given: dict[str, Any]) -> None:
+    """Refuse a script that nothing runs.
+
+    Raises:
+        ValidationException: says what may be given.
+    """
+    if given["script"] and not any(given.get(k) for k in ("framework", "image", "python")):
+        last = ", an --image, or a --python" if "python" in given else " or an --image"
+        raise ValidationException(
+            f"Which environment does the script need? Give --framework ({', '.join(FRAMEWORKS)})"
+            f"{last}."
+        )
+
+
+def experiment_config(given: dict[str, Any]) -> dict[str, str]:
+    """The ExperimentConfig that the options ask for; empty for none."""
     members = {
         "ExperimentName": given.get("experiment"),
         "TrialName": given.get("trial"),

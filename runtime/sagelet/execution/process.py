@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
@@ -64,8 +65,9 @@ class ProcessBackend:
         """Refuse what has no environment here."""
         if plan.framework is None and plan.python is None:
             raise Unavailable(
-                f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
-                "pytorch), so it needs Docker: start an engine, or give --framework or --python."
+                f"The image '{plan.image}' is not one of the known frameworks "
+                f"({', '.join(FRAMEWORKS)}), so it needs Docker: start an engine, or give "
+                "--framework or --python."
             )
         framework = plan.framework.name if plan.framework else ""
         check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
@@ -190,7 +192,7 @@ class ProcessBackend:
 
     def _spec(self, plan: JobPlan, host: HostPlan, network: Network) -> dict[str, Any]:
         base = self._base(plan)
-        python = self._layered(base, host)
+        python = self._layered(plan, base, host)
         toolkit = self._environments.toolkit
         entry = [*(host.entrypoint or ()), *host.command]
         if not host.entrypoint and host.command == ("train",):
@@ -230,10 +232,17 @@ class ProcessBackend:
             raise HostFault("ClientError: the job has neither a framework nor an interpreter.")
         return str(self._environments.python(plan.framework.name, gpu=plan.gpu))
 
-    def _layered(self, base: str, host: HostPlan) -> str:
-        """The interpreter of one host: what a script installs must not change the base."""
+    def _layered(self, plan: JobPlan, base: str, host: HostPlan) -> str:
+        """The interpreter of one host: what a script installs must not change the base.
+
+        A training job's code says that something is installed; a processing job's program may
+        install what it likes, as the SDK's does with a source folder.
+        """
         code = next((m.source for m in host.mounts if m.target == f"{ROOT}/code"), None)
-        if code and any((Path(code) / name).exists() for name in ("requirements.txt", "setup.py")):
+        installs = code and any(
+            (Path(code) / name).exists() for name in ("requirements.txt", "setup.py")
+        )
+        if installs or plan.kind is PROCESSING:
             return str(self._environments.layer(base, Path(host.folder) / "venv"))
         return base
 

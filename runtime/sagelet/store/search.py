@@ -18,7 +18,7 @@ from sagelet.store.search_sql import TABLES, Access, Accesses, Numbers, Sql, joi
 from sagelet.store.series import RANKED, refresh
 
 #: So many rows are looked at one by one; beyond, the order is walked.
-FEW = 5000
+FEW = 2000
 
 #: So many series are brought up to date in the indexes before a search.
 REFRESHED = 2000

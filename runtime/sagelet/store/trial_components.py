@@ -198,6 +198,15 @@ class TrialComponents:
         found = components_of(connection, [row for row, _ in rows])
         return [(found[row], [value, row]) for row, value in rows if row in found]
 
+    def unassigned(self) -> int:
+        """How many components are in no trial."""
+        found = self._database.connection().execute(
+            "SELECT count(*) FROM trial_components WHERE region = ? AND deleted = 0"
+            " AND NOT EXISTS (SELECT 1 FROM trial_members WHERE component = trial_components.id)",
+            (self._region,),
+        )
+        return int(found.fetchone()[0])
+
     def put_metrics(self, name: str, account: str, data: Sequence[Datum]) -> None:
         """Add points to a component's series.
 

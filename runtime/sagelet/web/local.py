@@ -11,7 +11,8 @@
     ...  /_cli/processing-jobs/<job>...     these four of a processing job
     POST /_cli/jobs/<job>/interrupt?host=H&away=S   take managed spot capacity away
     GET  /_cli/models?name=N                model versions
-    GET  /_cli/experiments?limit=N          how many trials and components each has, newest first
+    GET  /_cli/experiments?limit=N          how many trials and components each has, newest first;
+                                            how many components are in no trial
     GET  /_cli/points?arn=A&metric=M        all points of a trial component's or a job's metric
 
 Each takes ``region=R`` too. They are for the control socket alone, whose caller is the home's
@@ -117,7 +118,10 @@ class LocalDoors:
             case "GET", ["models"]:
                 return {"Models": _models(store, query.get("name"))}
             case "GET", ["experiments"]:
-                return {"Experiments": _experiments(store, _number(query, "limit", 50))}
+                return {
+                    "Experiments": _experiments(store, _number(query, "limit", 50)),
+                    "Unassigned": store.trial_components.unassigned(),
+                }
             case "GET", ["points"]:
                 return _points(store, query.get("arn", ""), query.get("metric", ""))
         raise Refusal("NotFound", f"There is nothing at {method} {path}.", 404)
