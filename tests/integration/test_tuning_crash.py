@@ -55,7 +55,7 @@ def test_a_stop_that_was_asked_for_is_remembered(searcher: Searcher) -> None:
     plane = searcher.plane
     plane.start()
     searcher.submit(most=9, parallel=2, static={"epochs": "10000"}, env={"PAUSE": "0.1"})
-    plane.wait(lambda: len(searcher.tuned()) == 2, "two training jobs")
+    plane.wait(lambda: [t.submitted for t in searcher.tuned()] == [True] * 2, "two jobs")
     plane.die()
     plane.store.tuning_jobs.save_ending("search", "Stopped", None, time.time())
     plane.start()
