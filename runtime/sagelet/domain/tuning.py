@@ -115,6 +115,14 @@ class Definition:
         return [metric["Name"] for metric in algorithm.get("MetricDefinitions") or ()]
 
     @property
+    def resources(self) -> dict[str, Any]:
+        """ResourceConfig, told from HyperParameterTuningResourceConfig where only that is given."""
+        plain = self.document.get("ResourceConfig")
+        if plain is not None:
+            return dict(plain)
+        return _resources(self.document.get("HyperParameterTuningResourceConfig") or {})
+
+    @property
     def image(self) -> str | None:
         """TrainingImage."""
         return (self.document.get("AlgorithmSpecification") or {}).get("TrainingImage")
@@ -322,10 +330,7 @@ class TuningJob:
             },
             "TuningJobArn": self.arn,
         }
-        if "ResourceConfig" not in request:
-            request["ResourceConfig"] = _resources(
-                given.get("HyperParameterTuningResourceConfig") or {}
-            )
+        request["ResourceConfig"] = definition.resources
         if "CheckpointConfig" in request:  # a job must not begin from another's checkpoints
             config = dict(request["CheckpointConfig"])
             request["CheckpointConfig"] = {

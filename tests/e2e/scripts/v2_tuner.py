@@ -46,8 +46,9 @@ def estimator(seconds=0.1):
     )
 
 
-def tuner(seconds=0.1, **more):
-    ranges = {
+def tuner(base, seconds=0.1, ranges=None, **more):
+    """The SDK appends the minute to the base name, so each has its own."""
+    ranges = ranges or {
         "lr": ContinuousParameter(0.001, 0.1, scaling_type="Logarithmic"),
         "hidden": IntegerParameter(4, 64),
         "way": CategoricalParameter(["adam", "sgd"]),
@@ -58,11 +59,12 @@ def tuner(seconds=0.1, **more):
         ranges,
         metric_definitions=[{"Name": "score", "Regex": "score=([0-9.]+)"}],
         objective_type="Maximize",
+        base_tuning_job_name=base,
         **{"max_jobs": 5, "max_parallel_jobs": 2, "random_seed": 3, **more},
     )
 
 
-first = tuner()
+first = tuner("first")
 first.fit(wait=False)
 first.wait()
 name = first.latest_tuning_job.name
@@ -93,7 +95,7 @@ chosen = again.best_estimator()
 assert chosen.model_data.endswith(f"{best}/output/model.tar.gz"), chosen.model_data
 
 child = again.identical_dataset_and_algorithm_tuner()
-child.max_jobs, child.max_parallel_jobs = 2, 1
+child.max_jobs, child.max_parallel_jobs, child.base_tuning_job_name = 2, 1, "child"
 child.metric_definitions = first.metric_definitions
 child.fit()
 described = child.describe()
@@ -101,7 +103,7 @@ assert described["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorit
 overall = described["OverallBestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]
 assert overall["Value"] >= top["FinalObjectiveValue"] - 1e-6, (overall, top)
 
-stopped = tuner(seconds=600, max_jobs=4)
+stopped = tuner("stopped", seconds=600, max_jobs=4)
 stopped.fit(wait=False)
 stopped.stop_tuning_job()
 try:
@@ -110,18 +112,21 @@ except Exception as error:
     assert "Stopped" in str(error), error
 assert stopped.describe()["HyperParameterTuningJobStatus"] == "Stopped"
 
-grid = tuner(strategy="Grid", max_jobs=None, max_parallel_jobs=3)
-grid._hyperparameter_ranges = {
-    "way": CategoricalParameter(["adam", "sgd"]),
-    "hidden": CategoricalParameter([8, 16]),
-    "lr": CategoricalParameter([0.01]),
-}
-grid.static_hyperparameters = None
+grid = tuner(
+    "grid",
+    strategy="Grid",
+    max_jobs=4,  # the SDK cannot leave it out
+    ranges={
+        "way": CategoricalParameter(["adam", "sgd"]),
+        "hidden": CategoricalParameter([8, 16]),
+        "lr": CategoricalParameter([0.01]),
+    },
+)
 grid.fit()
 assert len(grid.analytics().dataframe()) == 4
 
 try:
-    tuner(max_jobs=1, max_parallel_jobs=2).fit()
+    tuner("refused", max_jobs=1, max_parallel_jobs=2).fit()
 except Exception as error:
     assert "ValidationException" in str(error), error
 else:

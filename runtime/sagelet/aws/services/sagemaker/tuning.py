@@ -80,6 +80,7 @@ def _definition(definition: Definition) -> Document:
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         **definition.document,
+        "ResourceConfig": definition.resources,  # always there: the SDK's attach() reads it
         "StaticHyperParameters": static,
     }
 
