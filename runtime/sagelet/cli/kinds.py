@@ -1,5 +1,6 @@
 """Kinds of jobs as the command line asks for them, and finds which one a name is."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ def describe(client: Client, job: str, kind: Kind = TRAINING) -> Document:
 
 def named(error: DomainError, client: Client, job: str, kind: Kind) -> DomainError:
     """AWS does not say which resource it did not find."""
-    if not str(error).startswith(kind.missing.partition(".")[0].partition(":")[0]):
+    if not str(error).startswith(re.split(r"[.:{]", kind.missing)[0]):
         return error
     return ValidationException(
         f"There is no {kind.noun} named '{job}' in {client.region}. (sagelet jobs lists them.)"
