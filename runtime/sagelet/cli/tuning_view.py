@@ -12,7 +12,7 @@ import click
 from sagelet.aws.client import Client
 from sagelet.cli.foreground import Interrupts
 from sagelet.cli.kinds import describe
-from sagelet.cli.render import Screen, place_of, plain
+from sagelet.cli.render import Screen, plain, size
 from sagelet.domain.comparison import number
 from sagelet.domain.errors import DomainError
 from sagelet.domain.tuning import TUNING
@@ -232,9 +232,13 @@ def summarise(client: Client, screen: Screen, document: Document) -> None:
 
 
 def _model(beside: Document) -> Iterator[tuple[str, str]]:
-    uri = (beside.get("Artifacts") or {}).get("model")
-    if uri:
-        yield "model", place_of(uri)
+    version = beside.get("Version")
+    if version:
+        yield (
+            "model",
+            f"{version['Name']} version {version['Version']}, {size(version['SizeInBytes'])}",
+        )
+        yield "", version["Path"]
 
 
 def show(client: Client, name: str) -> None:
