@@ -1,5 +1,6 @@
 """Stock clients that tune: both generations of the SageMaker SDK, and boto3."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,20 @@ import pytest
 from support.serve import EXAMPLES, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Plane]:
+    """A control plane that runs jobs without Docker."""
+    running = Plane(tmp_path / "bare", environ={"SAGELET_BACKEND": "process"})
+    yield running
+    running.stop()
+
+
+def test_the_tuner_of_sdk_2_without_docker(bare: Plane) -> None:
+    image = "pytorch-training:2.3-cpu-py311"
+    said = bare.ask("sagemaker2", "v2_tuner.py", image, timeout=900, cwd=bare.folder)
+    assert said["best"].startswith(f"{said['name']}-0")
 
 
 def test_the_tuner_of_sdk_2(plane: Plane, image: str) -> None:
