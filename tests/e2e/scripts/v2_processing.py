@@ -125,6 +125,7 @@ try:
     )
 except client.exceptions.ClientError as error:
     refused = str(error)
+print()  # after the SDK's dots
 print(
     json.dumps(
         {
