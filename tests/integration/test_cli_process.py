@@ -102,7 +102,6 @@ def test_a_script_that_fails(home: Path, tmp_path: Path) -> None:
         (("job.py", "--framework", "sklearn", "--input-mode", "a=Pipe"), "there is no --input a"),
         (("job.py", "--framework", "sklearn", "--sharded", "code"), "there is no --input code"),
         (("job.py", "--framework", "sklearn", "--continuous", "a"), "there is no --output a"),
-        (("--image", "mine:1", "--trial", "t", "--experiment", ""), "ExperimentName"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

@@ -72,7 +72,8 @@ script.run(
 counted = script.latest_job.describe()
 hosts = {S3Downloader.read_file(uri) for uri in S3Downloader.list(f"s3://{bucket}/counted")}
 attached = ProcessingJob.from_processing_name(session, counted["ProcessingJobName"])
-assert attached.outputs[0].s3_upload_mode == "Continuous"
+assert attached.outputs[0].destination == f"s3://{bucket}/counted"
+assert counted["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3UploadMode"] == "Continuous"
 
 # The image's own program, streamed data.
 plain = Processor(
@@ -101,7 +102,11 @@ try:
 except sagemaker.exceptions.UnexpectedStatusException as error:
     said = str(error)
 failed = script.latest_job.describe()
-Path("sleep.py").write_text("import time\nprint('asleep', flush=True)\ntime.sleep(600)\n")
+Path("sleep.py").write_text(
+    "import signal, sys, time\n"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"  # as process 1, else not heard
+    "time.sleep(600)\n"
+)
 script.run(code="sleep.py", wait=False)
 name = script.latest_job.job_name
 while "ProcessingStartTime" not in client.describe_processing_job(ProcessingJobName=name):
@@ -120,6 +125,7 @@ try:
     )
 except client.exceptions.ClientError as error:
     refused = str(error)
+print()  # after the SDK's dots
 print(
     json.dumps(
         {
