@@ -5,11 +5,13 @@ import os
 import re
 import signal
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from support.cli import read_until, sagelet, start
+from support.serve import Plane as ServedPlane
 from support.terminal import Terminal
 from support.tuning import SCRIPT
 
@@ -103,30 +105,32 @@ def test_a_request_from_a_file(script: str, tmp_path: Path) -> None:
     assert "say objective, ranges in the document instead" in both.stderr
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ((), "Nothing to tune"),
-        (("--range", "lr=1:2"), "Give --objective METRIC"),
-        (("--range", "lr=2:1", "--objective", "acc"), "MinValue 2 of 'lr' must be less than"),
-        (("--range", "lr=0:1.0:log", "--objective", "acc"), "only values greater than 0"),
-        ((*WHAT, "--hp", "lr=1"), "'lr' has a range, too"),
-        ((*WHAT, "--range", "lr=1:2"), "--range lr is given twice"),
-        ((*WHAT, "--max-jobs", "2", "--parallel", "3"), r"MaxParallelTrainingJobs [3] must be"),
-        ((*WHAT, "--strategy", "grid"), "Grid strategy takes categorical ranges only"),
-        ((*WHAT, "--strategy", "hyperband"), "MaxResource is required"),
-        ((*WHAT, "--warm-start", "nobody"), "can't find a tuning job with the name nobody"),
-        ((*WHAT, "--transfer"), "Give --warm-start NAME"),
-        ((*WHAT, "--minimize", "--maximize"), "say which of them"),
-        ((*WHAT, "--name", "x" * 33), "at most 32 characters"),
-        (("--range", "way=a,b", "--objective", "acc"), "enough combinations"),
-    ],
-)
-def test_bad_input(script: str, more: tuple[str, ...], words: str) -> None:
-    done = sagelet("tune", script, *WHERE, *more)
-    assert done.returncode == 2, done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+#: Options beside a script, and what is said of them.
+BAD: list[tuple[tuple[str, ...], str]] = [
+    ((), "Nothing to tune"),
+    (("--range", "lr=1:2"), "Give --objective METRIC"),
+    (("--range", "lr=2:1", "--objective", "acc"), "MinValue 2 of 'lr' must be less than"),
+    (("--range", "lr=0:1.0:log", "--objective", "acc"), "only values greater than 0"),
+    ((*WHAT, "--hp", "lr=1"), "'lr' has a range, too"),
+    ((*WHAT, "--range", "lr=1:2"), "--range lr is given twice"),
+    ((*WHAT, "--max-jobs", "2", "--parallel", "3"), r"MaxParallelTrainingJobs [3] must be"),
+    ((*WHAT, "--strategy", "grid"), "Grid strategy takes categorical ranges only"),
+    ((*WHAT, "--strategy", "hyperband"), "MaxResource is required"),
+    ((*WHAT, "--warm-start", "nobody"), "can't find a tuning job with the name nobody"),
+    ((*WHAT, "--transfer"), "Give --warm-start NAME"),
+    ((*WHAT, "--minimize", "--maximize"), "say which of them"),
+    ((*WHAT, "--name", "x" * 33), "at most 32 characters"),
+    (("--range", "way=a,b", "--objective", "acc"), "enough combinations"),
+]
+
+
+def test_bad_input(script: str) -> None:
+    """One after the other, with one control plane."""
+    for more, words in BAD:
+        done = sagelet("tune", script, *WHERE, *more)
+        assert (done.returncode, words in done.stderr) == (2, True), (more, done.stderr)
+        assert "Traceback" not in done.stderr
+    assert "No tuning jobs yet" in sagelet("jobs", "--kind", "tuning").stdout
 
 
 def test_an_interrupt_stops_it(script: str) -> None:
@@ -153,3 +157,19 @@ def test_one_that_is_left_to_itself_is_stopped_by_another_command(script: str) -
     assert stopped.returncode == 0, stopped.stderr
     shown = json.loads(sagelet("describe", "search", "--json").stdout)
     assert shown["HyperParameterTuningJobStatus"] == "Stopped"
+
+
+def test_a_reset_ends_tuning_jobs_too(script: str, home: Path) -> None:
+    plane = ServedPlane(home.parent, "--test-mode")
+    try:
+        given = ("--hp", "epochs=10000", "--env", "PAUSE=0.1", "--name", "search", "--detach")
+        done = sagelet("tune", script, *WHERE, *WHAT, *given)
+        assert done.returncode == 0, done.stderr
+        request = urllib.request.Request(f"{plane.url}/_api/reset", method="POST")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            assert answer.status < 300
+        assert "No tuning jobs yet" in sagelet("jobs", "--kind", "tuning").stdout
+        assert "No jobs yet" in sagelet("jobs").stdout
+    finally:
+        plane.stop()
