@@ -117,10 +117,7 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(
         assert table[0]["train:loss.last"] == "0.125"
 
         for wrong, message in (
-            (
-                ["compare", "nothing"],
-                "There is no trial, experiment, trial component or job",
-            ),
+            (["compare", "nothing"], "There is no trial, experiment, trial component or job"),
             (["compare", "mnist", "--metric", "f1"], "there are test:accuracy, train:loss"),
             (["experiments", "nothing"], "There is no experiment named 'nothing'."),
             (["compare", "mnist", "--lowest", "--highest"], "not both"),
