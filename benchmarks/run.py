@@ -1,11 +1,14 @@
 """Run every benchmark and write RESULTS.md: the machine, then each table as its script prints it.
 
-Usage: python benchmarks/run.py [--quick] [--image IMAGE] [--output FILE]
+Usage: python benchmarks/run.py [--quick] [--image IMAGE] [--output FILE] [--only SCRIPT...]
+
+With --only the sections of these scripts are replaced, or added, and the others stay.
 """
 
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -48,6 +51,11 @@ SCRIPTS: dict[str, tuple[Sequence[str], Sequence[str], bool]] = {
         False,
     ),
     "warm.py": ((), ("--rounds", "1"), False),
+    "tuning.py": (
+        (),
+        ("--rounds", "1", "--trials", "4", "--seconds", "0.2", "--seeds", "1"),
+        False,
+    ),
     "logs.py": ((), ("--rounds", "1", "--lines", "100000"), True),
 }
 
@@ -75,18 +83,46 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small n: proves the scripts only")
     parser.add_argument("--image", help="an image with the toolkit, instead of sagelet's own")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=[], metavar="SCRIPT")
     given = parser.parse_args()
     before = load()
     sections = []
     for name, (usual, quick, takes_image) in SCRIPTS.items():
+        if given.only and name not in given.only:
+            continue
         more = ["--image", given.image] if given.image and takes_image else []
         sections.append(run(name, [*(quick if given.quick else usual), *more]))
+    if given.only:
+        replace_sections(given.output, sections, before)
+        return
     described = [*machine(), ("load average before and after", f"{before} and {load()}")]
     if given.quick:
         described.append(("kind of run", "quick: too few rounds for conclusions"))
     facts = "\n".join(f"- {key}: {value}" for key, value in described)
     given.output.write_text("\n".join([PREFACE, "## Machine\n", facts, "", *sections]))
     print(f"written: {given.output}", file=sys.stderr)
+
+
+def replace_sections(output: Path, sections: Sequence[str], before: str) -> None:
+    """Put sections in the place of those with the same title, or at the end, and say when."""
+    there = re.split(r"(?m)^(?=## )", output.read_text())
+    titles = []
+    for section in sections:
+        title = section.partition("\n")[0]
+        titles.append(title.removeprefix("## "))
+        old = [place for place, text in enumerate(there) if text.partition("\n")[0] == title]
+        text = f"{section.rstrip()}\n\n"
+        if old:
+            there[old[0]] = text
+        else:
+            there.append(text)
+    later = (
+        f"- later, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average before {before} and after"
+    )
+    place = next(n for n, text in enumerate(there) if text.startswith("## Machine"))
+    there[place] = f"{there[place].rstrip()}\n{later} {load()}: {', '.join(titles)}\n\n"
+    output.write_text("".join(there).rstrip() + "\n")
+    print(f"written: {output}", file=sys.stderr)
 
 
 def run(name: str, arguments: Sequence[str]) -> str:

@@ -78,8 +78,9 @@ def images() -> str:
     text += (
         "A registry prefix `<account>.dkr.ecr.<region>.amazonaws.com/` is ignored. The first "
         "pattern that matches the repository decides; TensorFlow tags below 2.16 run with "
-        "`TF_USE_LEGACY_KERAS=1`. An image that the engine has under the requested name is used "
-        "as it is; every other name is somebody's own image.\n\n"
+        "`TF_USE_LEGACY_KERAS=1`, scikit-learn tags below 0.23 with `SAGELET_SKLEARN=0.20`. An "
+        "image that the engine has under the requested name is used as it is; every other "
+        "name is somebody's own image.\n\n"
         "| repository | framework |\n|---|---|\n"
     )
     for pattern, name in REPOSITORIES:

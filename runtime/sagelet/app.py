@@ -14,6 +14,7 @@ from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
 from sagelet.aws.witness import changes_tracking
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Kind
 from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
@@ -21,6 +22,7 @@ from sagelet.engine.reset import reset
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
+from sagelet.engine.tuners import Tuners
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution import machine
 from sagelet.execution.backend import ExecutionBackend
@@ -79,6 +81,7 @@ class App:
     settings: Settings
     store: Store
     dispatcher: Dispatcher
+    tuners: Tuners
     endpoints: Endpoints
     talkback: TalkBack
     gateway: Gateway
@@ -113,6 +116,11 @@ class App:
         self.store.objects.recover()
         self.store.uploads.recover()
         self.dispatcher.start()
+        self.tuners.start()
+
+    def idle(self) -> bool:
+        """Whether no job of any kind lives."""
+        return self.tuners.idle() and self.dispatcher.idle()
 
     def close(self) -> None:
         """End what is idle; jobs go on without us."""
@@ -149,9 +157,18 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
     bus, calls = Bus(), Calls()
     warm = WarmHosts(store, backends, talkback)
 
-    def supervisor(view: Store, name: str, choice: Choice | None) -> Supervisor:
+    def supervisor(view: Store, kind: Kind, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(
-            view, backends, name, objects(view), talkback, warm, choice, observers, bus
+            view,
+            backends,
+            kind,
+            name,
+            objects(view),
+            talkback,
+            warm,
+            choice,
+            (tuners.hear, *observers),
+            bus,
         )
 
     dispatcher = Dispatcher(
@@ -167,8 +184,17 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         view = store.in_region(region)
         simulate = settings.simulate_instances
         return view, Engine(
-            view, backends, dispatcher, objects(view), settings.account, simulate=simulate, bus=bus
+            view,
+            backends,
+            dispatcher,
+            objects(view),
+            settings.account,
+            tuners,
+            simulate=simulate,
+            bus=bus,
         )
+
+    tuners = Tuners(store, in_region, bus)
 
     def witness(call: Call) -> None:
         calls.add(call)
@@ -177,7 +203,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             bus.tell("tracked", call.region)
 
     def web() -> Asgi:
-        return _web(settings, store, dispatcher, in_region, bus, calls, about)
+        return _web(settings, store, dispatcher, tuners, in_region, bus, calls, about)
 
     about: dict[str, Any] = {}
     gateway = Gateway(
@@ -200,6 +226,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         settings,
         store,
         dispatcher,
+        tuners,
         endpoints,
         talkback,
         gateway,
@@ -246,6 +273,7 @@ def _web(
     settings: Settings,
     store: Store,
     dispatcher: Dispatcher,
+    tuners: Tuners,
     in_region: Callable[[str], tuple[Store, Engine]],
     bus: Bus,
     calls: Calls,
@@ -266,7 +294,9 @@ def _web(
             about=about,
             settings=settings.shown,
             storage=settings.s3_endpoint is None,
-            reset=functools.partial(reset, store, dispatcher) if settings.test_mode else None,
+            reset=functools.partial(reset, store, dispatcher, tuners)
+            if settings.test_mode
+            else None,
         )
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import BACKENDS, size_in_bytes
+from sagelet.domain.options import BACKENDS, size_in_bytes
 
 #: What a job without Docker may see of the caller's environment.
 _INHERITED = (

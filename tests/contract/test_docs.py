@@ -60,8 +60,8 @@ def test_every_link_inside_the_docs_leads_somewhere():
 
 def test_extras_pin_what_the_images_install():
     pyproject = (ROOT / "pyproject.toml").read_text()
-    for framework in ("pytorch", "tensorflow"):
+    for framework in ("pytorch", "sklearn", "tensorflow"):
         pins = (ROOT / "containers" / framework / "requirements.txt").read_text()
         for line in pins.splitlines():
-            if line.startswith(("torch", "tensorflow")):
-                assert f'"{line}"' in pyproject
+            if line.startswith(("torch", "tensorflow", "scikit-learn", "pandas")):
+                assert f'"{line.replace(chr(34), chr(39))}"' in pyproject

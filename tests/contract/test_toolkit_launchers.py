@@ -277,6 +277,7 @@ def test_torchrun_meets_at_the_jobs_own_port(hosts):
 
 PYTORCH = "sagemaker_pytorch_container.training:main"
 TENSORFLOW = "sagemaker_tensorflow_container.training:main"
+SKLEARN = "sagemaker_sklearn_container.training:main"
 
 
 def chosen(*names, module="", hosts=2, groups=None):
@@ -303,6 +304,7 @@ def chosen(*names, module="", hosts=2, groups=None):
         ([launchers.MPI, launchers.PARAMETER_SERVER], TENSORFLOW, 2, launchers.PARAMETER_SERVER),
         ([launchers.PARAMETER_SERVER], TENSORFLOW, 1, ""),
         ([launchers.MULTI_WORKER], TENSORFLOW, 1, launchers.MULTI_WORKER),
+        ([launchers.MPI, launchers.TORCH_DISTRIBUTED], SKLEARN, 2, ""),
         ([launchers.TORCH_DISTRIBUTED], "", 1, launchers.TORCH_DISTRIBUTED),
         ([], PYTORCH, 2, ""),
     ],

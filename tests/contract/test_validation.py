@@ -17,9 +17,10 @@ from sagelet.aws.model import load_operation
 from sagelet.aws.validation import InvalidRequest, validate
 from sagelet.domain.errors import DomainError
 from sagelet.domain.hosts import plan
+from sagelet.domain.jobs import without_nulls
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.rules import check
-from sagelet.domain.training import TrainingJob, without_nulls
+from sagelet.domain.training import TrainingJob
 
 
 @pytest.fixture(scope="module")

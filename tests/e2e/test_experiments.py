@@ -1,7 +1,8 @@
-"""SageMaker Experiments with its stock clients, in jobs and out of them, on the process backend."""
+"""SageMaker Experiments with its stock clients, in jobs and out of them, contained or not."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,13 @@ def test_a_notebook_with_smexperiments(plane: Plane) -> None:
     assert [row[1:] for row in said["lineage"] if "model.tar.gz" in row[0]] == [
         ["Output", "Produced"]
     ]
-    assert said["made"] == [["Table", "Produced"], ["text/csv", "Produced"]]
+    assert said["made"] == [
+        [kind, "Produced"]
+        for kind in ("ConfusionMatrix", "PrecisionRecallCurve", "ROCCurve", "Table", "text/csv")
+    ]
+    assert said["drawn"]["ConfusionMatrix"]["confusionMatrix"] == [[2, 0], [1, 1]]
+    assert said["drawn"]["ROCCurve"]["areaUnderCurve"] == 1.0
+    assert said["drawn"]["PrecisionRecallCurve"]["averagePrecisionScore"] == 1.0
     for what, parts in (
         ("experiment", "trials"),
         ("trial", "trial components"),
@@ -66,9 +73,18 @@ def test_a_notebook_with_smexperiments(plane: Plane) -> None:
 
 
 def test_runs_in_and_out_of_a_job(plane: Plane) -> None:
-    said = plane.ask(
-        "sagemaker2", "experiments_run.py", JOBS / "runs_on.py", cwd=in_folder(plane, "runs")
-    )
+    place = in_folder(plane, "runs")
+    runs(plane.ask("sagemaker2", "experiments_run.py", JOBS / "runs_on.py", cwd=place))
+
+
+@pytest.mark.docker
+def test_runs_in_and_out_of_a_container(plane: Plane, sdk_image: str) -> None:
+    place = in_folder(plane, "contained")
+    runs(plane.ask("sagemaker2", "experiments_run.py", JOBS / "runs_on.py", sdk_image, cwd=place))
+
+
+def runs(said: dict[str, Any]) -> None:
+    """What the program of the two tests says."""
     assert said["runs"] == ["quick", "slow"]
     assert said["lr"] == [0.25, 0.5]
     assert (said["inside"], said["seen"]) == (1.0, "twice")
@@ -76,4 +92,5 @@ def test_runs_in_and_out_of_a_job(plane: Plane) -> None:
     assert said["steps"] == list(range(25))
     assert said["values"] == [step / 10 for step in range(25)]
     assert said["config"]["RunName"] == said["run"]
+    assert said["drawn"] == ["ConfusionMatrix", "PrecisionRecallCurve", "ROCCurve"]
     assert said["group"] == 3  # two runs, and the job's own component

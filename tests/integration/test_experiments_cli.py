@@ -4,11 +4,16 @@ import csv
 import io
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from sagelet.domain.experiments import TrialComponent
+from sagelet.store import open_store
 from support.cli import Trainer, sagelet, serving
+
+ACCOUNT = "123456789012"
 
 SCRIPT = """
 import argparse
@@ -56,7 +61,9 @@ def words(*arguments: str) -> list[str]:
 
 
 @pytest.mark.timeout(180)
-def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> None:
+def test_the_best_trial_is_found_without_leaving_the_terminal(
+    tracked: Path, tmp_path: Path
+) -> None:
     with serving():
         listed = words("experiments")
         assert listed[0] == "EXPERIMENT TRIALS COMPONENTS BEST OF TRIAL CREATED"
@@ -68,6 +75,14 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
             "TrialComponentName": "c-aws-training-job",
             "TrialNames": ["fast"],
         }
+
+        assert len(listed) == 2
+        trainer = Trainer("process", str, tmp_path / "lone")
+        numbers = ("--hp", "lr=1", "--hp", "epochs=2")
+        assert trainer.run(SCRIPT, "--name", "d", *numbers, *METRICS).returncode == 0
+        assert words("experiments")[-1].startswith("1 component(s) in no trial")
+        (_, lone) = words("experiments", "--unassigned", "--metric", "train:loss.max")
+        assert lone.startswith("- d-aws-training-job Completed 2 ")
 
         one = [line.rsplit(" ", 2)[0] for line in words("experiments", "mnist")]
         assert one[1:] == [
@@ -102,7 +117,7 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
         assert table[0]["train:loss.last"] == "0.125"
 
         for wrong, message in (
-            (["compare", "nothing"], "There is no trial, experiment, trial component or training"),
+            (["compare", "nothing"], "There is no trial, experiment, trial component or job"),
             (["compare", "mnist", "--metric", "f1"], "there are test:accuracy, train:loss"),
             (["experiments", "nothing"], "There is no experiment named 'nothing'."),
             (["compare", "mnist", "--lowest", "--highest"], "not both"),
@@ -112,6 +127,22 @@ def test_the_best_trial_is_found_without_leaving_the_terminal(tracked: Path) -> 
             assert done.returncode == 2
             assert message in done.stderr
             assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(180)
+def test_a_metric_that_only_old_components_have_finds_the_best(tracked: Path) -> None:
+    store = open_store(tracked, "us-east-1")
+    for name in (f"later-{number}" for number in range(25)):
+        later = time.time() + 60
+        store.trial_components.add(TrialComponent(name, ACCOUNT, "us-east-1", later, later, {}), {})
+        store.trial_components.associate(name, "fast", ACCOUNT)
+    store.database.close()
+    with serving():
+        for metric in ("train:loss", "train:loss.max"):
+            (row,) = json.loads(sagelet("experiments", "--metric", metric, "--json").stdout)
+            assert row["Best"]["TrialNames"] == ["fast"]
+        (row,) = json.loads(sagelet("experiments", "--metric", "train:los", "--json").stdout)
+        assert row["Best"] is None
 
 
 @pytest.mark.timeout(180)

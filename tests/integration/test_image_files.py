@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONTAINERS = ROOT / "containers"
-PINS = {"pytorch": r"^torch==(\S+)$", "tensorflow": r"^tensorflow-cpu==(\S+)$"}
+PINS = {
+    "pytorch": r"^torch==(\S+)$",
+    "sklearn": r"^scikit-learn==(\S+);",
+    "tensorflow": r"^tensorflow-cpu==(\S+)$",
+}
 PROGRAM = """
 import json, os, sys
 import {module}
@@ -118,7 +122,12 @@ def built(request):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("built", "module"),
-    [("pytorch", "torch"), ("tensorflow", "tensorflow"), ("tensorflow", "tf_keras")],
+    [
+        ("pytorch", "torch"),
+        ("tensorflow", "tensorflow"),
+        ("tensorflow", "tf_keras"),
+        ("sklearn", "sklearn"),
+    ],
     indirect=["built"],
 )
 def test_an_image_trains(built, module, tmp_path):

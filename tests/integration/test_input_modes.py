@@ -10,7 +10,6 @@ from pathlib import Path
 import boto3
 import pytest
 
-from sagelet.store import open_store
 from support.buckets import fill, read
 from support.cli import Trainer, describe, folder_of, log_of, running_with, sagelet, wait_until
 from support.recordio import records
@@ -29,13 +28,6 @@ def epoch(channel, number):
     with open(f"{DATA}{channel}_{number}", "rb") as pipe:
         return pipe.read()
 """
-
-
-@pytest.fixture
-def store(home: Path):
-    opened = open_store(home)
-    yield opened
-    opened.database.close()
 
 
 class Jobs:

@@ -25,6 +25,7 @@ print(f"RESULT rank={dist.get_rank()} of={dist.get_world_size()} sum={total.item
 if "--fail" in sys.argv and dist.get_rank() == 1:
     raise ValueError("the second one gives up")
 dist.barrier()
+dist.destroy_process_group()
 """
 MPI = """
 import os, socket, sys
@@ -56,9 +57,11 @@ import json, os, socket, time
 config = json.loads(os.environ["TF_CONFIG"])
 task = config["task"]
 print("TASK", json.dumps(task, sort_keys=True), flush=True)
+def place(kind, index):
+    host, port = config["cluster"][kind][index].split(":")
+    return host, int(port)
 # As TensorFlow would: a worker's parameter server stays up while the master listens.
-own = config["cluster"][task["type"]][task["index"]]
-listening = socket.create_server(("", int(own.split(":")[1])))
+listening = socket.create_server(("", place(task["type"], task["index"])[1]))
 for address in config["cluster"].get("ps", []):
     host, port = address.split(":")
     while True:
@@ -68,6 +71,21 @@ for address in config["cluster"].get("ps", []):
         except OSError:
             time.sleep(0.1)
     print("SERVER", address, flush=True)
+# The master's own server goes with it: it stays until the workers have seen it.
+if "master" not in config["cluster"]:
+    pass
+elif task["type"] == "worker":
+    with socket.create_connection(place("master", 0)) as master:
+        master.sendall(b"done")
+else:
+    waiting = len(config["cluster"].get("worker", []))
+    while waiting:
+        with listening.accept()[0] as one:
+            one.settimeout(5)  # others only look whether there is a master
+            try:
+                waiting -= one.recv(4) == b"done"
+            except OSError:
+                pass
 """
 RESULT = re.compile(r"RESULT rank=(\d) of=(\d) sum=(\d+) at=(\S+)")
 

@@ -12,6 +12,7 @@ from sagelet.execution.docker.ping import find_engine
 from sagelet.execution.probe import namespaces_refused
 from support.cli import Trainer, describe, folder_of, running_with, sagelet
 from support.image import NAME
+from support.package import write_package
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,29 +104,7 @@ for session in (False, True):
 
 
 def test_requirements_are_installed_for_the_job_only(trainer: Trainer, tmp_path: Path) -> None:
-    package = tmp_path / "code" / "sixfold"
-    package.mkdir(parents=True)
-    (package / "sixfold.py").write_text("ANSWER = 42")
-    (package / "pyproject.toml").write_text(
-        '[project]\nname = "sixfold"\nversion = "1.0"\n'
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    )
-    (package / "backend.py").write_text(
-        """
-import zipfile
-def build_wheel(target, *_args, **_kw):
-    name = "sixfold-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(f"{target}/{name}", "w") as wheel:
-        wheel.write("sixfold.py")
-        info = "sixfold-1.0.dist-info"
-        wheel.writestr(f"{info}/METADATA",
-                       "Metadata-Version: 2.1\\nName: sixfold\\nVersion: 1.0\\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\n"
-                       "Root-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return name
-"""
-    )
+    write_package(tmp_path / "code" / "sixfold")
     (tmp_path / "code" / "requirements.txt").write_text("./sixfold\n")
     trainer.script("import sixfold, numpy; print('answer', sixfold.ANSWER)")
     done = sagelet(

@@ -93,26 +93,24 @@ SLOW_TO_LISTEN = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print("ready", flush=True)
-time.sleep(100)
+time.sleep(600)
 """
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.02, 0.04, 0.08, 0.15, 0.3])
 def test_a_stop_is_never_too_early(trainer: Trainer, home: Path, wait: float) -> None:
-    """With a grace of 30 s: a signal that is lost would show as a stop that takes that long."""
+    """A signal that is lost would be followed by a grace longer than anybody waits here."""
     running = trainer.start(
-        SLOW_TO_LISTEN, "--name", "early", "--grace", "30", "--env", "MARK=early-mark"
+        SLOW_TO_LISTEN, "--name", "early", "--grace", "300", "--env", "MARK=early-mark"
     )
     assert running.stdout is not None
     for line in running.stdout:
         if "Training in progress" in line:
             break
     time.sleep(wait)
-    began = time.monotonic()
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=60)
     assert running.returncode == 130
-    assert time.monotonic() - began < 15
     assert describe("early")["TrainingJobStatus"] == "Stopped"
     assert not running_with("early-mark")
 
@@ -269,7 +267,7 @@ def test_the_users_folder_cannot_shadow_the_supervisor(local: Trainer, tmp_path:
 def test_ctrl_c_is_heard_while_pip_is_silent(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An index that accepts the connection and never answers."""
+    """An index that accepts the connection and never answers: pip waits longer than this test."""
     server = socket.create_server(("127.0.0.1", 0))
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/simple")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -282,11 +280,9 @@ def test_ctrl_c_is_heard_while_pip_is_silent(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     connection, _ = server.accept()
-    began = time.monotonic()
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     assert running.returncode == 130, output
-    assert time.monotonic() - began < 10
     assert describe("silent")["TrainingJobStatus"] == "Stopped"
     assert list((tmp_path / "fresh").glob("environments/*/bin")) == []
     connection.close()

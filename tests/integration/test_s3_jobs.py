@@ -5,12 +5,10 @@ import json
 import sys
 import tarfile
 import threading
-from pathlib import Path
 
 import boto3
 import pytest
 
-from sagelet.store import open_store
 from support.buckets import fill, read
 from support.cli import Trainer, describe, log_of, sagelet, wait_until
 from support.servers import MOTO, moto
@@ -34,13 +32,6 @@ open(os.environ["SM_MODEL_DIR"] + "/weights", "w").write("w")
 """
 
 OBJECTS = {"d/a.txt": b"one", "d/deep/b.txt": b"two", "d/c.txt": b"three"}
-
-
-@pytest.fixture
-def store(home: Path):
-    opened = open_store(home)
-    yield opened
-    opened.database.close()
 
 
 def test_a_job_reads_its_channel_as_it_was(trainer: Trainer, home, store, tmp_path) -> None:

@@ -30,7 +30,7 @@ def build_client_image(base: str) -> str:
         pass
     finally:
         api.close()
-    content = DOCKERFILE.format(base=base, pins=" ".join(PINS["sagemaker2"])).encode()
+    content = DOCKERFILE.format(base=base, pins=" ".join(PINS["sagemaker2"][:2])).encode()
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         info = tarfile.TarInfo("Dockerfile")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 PINS = {
     "boto3": ("boto3==1.44.5", "awscli==1.46.3"),
-    "sagemaker2": ("sagemaker==2.257.7", "sagemaker-experiments==0.1.45"),
+    "sagemaker2": ("sagemaker==2.257.7", "sagemaker-experiments==0.1.45", "scikit-learn==1.9.1"),
     "sagemaker3": ("sagemaker==3.27.0",),
     "mlflow": ("mlflow==3.17.2", "pyarrow==25.0.1", "tensorboard==2.21.0"),
     "moto": ("moto[server,s3]==5.2.5", "boto3==1.44.5"),

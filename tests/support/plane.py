@@ -85,26 +85,31 @@ class Plane:
         if name.startswith("_"):
             raise AttributeError(name)
 
-        def call(*arguments: Any, region: str = REGION) -> str | None:
-            self._ask(name, [arguments], region)
+        def call(*arguments: Any, region: str = REGION, kind: str = "") -> str | None:
+            self._ask(name, [arguments], region, kind)
             return _told(self._answer()[0])
 
         return call
+
+    def ask(self, do: str, *arguments: Any, region: str = REGION) -> str | None:
+        """A method below one of the engine's attributes, as ``tuning.create``."""
+        self._ask(do, [arguments], region)
+        return _told(self._answer()[0])
 
     def submit_at_once(self, *requests: dict[str, Any]) -> list[str | None]:
         """Submit them all, many at the same time."""
         self._ask("submit", [[request] for request in requests], REGION)
         return [_told(answer) for answer in self._answer()]
 
-    def ask_and_see_it_die(self, do: str, *arguments: Any) -> None:
+    def ask_and_see_it_die(self, do: str, *arguments: Any, kind: str = "") -> None:
         """A command that leads to a state it kills itself at, see ``die_at``."""
-        self._ask(do, [arguments], REGION)
+        self._ask(do, [arguments], REGION, kind)
         self.wait_for_death()
 
-    def _ask(self, do: str, calls: Sequence[Sequence[Any]], region: str) -> None:
+    def _ask(self, do: str, calls: Sequence[Sequence[Any]], region: str, kind: str = "") -> None:
         assert self._process
         assert self._process.stdin
-        document = {"do": do, "with": calls, "region": region}
+        document = {"do": do, "with": calls, "region": region, "kind": kind}
         self._process.stdin.write(json.dumps(document) + "\n")
         self._process.stdin.flush()
 

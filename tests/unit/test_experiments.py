@@ -215,11 +215,12 @@ def test_only_so_many_parameters(job_of):
     assert len(parameters_of(many)) == 300
 
 
-def test_its_status_is_the_job_s():
+def test_its_status_is_the_job_s(job_of):
     life = begin(1.0)
     for moment, event in enumerate((Event.PREPARED, Event.STAGED, Event.FAULTED), start=2):
         life, _ = advance(life, event, float(moment), "InternalServerError: gone")
-    assert life_of(life) == {
+    job = replace(job_of(), life=life, artifacts={"model": "s3://m"})
+    assert life_of(job) == {
         "Status": {
             "PrimaryStatus": "Failed",
             "Message": "Status: Failed, secondary status: Failed, failure reason: "
@@ -228,7 +229,7 @@ def test_its_status_is_the_job_s():
         "StartTime": 2.0,
         "EndTime": 4.0,
     }
-    assert outputs_of({"model": "s3://m"}) == {"SageMaker.ModelArtifact": {"Value": "s3://m"}}
+    assert outputs_of(job) == {"SageMaker.ModelArtifact": {"Value": "s3://m"}}
 
 
 WHO = (ACCOUNT, REGION, 1.0, 1.0)

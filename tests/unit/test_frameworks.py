@@ -6,6 +6,7 @@ from sagelet.domain.frameworks import Framework, framework_of
 
 AWS = "763104351884.dkr.ecr.us-west-2.amazonaws.com"
 OLD = "520713654638.dkr.ecr.eu-west-1.amazonaws.com"
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 CHINA = "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn"
 
 
@@ -35,6 +36,11 @@ CHINA = "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn"
         ("pytorch", "pytorch", None),
         ("tensorflow", "tensorflow", None),
         ("pytorch:2.3-gpu", "pytorch", "2.3"),
+        (f"{SKLEARN}/sagemaker-scikit-learn:1.4-2-cpu-py3", "sklearn", "1.4"),
+        (f"{SKLEARN}/sagemaker-scikit-learn:0.20.0-cpu-py3", "sklearn", "0.20.0"),
+        ("sagemaker-scikit-learn:1.2-1", "sklearn", "1.2"),
+        ("sagelet/sklearn:1.2.2-cpu", "sklearn", "1.2.2"),
+        ("sklearn", "sklearn", None),
     ],
 )
 def test_training_images_name_their_framework(uri, name, version):
@@ -58,7 +64,7 @@ def test_training_images_name_their_framework(uri, name, version):
         f"{AWS}/pytorch-inference:2.3-cpu-py311",
         f"{AWS}/huggingface-pytorch-training:1.13.1-transformers4.26.0-gpu-py39-cu117-ubuntu20.04",
         "520713654638.dkr.ecr.us-west-2.amazonaws.com/sagemaker-tensorflow-serving:1.12-cpu",
-        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3",
+        "sklearn:latest",
         "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
         "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest",
         "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer",
@@ -77,6 +83,19 @@ def test_tensorflow_before_2_16_gets_keras_2(version):
 @pytest.mark.parametrize("tag", [":2.16", ":2.16.1-cpu", ":2.21.0-gpu", ":3.0", ":latest", ""])
 def test_later_tensorflow_keeps_its_own_keras(tag):
     assert framework_of(f"tensorflow-training{tag}").environment == {}
+
+
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [
+        (":0.20.0-cpu-py3", {"SAGELET_SKLEARN": "0.20"}),
+        (":0.23-1-cpu-py3", {}),
+        (":1.2-1-cpu-py3", {}),
+        ("", {}),
+    ],
+)
+def test_scripts_for_scikit_learn_0_20_find_its_names(tag, found):
+    assert framework_of(f"{SKLEARN}/sagemaker-scikit-learn{tag}").environment == found
 
 
 def test_keras_is_no_matter_of_torch():

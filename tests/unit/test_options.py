@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sagelet.aws.model import load_operation
 from sagelet.cli import options
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import base_name, read_options
+from sagelet.domain.options import read_options
+from sagelet.domain.training import base_name
 from sagelet.store.home import Home
 
 

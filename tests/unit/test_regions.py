@@ -478,7 +478,7 @@ def test_an_old_job_gets_the_component_that_a_new_one_has(migrated):
             made = component_of(job)
             found = view.trial_components.get(made.name, job.account)
             assert found.component.parameters == made.parameters
-            document = {**made.document, "OutputArtifacts": outputs_of(job.artifacts)}
+            document = {**made.document, "OutputArtifacts": outputs_of(job)}
             assert found.component.document == {k: v for k, v in document.items() if v}
             assert found.component.created == job.created
     ((name, summary),) = migrated.trial_components.get("done-aws-training-job", "1").metrics

@@ -7,15 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import (
-    InstanceGroup,
-    MetricDefinition,
-    Options,
-    base_name,
-    read_options,
-    size_in_bytes,
-    without_nulls,
-)
+from sagelet.domain.jobs import InstanceGroup, MetricDefinition, without_nulls
+from sagelet.domain.options import Options, read_options, size_in_bytes
+from sagelet.domain.training import base_name
 
 
 def tagged(**options):
@@ -203,3 +197,16 @@ def test_base_name_leaves_the_stamp_out(job, base):
 def test_a_model_is_versioned_under_the_base_name_or_the_option(job_of):
     assert job_of().model_name == "digits"
     assert job_of(**tagged(model="other")).model_name == "other"
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("search-001-0123abcd", "search"),
+        ("digits-240102-0304-012-0123abcd", "digits"),
+        ("train-261127-102233123-001-0123abcd", "train"),
+    ],
+)
+def test_the_models_of_a_tuning_job_are_versions_of_one(job_of, name, base):
+    assert job_of(TrainingJobName=name, TuningJobArn="arn").model_name == base
+    assert job_of(TrainingJobName=name).model_name == name

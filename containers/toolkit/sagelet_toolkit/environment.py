@@ -32,10 +32,11 @@ SAGEMAKER_HYPERPARAMETERS = frozenset(
     }
 )
 # Frameworks whose images have more to say to a script, by the module SageMaker's own images name.
-PYTORCH, TENSORFLOW = "pytorch", "tensorflow"
+PYTORCH, TENSORFLOW, SKLEARN = "pytorch", "tensorflow", "sklearn"
 FRAMEWORKS = {
     "sagemaker_pytorch_container": PYTORCH,
     "sagemaker_tensorflow_container": TENSORFLOW,
+    "sagemaker_sklearn_container": SKLEARN,
 }
 # Framework parameters that ask for a launcher, in place of a plain run of the script.
 LAUNCHERS = (

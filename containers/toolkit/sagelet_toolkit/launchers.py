@@ -7,7 +7,7 @@ Loaded only when one is asked for. The commands themselves are in `torchrun`, `m
 from __future__ import annotations
 
 from sagelet_toolkit import entrypoint
-from sagelet_toolkit.environment import PYTORCH, TENSORFLOW, Environment
+from sagelet_toolkit.environment import PYTORCH, SKLEARN, TENSORFLOW, Environment
 from sagelet_toolkit.failure import ClientError, Failure, Stopped
 from sagelet_toolkit.process import Supervisor
 
@@ -27,11 +27,12 @@ XLA = "sagemaker_pytorch_xla_multi_worker_enabled"
 
 PROCESSES_PER_HOST = "sagemaker_mpi_num_of_processes_per_host"
 
-# In the order in which the framework toolkits look for them; the first one wins.
+# In the order in which the framework toolkits look for them; the first one wins. scikit-learn's
+# looks for none.
 _PYTORCH = (MPI, PYTORCH_DDP, TORCH_DISTRIBUTED, SMDDP, XLA)
 _TENSORFLOW = (PARAMETER_SERVER, MPI, SMDDP, MULTI_WORKER)
 _ANY = (PARAMETER_SERVER, MPI, PYTORCH_DDP, TORCH_DISTRIBUTED, SMDDP, XLA, MULTI_WORKER)
-_ORDER = {PYTORCH: _PYTORCH, TENSORFLOW: _TENSORFLOW}
+_ORDER = {PYTORCH: _PYTORCH, TENSORFLOW: _TENSORFLOW, SKLEARN: ()}
 
 
 def choose(environment: Environment) -> str:

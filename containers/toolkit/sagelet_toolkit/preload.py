@@ -11,7 +11,7 @@ import os
 import select
 
 from sagelet_toolkit import entrypoint, stderr
-from sagelet_toolkit.environment import PYTORCH, TENSORFLOW, Environment
+from sagelet_toolkit.environment import PYTORCH, SKLEARN, TENSORFLOW, Environment
 from sagelet_toolkit.process import IGNORED_BY_PYTHON, Supervisor
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sagelet_toolkit.log import Log
     from sagelet_toolkit.paths import Paths
 
-MODULES = {PYTORCH: "torch", TENSORFLOW: "tensorflow"}
+MODULES = {PYTORCH: "torch", TENSORFLOW: "tensorflow", SKLEARN: "sklearn"}
 # What says which job it is, and means nothing to a framework while it is imported.
 _OF_ONE_JOB = (b"SM_", b"SAGEMAKER_", b"TRAINING_JOB_", b"AWS_", b"SAGELET_")
 _OF_ITS_PROXY = (b"HTTPS_PROXY", b"NO_PROXY", b"REQUESTS_CA_BUNDLE", b"PYTHONPATH", b"SM_HP_")

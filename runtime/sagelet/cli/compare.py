@@ -53,7 +53,8 @@ def compare(
     """Compare the components of each TRIAL: parameters that differ, metrics, the best first.
 
     \b
-    An experiment stands for all of its trials; a trial component or a training job for itself.
+    An experiment stands for all of its trials, a tuning job for its training jobs; a trial
+    component or a training job for itself.
     """  # noqa: D301
     if as_csv and as_json:
         raise ValidationException("--csv and --json: give one.")

@@ -10,12 +10,14 @@ from typing import Any
 import click
 
 from sagelet.aws.client import Client
+from sagelet.cli.kinds import describe, door_of, group_of, named, shown, status_of
 from sagelet.cli.render import Screen
 from sagelet.cli.status import marks_of, status_line
-from sagelet.domain.errors import DomainError, ValidationException
-from sagelet.domain.lifecycle import MESSAGE, Secondary
-
-GROUP = "/aws/sagemaker/TrainingJobs"
+from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Kind
+from sagelet.domain.lifecycle import Secondary
+from sagelet.domain.processing import PROCESSING
+from sagelet.domain.training import TRAINING
 
 #: Between looks, in seconds: at first and while something happens; and at most, when nothing does.
 POLL, PATIENT_POLL = 0.02, 0.1
@@ -28,64 +30,64 @@ _UNSAFE = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x
 #: Text without any of these is shown as it is.
 _UNUSUAL = re.compile(r"[^\t\n\x20-\x7e]")
 
+#: What the description of a processing job lacks.
+_BESIDE = ("SecondaryStatus", "SecondaryStatusTransitions")
+
 #: How much of a line without an end yet is looked at, in bytes.
 _UNFINISHED = 4096
 
 Document = dict[str, Any]
 
 
-def describe(client: Client, job: str) -> Document:
-    """The DescribeTrainingJob document.
+def watch(client: Client, job: str, kind: Kind) -> Document:
+    """A job's description, with its state changes, which SageMaker tells of training jobs only.
 
     Raises:
         ValidationException: there is no such job.
     """
-    try:
-        return client.call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": job})
-    except DomainError as error:
-        raise _named(error, client, job) from None
+    document = describe(client, job, kind)
+    if kind is not TRAINING:
+        beside = client.get(door_of(kind, job))
+        # Asked for later, so never behind: what is over for the first is over for the second.
+        document |= {name: beside[name] for name in _BESIDE}
+    return document
 
 
-def ask_to_stop(client: Client, job: str) -> None:
-    """StopTrainingJob.
+def ask_to_stop(client: Client, job: str, kind: Kind = TRAINING) -> None:
+    """StopTrainingJob, or that operation of another kind.
 
     Raises:
         ValidationException: there is no such job, or it has ended.
     """
     try:
-        client.call("sagemaker", "StopTrainingJob", {"TrainingJobName": job})
+        client.call("sagemaker", f"Stop{kind.name}", {f"{kind.name}Name": job})
     except DomainError as error:
-        raise _named(error, client, job) from None
-
-
-def _named(error: DomainError, client: Client, job: str) -> DomainError:
-    """AWS does not say which resource it did not find."""
-    if not str(error).startswith("Requested resource not found"):
-        return error
-    return ValidationException(
-        f"There is no training job named '{job}' in {client.region}. (sagelet jobs lists them.)"
-    )
+        raise named(error, client, job, kind) from None
 
 
 def is_over(document: Document) -> bool:
     """Whether nothing more will happen to a job."""
-    return document["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+    return status_of(document) in ("Completed", "Failed", "Stopped")
 
 
 def host_count(document: Document) -> int:
     """How many hosts a job has."""
-    resources = document.get("ResourceConfig") or {}
+    processing = document.get("ProcessingResources") or {}
+    resources = document.get("ResourceConfig") or processing.get("ClusterConfig") or {}
     groups = resources.get("InstanceGroups") or [resources]
     return sum(int(group.get("InstanceCount", 1)) for group in groups)
 
 
-def streams(client: Client, job: str) -> dict[str, str]:
+def streams(client: Client, job: str, kind: Kind = TRAINING) -> dict[str, str]:
     """The hosts of the log streams of a job that are there by now.
 
     In the order of the attempts, and of the hosts in each.
     """
     found: dict[str, str] = {}
-    request: Document = {"logGroupName": GROUP, "logStreamNamePrefix": f"{job}/"}
+    request: Document = {
+        "logGroupName": group_of(kind),
+        "logStreamNamePrefix": f"{job}/",
+    }
     while True:
         try:
             page = client.call("logs", "DescribeLogStreams", request)
@@ -104,10 +106,10 @@ def streams(client: Client, job: str) -> dict[str, str]:
 class Events:
     """The events of one log stream, from its first on."""
 
-    def __init__(self, client: Client, stream: str) -> None:
+    def __init__(self, client: Client, stream: str, kind: Kind = TRAINING) -> None:
         self._client = client
         self._request: Document = {
-            "logGroupName": GROUP,
+            "logGroupName": group_of(kind),
             "logStreamName": stream,
             "startFromHead": True,
         }
@@ -124,12 +126,14 @@ class Events:
 class HostLines:
     """Prints a host's log as it grows, each line behind the host's name."""
 
-    def __init__(self, screen: Screen, client: Client, job: str, host: str, stream: str) -> None:
+    def __init__(
+        self, screen: Screen, client: Client, job: str, host: str, stream: str, kind: Kind
+    ) -> None:
         self._screen = screen
         self._client = client
-        self._job = job
+        self._log = f"{door_of(kind, job)}/log"
         self._host = host
-        self._events = Events(client, stream)
+        self._events = Events(client, stream, kind)
         name = f"{host} | "
         colour = _COLOURS[(_number(host) - 1) % len(_COLOURS)]
         self._prefix = click.style(name, fg=colour) if screen.out.isatty() else name
@@ -150,8 +154,7 @@ class HostLines:
 
     def _show_bar(self) -> None:
         """A bar that a script draws over and over is no event yet: show its last state."""
-        path = f"/_cli/jobs/{self._job}/log"
-        end = self._client.fetch(path, host=self._host, last=_UNFINISHED)
+        end = self._client.fetch(self._log, host=self._host, last=_UNFINISHED)
         unfinished = end.rpartition(b"\n")[2]
         if b"\r" in unfinished:
             state = _visible(unfinished.decode("utf-8", "replace"))
@@ -186,10 +189,12 @@ class JobView:
         lines: bool = True,
         only: str | None = None,
         status: bool = False,
+        kind: Kind = TRAINING,
     ) -> None:
         self._screen = screen
         self._client = client
         self._job = job
+        self._kind = kind
         self._states = states
         self._lines = lines
         self._only = only
@@ -217,7 +222,7 @@ class JobView:
             if not document or now - looked >= pause:
                 looked = now
                 moved = self._guarded(self._tell_notes)  # before the state they may lead to
-                document = describe(self._client, self._job)
+                document = watch(self._client, self._job, self._kind)
                 moved |= self._guarded(self._tell, document)
             over = is_over(document)
             if self._lines:
@@ -267,13 +272,15 @@ class JobView:
         return moved
 
     def _meet_hosts(self) -> None:
-        for stream, host in streams(self._client, self._job).items():
+        for stream, host in streams(self._client, self._job, self._kind).items():
             if stream not in self._known and self._only in (None, host):
                 self._known.add(stream)
                 earlier = self._hosts.get(host)
                 while earlier and earlier.pump():  # of an attempt that was given up
                     pass
-                self._hosts[host] = HostLines(self._screen, self._client, self._job, host, stream)
+                self._hosts[host] = HostLines(
+                    self._screen, self._client, self._job, host, stream, self._kind
+                )
 
     def _tell(self, document: Document) -> bool:
         """State changes, and the progress of a long one; whether there were any."""
@@ -285,8 +292,11 @@ class JobView:
             stamp = datetime.fromtimestamp(step["StartTime"]).strftime("%H:%M:%S")  # noqa: DTZ006
             status, message = step["Status"], step["StatusMessage"]
             # Its message may already be how far it has come: that is progress, told below.
-            entered = message if is_over(document) else str(MESSAGE.get(status, message))
-            self._screen.say(f"{stamp} {status} - {entered}", dim=True)
+            entered = (
+                message if is_over(document) else str(self._kind.messages.get(status, message))
+            )
+            word = shown(status, processing=self._kind is PROCESSING)
+            self._screen.say(f"{stamp} {word} - {entered}", dim=True)
             self._entered = self._message = entered
         self._told = len(steps)
         message = steps[-1]["StatusMessage"] if steps else ""
@@ -304,7 +314,7 @@ class JobView:
     def _tell_notes(self) -> bool:
         if not self._states or not self._told:
             return False
-        answer = self._client.get(f"/_cli/jobs/{self._job}/notes", since=self._notes)
+        answer = self._client.get(f"{door_of(self._kind, self._job)}/notes", since=self._notes)
         found, self._states_of_hosts = answer["Notes"], answer["Hosts"]
         for note in found:
             self._screen.note(note)

@@ -2,7 +2,7 @@
 
 import click
 
-from sagelet.cli import follow
+from sagelet.cli import kinds
 from sagelet.cli.plane import reach
 from sagelet.cli.render import Screen
 
@@ -24,7 +24,7 @@ def interrupt(job: str, *, host: str | None, away: int) -> int:
     Its hosts get SIGTERM, the grace, SIGKILL; then it begins again from its checkpoints.
     """
     client = reach(click.get_current_context().obj).client()
-    document = follow.describe(client, job)
+    document = kinds.describe(client, job)
     query = {"away": away} | ({"host": host} if host else {})
     client.post(f"/_cli/jobs/{job}/interrupt", **query)
     screen = Screen()

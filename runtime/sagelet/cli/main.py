@@ -14,8 +14,10 @@ from sagelet.cli.plane import Plane
 #: command -> (module, what it does)
 _COMMANDS = {
     "train": ("train", "Run a training job."),
+    "tune": ("tune", "Search for the best hyperparameters of a training job."),
+    "process": ("process", "Run a processing job."),
     "compose": ("compose", "Write a training job as a docker compose project."),
-    "jobs": ("jobs", "List training jobs."),
+    "jobs": ("jobs", "List jobs."),
     "describe": ("jobs", "Show one job in full."),
     "logs": ("logs", "Print what a job's hosts printed."),
     "stop": ("jobs", "Stop a job."),
@@ -52,7 +54,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="sagelet %(version)s")
 def main() -> None:
-    """Run Amazon SageMaker training jobs on this machine."""
+    """Run Amazon SageMaker jobs on this machine."""
 
 
 def run(plane: Plane | None) -> None:

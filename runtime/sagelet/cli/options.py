@@ -4,7 +4,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from sagelet.domain.frameworks import FRAMEWORKS
 
 INPUT_MODES = ("File", "FastFile", "Pipe")
 
-FRAMEWORK_IMAGES = {name: f"{name}-training" for name in FRAMEWORKS}
+FRAMEWORK_IMAGES = {
+    **{name: f"{name}-training" for name in FRAMEWORKS},
+    "sklearn": "sagemaker-scikit-learn",
+}
 
 
 def pairs(flag: str, values: Iterable[str]) -> dict[str, str]:
@@ -49,7 +52,9 @@ def file_uri(path: str | Path) -> str:
     return "file://" + quote(os.fsencode(place.rstrip("/") or "/"))
 
 
-def input_modes(values: Iterable[str]) -> tuple[str, dict[str, str]]:
+def input_modes(
+    values: Iterable[str], allowed: Sequence[str] = INPUT_MODES
+) -> tuple[str, dict[str, str]]:
     """``MODE`` and ``NAME=MODE`` options: the job's input mode, and those of single channels.
 
     Raises:
@@ -62,11 +67,11 @@ def input_modes(values: Iterable[str]) -> tuple[str, dict[str, str]]:
             f"--input-mode {whole[1]}: the job has one already; for a channel write "
             f"NAME={whole[1]}."
         )
-    known = {mode.lower(): mode for mode in INPUT_MODES}
+    known = {mode.lower(): mode for mode in allowed}
     for mode in (*whole, *single.values()):
         if mode.lower() not in known:
             raise ValidationException(
-                f"--input-mode {mode}: no such mode; use {', '.join(INPUT_MODES)}."
+                f"--input-mode {mode}: no such mode; use {', '.join(allowed)}."
             )
     job = known[whole[0].lower()] if whole else "File"
     return job, {name: known[mode.lower()] for name, mode in single.items()}

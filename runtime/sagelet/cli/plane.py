@@ -254,7 +254,7 @@ def fingerprint(settings: Settings) -> dict[str, str]:
 def begin(arguments: list[str]) -> Plane | None:
     """Hasten the control plane for a command that will need it."""
     needs = {
-        *("train", "jobs", "describe", "logs", "stop", "models"),
+        *("train", "tune", "process", "jobs", "describe", "logs", "stop", "models"),
         *("experiments", "compare", "export"),
     }
     if not arguments or arguments[0] not in needs or {"--help", "-h", "--dry-run"} & {*arguments}:

@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
+from sagelet.cli.kinds import shown, status_of
+
 #: Least time between two drawings of the status line, in seconds.
 REDRAW = 0.1
 
@@ -117,26 +119,41 @@ class Unstoppable:
 
 def summarise(screen: Screen, document: dict[str, Any], beside: dict[str, Any]) -> None:
     """The end of a job in a few lines; ``beside`` is what the description does not say."""
-    status, secondary = document["TrainingJobStatus"], document["SecondaryStatus"]
+    status, secondary = status_of(document), document["SecondaryStatus"]
     colour = {"Completed": "green", "Failed": "red"}.get(status, "yellow")
     ending = status if status == secondary else f"{status} ({secondary})"
     rows = [
-        ("job", document["TrainingJobName"]),
+        ("job", document.get("TrainingJobName") or document["ProcessingJobName"]),
         ("status", click.style(ending, fg=colour, bold=True)),
     ]
     if document.get("FailureReason"):
         rows.append(("reason", document["FailureReason"].replace("\n", "\n             ")))
+    if document.get("ExitMessage"):
+        rows.append(("message", document["ExitMessage"].replace("\n", "\n             ")))
     phases = [
-        f"{step['Status']} {step['EndTime'] - step['StartTime']:.1f}s"
+        f"{shown(step['Status'], processing='ProcessingJobName' in document)}"
+        f" {step['EndTime'] - step['StartTime']:.1f}s"
         for step in document["SecondaryStatusTransitions"][:-1]
         if step.get("EndTime") is not None
     ]
     rows.append(("time", ", ".join(phases)))
     metrics = document.get("FinalMetricDataList")
     if metrics:
-        shown = [f"{m['MetricName']}={float(m['Value']):g}" for m in metrics]
-        rows.append(("metrics", ", ".join(shown)))
+        values = [f"{m['MetricName']}={float(m['Value']):g}" for m in metrics]
+        rows.append(("metrics", ", ".join(values)))
+    rows += _stored(document, status, beside)
+    screen.clear()
+    click.echo("", err=True)
+    for key, value in rows:
+        click.echo(f"  {key:<10} {value}", err=True)
+
+
+def _stored(document: dict[str, Any], status: str, beside: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where what the job left is."""
     version, artifacts = beside.get("Version"), beside.get("Artifacts") or {}
+    if "ProcessingJobName" in document:
+        return [(f"{name}"[:10], place_of(uri)) for name, uri in artifacts.items()]
+    rows = []
     if version:
         name = f"{version['Name']} version {version['Version']}"
         place = Path(version["Path"])
@@ -152,10 +169,7 @@ def summarise(screen: Screen, document: dict[str, Any], beside: dict[str, Any]) 
         rows.append(("model", f"no version: {why}"))
     if artifacts.get("output"):
         rows.append(("output", place_of(artifacts["output"])))
-    screen.clear()
-    click.echo("", err=True)
-    for key, value in rows:
-        click.echo(f"  {key:<10} {value}", err=True)
+    return rows
 
 
 def place_of(uri: str) -> str:

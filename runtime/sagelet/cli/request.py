@@ -10,13 +10,14 @@ import click
 
 from sagelet.cli import options
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import BACKENDS
+from sagelet.domain.frameworks import FRAMEWORKS
+from sagelet.domain.options import BACKENDS
 from sagelet.settings import Settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: The options that describe a job, by the name of their value, in the order of the help.
-_JOB: dict[str, Decorator] = {
+OPTIONS: dict[str, Decorator] = {
     "script": click.argument("script", required=False),
     "framework": click.option(
         "--framework",
@@ -26,7 +27,8 @@ _JOB: dict[str, Decorator] = {
     "framework_version": click.option(
         "--framework-version",
         metavar="X.Y",
-        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2).",
+        help="The version the script was written for (TensorFlow below 2.16 gets Keras 2, "
+        "scikit-learn below 0.23 what was removed then).",
     ),
     "image": click.option(
         "--image",
@@ -166,7 +168,7 @@ def job_options(*, without: Collection[str] = ()) -> Decorator:
     """Give a command the options that describe a job."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name, option in reversed(_JOB.items()):
+        for name, option in reversed(OPTIONS.items()):
             if name not in without:
                 command = option(command)
         return command
@@ -185,14 +187,9 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
             "Nothing to train: give a SCRIPT, an --image, or a --request document. "
             "(--help says how.)"
         )
-    if given["script"] and not any(given.get(k) for k in ("framework", "image", "python")):
-        last = ", an --image, or a --python" if "python" in given else ", or an --image"
-        raise ValidationException(
-            "Which environment does the script need? Give --framework pytorch, "
-            f"--framework tensorflow{last}."
-        )
+    check_environment(given)
     mode, modes = options.input_modes(given.get("input_modes") or ())
-    algorithm: dict[str, Any] = {"TrainingImage": _image(given), "TrainingInputMode": mode}
+    algorithm: dict[str, Any] = {"TrainingImage": image_of(given), "TrainingInputMode": mode}
     if given["metrics"]:
         algorithm["MetricDefinitions"] = [
             {"Name": n, "Regex": r} for n, r in options.pairs("--metric", given["metrics"]).items()
@@ -210,7 +207,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "ResourceConfig": resources,
         "StoppingCondition": {"MaxRuntimeInSeconds": given.get("max_run") or 86400},
         "HyperParameters": options.pairs("--hp", given["hyperparameters"]),
-        "Tags": _tags(given, settings),
+        "Tags": tags_of(given, settings),
     }
     if given["script"]:
         clash = {"sagemaker_program", "sagemaker_submit_directory"} & set(
@@ -231,7 +228,7 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
         request["CheckpointConfig"] = {"S3Uri": options.file_uri(given["checkpoints"])}
     if given["isolated"]:
         request["EnableNetworkIsolation"] = True
-    config = _experiment_config(given)
+    config = experiment_config(given)
     if config:
         request["ExperimentConfig"] = config
     if given.get("spot"):
@@ -242,7 +239,22 @@ def request_of(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return request
 
 
-def _experiment_config(given: dict[str, Any]) -> dict[str, str]:
+def check_environment(given: dict[str, Any]) -> None:
+    """Refuse a script that nothing runs.
+
+    Raises:
+        ValidationException: says what may be given.
+    """
+    if given["script"] and not any(given.get(k) for k in ("framework", "image", "python")):
+        last = ", an --image, or a --python" if "python" in given else " or an --image"
+        raise ValidationException(
+            f"Which environment does the script need? Give --framework ({', '.join(FRAMEWORKS)})"
+            f"{last}."
+        )
+
+
+def experiment_config(given: dict[str, Any]) -> dict[str, str]:
+    """The ExperimentConfig that the options ask for; empty for none."""
     members = {
         "ExperimentName": given.get("experiment"),
         "TrialName": given.get("trial"),
@@ -285,7 +297,7 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     request = options.read_request(given["request_file"])
     if given["name"]:
         request["TrainingJobName"] = given["name"]
-    extra = _tags(given, settings)
+    extra = tags_of(given, settings)
     if extra and isinstance(request.get("Tags") or [], list):
         keys = {tag["Key"] for tag in extra}
         own = [
@@ -301,7 +313,8 @@ def _from_file(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return request
 
 
-def _image(given: dict[str, Any]) -> str:
+def image_of(given: dict[str, Any]) -> str:
+    """The image that the options name."""
     if given["image"]:
         if given["framework"]:
             raise ValidationException("--image and --framework both name an image; give one.")
@@ -317,7 +330,8 @@ def _image(given: dict[str, Any]) -> str:
     return "python"
 
 
-def _tags(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
+def tags_of(given: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
+    """The options that say how the job runs on this machine."""
     backend = given.get("backend") or (settings.backend if settings.backend != "auto" else None)
     keys = ("gpus", "cpus", "memory", "shm", "grace", "model")
     python = given.get("python")
@@ -345,7 +359,9 @@ def base_of(given: dict[str, Any], request: dict[str, Any]) -> str:
     return image.rpartition("/")[2].partition(":")[0].partition("@")[0]
 
 
-def check(request: dict[str, Any], settings: Settings) -> None:
+def check(
+    request: dict[str, Any], settings: Settings, operation_name: str = "CreateTrainingJob"
+) -> None:
     """Check against the service model, here.
 
     Raises:
@@ -354,5 +370,5 @@ def check(request: dict[str, Any], settings: Settings) -> None:
     from sagelet.aws.model import load_operation
     from sagelet.aws.validation import validate
 
-    operation = load_operation("sagemaker", "CreateTrainingJob", settings.cache)
+    operation = load_operation("sagemaker", operation_name, settings.cache)
     validate(operation, request, relaxed=settings.relaxed)

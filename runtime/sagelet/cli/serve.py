@@ -209,7 +209,7 @@ class _Serving:
             if not self._left:
                 server.run(lambda: self._ready(url, starter))
             app.dispatcher.settle()
-            if not self._for_call and not app.dispatcher.idle():
+            if not self._for_call and not app.idle():
                 click.echo("Jobs that run go on; the next control plane takes them up again.")
         finally:
             server.close()
@@ -284,7 +284,7 @@ def _end_when_idle(server: "Server", app: "App", patience: float) -> None:
         left = patience
         while left > 0:
             time.sleep(LINGER / 6)
-            if server.connections or not app.dispatcher.idle():
+            if server.connections or not app.idle():
                 left = LINGER
             else:
                 left -= LINGER / 6

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sagelet.cli.kinds import shown
+
 #: A host's state as one character; shapes, so that it takes no colours to tell them apart.
 MARKS = {"Waiting": "\u25cb", "Running": "\u25cf", "Ended": "\u2713", "Failed": "\u2715"}
 PLAIN_MARKS = {"Waiting": ".", "Running": "*", "Ended": "+", "Failed": "x"}
@@ -32,7 +34,8 @@ def status_line(
         marks: state -> what is shown for it.
     """
     step = document["SecondaryStatusTransitions"][-1]
-    parts = [f"{step['Status']} {_span(now - step['StartTime'])}"]
+    word = shown(step["Status"], processing="ProcessingJobName" in document)
+    parts = [f"{word} {_span(now - step['StartTime'])}"]
     if len(hosts) > NAMED:
         states = list(hosts.values())
         counts = [f"{states.count(s)} {marks[s]}" for s in marks if s in states]

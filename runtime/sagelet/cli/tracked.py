@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from sagelet.aws.client import Client
+from sagelet.cli.kinds import KINDS
 from sagelet.domain.comparison import Measure, measure_of, metric_names
 from sagelet.domain.errors import Refusal, ValidationException
+from sagelet.domain.tuning import trial_name
 
 Document = dict[str, Any]
 
@@ -49,14 +51,16 @@ def components_of(client: Client, name: str) -> list[Document]:
     """
     if exists(client, "Trial", name):
         return list(components(client, "Parents.TrialName", name))
+    if exists(client, "Trial", trial_name(name)):  # a tuning job's
+        return list(components(client, "Parents.TrialName", trial_name(name)))
     if exists(client, "Experiment", name):
         return list(components(client, "Parents.ExperimentName", name))
-    for own in (name, f"{name}-aws-training-job"):
+    for own in (name, *(f"{name}-aws-{kind.resource}" for kind in KINDS.values())):
         found = list(components(client, "TrialComponentName", own))
         if found:
             return found
     raise ValidationException(
-        f"There is no trial, experiment, trial component or training job named '{name}'. "
+        f"There is no trial, experiment, trial component or job named '{name}'. "
         "(sagelet experiments lists experiments.)"
     )
 

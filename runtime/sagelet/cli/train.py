@@ -1,20 +1,19 @@
 """``sagelet train``: build the request, submit it, follow the job or leave it to itself."""
 
 import json
-import signal
 import sys
-from contextlib import suppress
 from typing import Any
 
 import click
 
 from sagelet.aws.client import Client
 from sagelet.cli import options
-from sagelet.cli.follow import JobView, ask_to_stop, describe
+from sagelet.cli.foreground import Interrupts, foreground, take_back
 from sagelet.cli.plane import reach
-from sagelet.cli.render import Screen, plain, summarise
+from sagelet.cli.render import Screen
 from sagelet.cli.request import base_of, check, job_options, request_of
-from sagelet.domain.errors import DomainError, ResourceInUse, ValidationException
+from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.training import TRAINING
 from sagelet.settings import Settings
 
 
@@ -55,10 +54,10 @@ def train(**given: Any) -> int:
             request["TrainingJobName"] = options.stamped(base_of(given, request))
         try:
             arn = _create(client, request, plane.settings)
-            interrupts = _Interrupts()
+            interrupts = Interrupts()
             break
         except KeyboardInterrupt:
-            _take_back(client, screen, request["TrainingJobName"])
+            take_back(client, screen, request["TrainingJobName"], TRAINING)
             raise
         except ResourceInUse:
             if named:
@@ -67,7 +66,7 @@ def train(**given: Any) -> int:
         document = {"TrainingJobName": request["TrainingJobName"], "TrainingJobArn": arn}
         click.echo(json.dumps(document) if given["as_json"] else document["TrainingJobName"])
         return 0
-    return _foreground(client, screen, request, interrupts, as_json=given["as_json"])
+    return foreground(client, screen, request, interrupts, TRAINING, as_json=given["as_json"])
 
 
 def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
@@ -78,76 +77,3 @@ def _create(client: Client, request: dict[str, Any], settings: Settings) -> str:
             check(request, settings)  # names each member as this request writes it
         raise
     return str(answer["TrainingJobArn"])
-
-
-def _take_back(client: Client, screen: Screen, name: str) -> None:
-    """Interrupted while the job was taken in: it may exist, or still come to exist."""
-    try:
-        ask_to_stop(client, name)
-    except DomainError:
-        screen.say(f"if {name} was taken in all the same, `sagelet stop {name}` stops it")
-
-
-class _Interrupts:
-    """Counts Ctrl-C, SIGTERM and the terminal's end from now on; nothing is done in a handler."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note)
-
-    def _note(self, _number: int, _frame: object) -> None:
-        self.count += 1
-
-
-def _foreground(
-    client: Client,
-    screen: Screen,
-    request: dict[str, Any],
-    interrupts: _Interrupts,
-    *,
-    as_json: bool,
-) -> int:
-    """Follow the job to its end, pass interrupts on."""
-    name = request["TrainingJobName"]
-    screen.say(f"job {name}", bold=True)
-    heard = 0
-
-    def obey() -> None:
-        nonlocal heard
-        if interrupts.count <= heard:
-            return
-        heard += 1
-        if heard == 1:
-            with suppress(ValidationException):  # it has ended by now
-                ask_to_stop(client, name)
-                screen.say(_what_a_stop_does(describe(client, name), request), fg="yellow")
-        elif heard == 2:
-            client.post(f"/_cli/jobs/{name}/kill")
-        else:
-            screen.say(f"left {name} as it is; `sagelet logs -f {name}` follows it again")
-            raise KeyboardInterrupt
-
-    document = JobView(screen, client, name, status=not as_json).follow(tick=obey)
-    with suppress(OSError):  # nobody reads any more
-        summarise(screen, document, client.get(f"/_cli/jobs/{name}"))
-    if as_json:
-        click.echo(json.dumps(plain(document), indent=2))
-    return exit_code(document)
-
-
-def _what_a_stop_does(document: dict[str, Any], request: dict[str, Any]) -> str:
-    name = document["TrainingJobName"]
-    statuses = [step["Status"] for step in document["SecondaryStatusTransitions"]]
-    if "Uploading" in statuses:
-        return f"{name} has ended; storing what it wrote. Ctrl-C twice more leaves it."
-    if "Training" not in statuses:
-        return f"giving up {name}"
-    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
-    grace = tags.get("sagelet:grace", "120")
-    return f"stopping {name}; its script gets {grace} s to end. Ctrl-C again kills it."
-
-
-def exit_code(document: dict[str, Any]) -> int:
-    """0 Completed, 1 Failed or out of time, 130 stopped."""
-    return {"Completed": 0, "Stopped": 130}.get(document["SecondaryStatus"], 1)

@@ -7,7 +7,8 @@ import re
 
 from sagelet.domain.channels import FILE_SCHEME, NAME_LIMIT, S3_SCHEME, location_of
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.training import Channel, TrainingJob
+from sagelet.domain.jobs import Channel, Job
+from sagelet.domain.training import TrainingJob
 
 #: Input mode -> the kinds of S3DataType it takes.
 _DATA_TYPES = {
@@ -36,10 +37,10 @@ def check_channels(job: TrainingJob) -> None:
         if not data_source.get("S3DataSource"):
             raise ValidationException(f"{where}: DataSource.S3DataSource is required.")
         check_located(f"{where}: S3Uri", channel.uri)
-        _check_mode(where, channel)
+        check_mode(where, channel)
         _check_attributes(where, channel)
         _check_groups(where, channel, job)
-    _check_names(job)
+    check_pipe_names("InputDataConfig", job)
     if {"Pipe", "FastFile"} <= {channel.input_mode for channel in job.channels}:
         raise ValidationException(
             "Cannot use both 'Pipe' and 'FastFile' TrainingInputMode on the same Training Job."
@@ -70,7 +71,12 @@ def check_located(where: str, uri: str) -> None:
         )
 
 
-def _check_mode(where: str, channel: Channel) -> None:
+def check_mode(where: str, channel: Channel) -> None:
+    """Refuse an input mode that does not go with the rest of a channel.
+
+    Raises:
+        ValidationException: says what does.
+    """
     mode, kind = channel.input_mode, channel.data_type
     if mode not in _DATA_TYPES:
         raise ValidationException(
@@ -128,16 +134,21 @@ def _check_groups(where: str, channel: Channel, job: TrainingJob) -> None:
             )
 
 
-def _check_names(job: TrainingJob) -> None:
-    """The pipes of a channel lie beside the folders of the others."""
+def check_pipe_names(where: str, job: Job) -> None:
+    """The pipes of a channel lie beside the folders of the others.
+
+    Raises:
+        ValidationException: a folder has the name of a pipe.
+    """
     for pipe in job.channels:
         if pipe.input_mode != "Pipe":
             continue
-        mark = re.compile(re.escape(pipe.name) + "_[0-9]+")
+        mark = re.compile(re.escape(pipe.path) + "_[0-9]+")
         for other in job.channels:
-            if mark.fullmatch(other.name):
+            if mark.fullmatch(other.path):
+                name, what = pipe.path.rpartition("/")[2], pipe.what
                 raise ValidationException(
-                    f"InputDataConfig: the channel '{other.name}' has the name of a pipe of the "
-                    f"channel '{pipe.name}', which are {pipe.name}_0, {pipe.name}_1, ...; rename "
+                    f"{where}: the {what} '{other.name}' has the name of a pipe of the "
+                    f"{what} '{pipe.name}', which are {name}_0, {name}_1, ...; rename "
                     "one."
                 )

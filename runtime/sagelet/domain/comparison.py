@@ -54,6 +54,15 @@ class Measure:
         return None
 
 
+def readings(text: str) -> list[Measure]:
+    """What ``METRIC`` or ``METRIC.STATISTIC`` may mean, for a metric's name may have dots, too."""
+    metric, _, word = text.rpartition(".")
+    return [
+        Measure(text),
+        *(Measure(metric, name) for name in STATISTICS if metric and word.lower() == name.lower()),
+    ]
+
+
 def measure_of(text: str, known: Iterable[str]) -> Measure:
     """``METRIC`` or ``METRIC.STATISTIC``, of the metrics there are.
 
@@ -61,12 +70,10 @@ def measure_of(text: str, known: Iterable[str]) -> Measure:
         ValidationException: there is no such metric.
     """
     names = sorted(set(known))
-    if text in names:
-        return Measure(text)
-    metric, _, word = text.rpartition(".")
-    for statistic in STATISTICS:
-        if metric in names and word.lower() == statistic.lower():
-            return Measure(metric, statistic)
+    for reading in readings(text):
+        if reading.metric in names:
+            return reading
+    metric = text.rpartition(".")[0]
     there = f"there are {', '.join(names)}" if names else "there are none"
     hint = ""
     if metric in names:

@@ -1,7 +1,7 @@
 """Experiments: an experiment groups trials, a trial is a series of trial components.
 
 What they are called, what may be done with them and in which words it is refused, and the trial
-component that a training job makes and keeps up to date. The members that nothing here decides on
+component that a job makes and keeps up to date. The members that nothing here decides on
 are kept as the request's document has them.
 """
 
@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagelet.domain.errors import DomainError, Refusal, ResourceLimitExceeded, ValidationException
-from sagelet.domain.lifecycle import Life
+from sagelet.domain.jobs import Job
 from sagelet.domain.search_properties import number_in
-from sagelet.domain.training import TrainingJob
 
 Document = Mapping[str, Any]
 
@@ -187,14 +186,9 @@ def updated(component: TrialComponent, request: Document, now: float) -> TrialCo
     )
 
 
-def component_name(job: str) -> str:
-    """The name of a training job's trial component."""
-    return f"{job}-aws-training-job"
-
-
-def component_of(job: TrainingJob) -> TrialComponent:
-    """The trial component of a training job that was just created."""
-    name = component_name(job.name)
+def component_of(job: Job) -> TrialComponent:
+    """The trial component of a job that was just created."""
+    name = f"{job.name}-aws-{job.kind.resource}"
     config = job.request.get("ExperimentConfig") or {}
     inputs = {
         channel.name: {
@@ -213,47 +207,46 @@ def component_of(job: TrainingJob) -> TrialComponent:
         job.created,
         {
             "DisplayName": config.get("TrialComponentDisplayName") or name,
-            "Source": {"SourceArn": job.arn, "SourceType": "SageMakerTrainingJob"},
+            "Source": {"SourceArn": job.arn, "SourceType": f"SageMaker{job.kind.name}"},
             "InputArtifacts": dict(list(inputs.items())[:MOST_ARTIFACTS]),
-            **life_of(job.life),
+            **life_of(job),
         },
         parameters_of(job),
     )
 
 
-def parameters_of(job: TrainingJob) -> dict[str, Parameter]:
-    """A job's parameters: its resources, and its hyperparameters, numbers as numbers."""
-    resources = job.request.get("ResourceConfig") or {}
+def parameters_of(job: Job) -> dict[str, Parameter]:
+    """A job's parameters: its resources, and what its program is given, numbers as numbers."""
+    resources = job.resources
     found: dict[str, Parameter] = {"SageMaker.InstanceCount": float(job.host_count)}
     if resources.get("InstanceType"):
         found["SageMaker.InstanceType"] = str(resources["InstanceType"])
     if resources.get("VolumeSizeInGB"):
         found["SageMaker.VolumeSizeInGB"] = float(resources["VolumeSizeInGB"])
-    for key, text in job.hyperparameters.items():
+    for key, text in job.parameters.items():
         number = number_in(text)
         found[key] = text[:_STRING] if number is None else number
     return dict(list(found.items())[:MOST_PARAMETERS])
 
 
-def life_of(life: Life) -> dict[str, Any]:
+def life_of(job: Job) -> dict[str, Any]:
     """What a job's life says of its component: Status, StartTime, EndTime."""
-    reason = life.failure_reason or ""
-    message = f"Status: {life.primary}, secondary status: {life.secondary}, failure reason: "
-    started, ended = life.started(), life.ended()
+    started, ended = job.life.started(), job.life.ended()
     return {
         "Status": {
-            "PrimaryStatus": life.primary,
-            "Message": f"{message}{reason}."[:_MESSAGE],
+            "PrimaryStatus": job.life.primary,
+            "Message": job.status_message[:_MESSAGE],
         },
         **({} if started is None else {"StartTime": started}),
         **({} if ended is None else {"EndTime": ended}),
     }
 
 
-def outputs_of(artifacts: Mapping[str, str]) -> dict[str, Any]:
+def outputs_of(job: Job) -> dict[str, Any]:
     """The OutputArtifacts of a job's component, of what the job stored."""
-    names = {"model": "SageMaker.ModelArtifact", "output": "SageMaker.OutputDataArtifact"}
-    return {names.get(kind, kind): {"Value": uri[:_ARTIFACT]} for kind, uri in artifacts.items()}
+    names = job.kind.stores
+    found = {name: {"Value": uri[:_ARTIFACT]} for name, uri in job.artifacts.items()}
+    return {names.get(name, name): value for name, value in list(found.items())[:MOST_ARTIFACTS]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +259,7 @@ class Assignment:
     new_trial: bool
 
 
-def assign(
-    job: TrainingJob, trial: Trial | None, experiment: Experiment | None
-) -> Assignment | None:
+def assign(job: Job, trial: Trial | None, experiment: Experiment | None) -> Assignment | None:
     """Where the job's ExperimentConfig puts its component; None leaves it unassigned.
 
     ``trial`` and ``experiment`` are those the ExperimentConfig names, where they exist.

@@ -27,6 +27,8 @@ class Framework:
         if self.name == "tensorflow" and self.version and _number(self.version) < (2, 16):
             # Before 2.16 Keras 2 was inside: model.save(path_without_extension) wrote a SavedModel.
             return {"TF_USE_LEGACY_KERAS": "1"}
+        if self.name == "sklearn" and self.version and _number(self.version) < (0, 23):
+            return {"SAGELET_SKLEARN": "0.20"}  # see containers/sklearn/complete.py
         return {}
 
 
@@ -40,6 +42,9 @@ REPOSITORIES: tuple[tuple[str, str], ...] = (
     (r"sagemaker-pytorch", "pytorch"),
     (r"sagelet/pytorch", "pytorch"),
     (r"pytorch", "pytorch"),
+    (r"sagemaker-scikit-learn", "sklearn"),
+    (r"sagelet/sklearn", "sklearn"),
+    (r"sklearn", "sklearn"),
 )
 
 #: What we have images and environments for.

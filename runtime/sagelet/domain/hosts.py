@@ -3,7 +3,7 @@
 ``plan`` turns a job and the places of its folders into HostPlans. It reads no file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 from sagelet.domain import opt_ml
 from sagelet.domain.channels import location_of
 from sagelet.domain.frameworks import Framework, framework_of
+from sagelet.domain.jobs import Channel, Job, Kind
 from sagelet.domain.launchers import launchers_of
-from sagelet.domain.training import Channel, TrainingJob
+from sagelet.domain.training import TRAINING, TrainingJob
 
 
 class Access(StrEnum):
@@ -45,7 +46,9 @@ class Mount:
 class Pipe:
     """A channel that is streamed, an epoch a pipe, from the items that ``index`` lists.
 
-    The host gets the share ``number`` of ``hosts`` equal ones, in the order of ``seed``.
+    The host gets the share ``number`` of ``hosts`` equal ones, in the order of ``seed``. The pipes
+    are ``<name>_<epoch>`` in ``folder``, which is below /opt/ml; ``name`` is the channel's, if it
+    is empty.
     """
 
     channel: str
@@ -55,11 +58,16 @@ class Pipe:
     seed: int | None = None
     gzipped: bool = False
     wrapped: bool = False
+    folder: str = "input/data"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host. ``entrypoint`` None means the image's own; sizes in bytes, ``cpus`` in cores."""
+    """One host. ``entrypoint`` None means the image's own; sizes in bytes, ``cpus`` in cores.
+
+    ``files`` lie in the folder ``config`` below /opt/ml.
+    """
 
     name: str
     folder: str
@@ -73,13 +81,15 @@ class HostPlan:
     shm: int | None = None
     gpus: tuple[str, ...] = ()
     pipes: tuple[Pipe, ...] = ()
+    config: str = "input/config"
 
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
     """All hosts of a job and what they share.
 
-    ``spare`` is the name that hosts run under which were made ready before their job.
+    ``job`` is its key, ``spare`` the name that hosts run under which were made ready before their
+    job.
     """
 
     job: str
@@ -92,6 +102,7 @@ class JobPlan:
     python: str | None = None
     launchers: tuple[str, ...] = ()
     spare: str | None = None
+    kind: Kind = TRAINING
 
     @property
     def known_as(self) -> str:
@@ -118,7 +129,7 @@ def plan(
     """
     framework = framework_of(job.image)
     return JobPlan(
-        job=job.name,
+        job=job.key,
         region=job.region,
         image=job.image,
         framework=framework,
@@ -147,7 +158,7 @@ def _host(
         Mount(f"{ml}/{part}", f"{opt_ml.ROOT}/{part}") for part in ("input", "model", "output")
     ]
     mounts += [
-        _folder(job, channel, name, job_folder, sources[channel.name])
+        channel_mount(job, channel, name, job_folder, sources[channel.name])
         for channel in opt_ml.channels_of(job, name)
         if channel.input_mode != "Pipe"
     ]
@@ -161,37 +172,43 @@ def _host(
                 sources[""], f"{opt_ml.ROOT}/code", Access.COPY_ON_WRITE, f"{folder}/scratch/code"
             )
         )
-    entrypoint = tuple(job.algorithm.get("ContainerEntrypoint") or ()) or None
-    arguments = tuple(job.algorithm.get("ContainerArguments") or ())
-    instance_type = opt_ml.instance_type_of(job, name)
-    size = job.size_of(instance_type)
-    options = job.options
-    memory = options.memory or (int(size.memory * 1024**3) if size else None)
+    cpus, memory = limits_of(job, name)
     environment = opt_ml.platform_environment(job, name)
     for key, value in (framework.environment if framework else {}).items():
         environment.setdefault(key, value)
     return HostPlan(
         name=name,
         folder=folder,
-        entrypoint=entrypoint,
-        # `train` is the default argument; an entrypoint of the request replaces it.
-        command=arguments or (() if entrypoint else ("train",)),
+        entrypoint=job.entrypoint,
+        command=job.command,
         environment=environment,
-        mounts=tuple(sorted(mounts, key=lambda m: PurePosixPath(m.target).parts)),
+        mounts=by_depth(mounts),
         files=opt_ml.config_files(job, name),
-        cpus=options.cpus or (float(size.cpus) if size else None),
+        cpus=cpus,
         memory=memory,
-        shm=options.shm,
+        shm=job.options.shm,
         gpus=job.devices_of(name),
         pipes=tuple(
-            _pipe(job, channel, name, job_folder)
+            pipe_of(job, channel, name, job_folder)
             for channel in opt_ml.channels_of(job, name)
             if channel.input_mode == "Pipe"
         ),
     )
 
 
-def is_dealt(job: TrainingJob, channel: Channel) -> bool:
+def by_depth(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
+    """Mounts in an order in which none covers an earlier one."""
+    return tuple(sorted(mounts, key=lambda m: PurePosixPath(m.target).parts))
+
+
+def limits_of(job: Job, host: str) -> tuple[float | None, int | None]:
+    """The host's CPUs in cores and memory in bytes; None for no limit."""
+    size = job.size_of(opt_ml.instance_type_of(job, host))
+    cpus = job.options.cpus or (float(size.cpus) if size else None)
+    return cpus, job.options.memory or (int(size.memory * 1024**3) if size else None)
+
+
+def is_dealt(job: Job, channel: Channel) -> bool:
     """Whether the channel's objects differ from host to host."""
     return channel.sharded and len(opt_ml.channel_hosts(job, channel)) > 1
 
@@ -206,14 +223,15 @@ def index_of(job_folder: str, channel: str) -> str:
     return f"{job_folder}/pipes/{channel}/index"
 
 
-def _folder(job: TrainingJob, channel: Channel, host: str, job_folder: str, source: str) -> Mount:
+def channel_mount(job: Job, channel: Channel, host: str, job_folder: str, source: str) -> Mount:
+    """How a host sees a channel that is a folder, which lies at ``source`` for all hosts alike."""
     dealt = is_dealt(job, channel)
     local = location_of(channel.uri) is None
     over = f"{job_folder}/links/{channel.name}" if local and not dealt else None
     fast = channel.input_mode == "FastFile"
     return Mount(
         shard_of(job_folder, host, channel.name) if dealt else source,
-        f"{opt_ml.ROOT}/input/data/{channel.name}",
+        channel.path,
         Access.READ_ONLY if fast else Access.COPY_ON_WRITE,
         None if fast else f"{job_folder}/{host}/scratch/channels/{channel.name}",
         over,
@@ -221,8 +239,10 @@ def _folder(job: TrainingJob, channel: Channel, host: str, job_folder: str, sour
     )
 
 
-def _pipe(job: TrainingJob, channel: Channel, host: str, job_folder: str) -> Pipe:
+def pipe_of(job: Job, channel: Channel, host: str, job_folder: str) -> Pipe:
+    """How a channel is streamed to a host."""
     hosts = opt_ml.channel_hosts(job, channel)
+    folder, _, name = channel.path.rpartition("/")
     return Pipe(
         channel=channel.name,
         index=index_of(job_folder, channel.name),
@@ -231,4 +251,6 @@ def _pipe(job: TrainingJob, channel: Channel, host: str, job_folder: str) -> Pip
         seed=channel.seed,
         gzipped=channel.compression == "Gzip",
         wrapped=channel.record_wrapper == "RecordIO",
+        folder=folder.removeprefix(f"{opt_ml.ROOT}/"),
+        name="" if name == channel.name else name,
     )

@@ -1,9 +1,10 @@
-"""The life of a training job as one table: state x event -> state and effects.
+"""The life of a job as one table: state x event -> state and effects.
 
 No I/O and no clock: ``advance`` takes ``now`` and returns values. What an effect does belongs to
 the engine; which texts SageMaker shows for a state belongs here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -264,10 +265,12 @@ class Life:
         return replace(self, steps=(*self.steps[:-1], replace(self.steps[-1], message=message)))
 
 
-def begin(now: float, *, waiting: bool = False) -> Life:
+def begin(
+    now: float, *, waiting: bool = False, messages: Mapping[Secondary, str] = MESSAGE
+) -> Life:
     """A new life: Starting, or Pending for one that has to wait its turn."""
     first = S.PENDING if waiting else S.STARTING
-    return Life((Step(first, now, None, MESSAGE[first]),))
+    return Life((Step(first, now, None, messages[first]),))
 
 
 def again(here: Secondary, *, launched: bool) -> tuple[Effect, ...]:
@@ -281,12 +284,16 @@ def again(here: Secondary, *, launched: bool) -> tuple[Effect, ...]:
 
 
 def advance(
-    life: Life, event: Event, now: float, reason: str | None = None
+    life: Life,
+    event: Event,
+    now: float,
+    reason: str | None = None,
+    messages: Mapping[Secondary, str] = MESSAGE,
 ) -> tuple[Life, tuple[Effect, ...]]:
     """The life after ``event`` and the effects it asks for.
 
     ``reason`` is the FailureReason that comes with HOSTS_FAILED or FAULTED; the first one stays,
-    and a job that was told to stop keeps none.
+    and a job that was told to stop keeps none. ``messages`` are its kind's.
 
     Raises:
         IllegalTransition: the table has no such row.
@@ -309,6 +316,6 @@ def advance(
     steps = (
         *life.steps[:-1],
         replace(life.steps[-1], end=now),
-        Step(target, now, now if target in TERMINAL else None, MESSAGE[target]),
+        Step(target, now, now if target in TERMINAL else None, messages[target]),
     )
     return Life(steps, ending, failure), effects

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagelet.domain.errors import DomainError, Refusal, ValidationException
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 
 Document = Mapping[str, Any]
 
@@ -123,10 +123,18 @@ def with_properties(document: Document, request: Document) -> dict[str, Any]:
     return {**document, "Properties": merged}
 
 
-def inputs_of(job: TrainingJob) -> list[tuple[str, str]]:
-    """(URI, ArtifactType) of what contributes to a training job: its data and its image."""
+def inputs_of(job: Job) -> list[tuple[str, str]]:
+    """(URI, ArtifactType) of what contributes to a job: its data and its image."""
     data = [(channel.uri, "DataSet") for channel in job.channels if channel.uri]
     return list(dict.fromkeys([*data, (job.image, "Image")]))
+
+
+def outputs_of(job: Job) -> list[tuple[str, str]]:
+    """(URI, ArtifactType) of what a job stored: models and data."""
+    return [
+        (uri, "Model" if job.kind.stores.get(name) == "SageMaker.ModelArtifact" else "DataSet")
+        for name, uri in job.artifacts.items()
+    ]
 
 
 def walk(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sagelet.domain.errors import ResourceLimitExceeded
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 
 #: What a host that names no limit is counted with: a share of the cores, and this many bytes.
 SHARE = 4
@@ -47,7 +47,7 @@ class Grant:
     devices: Devices
 
 
-def demand_of(job: TrainingJob, machine: Machine) -> Demand:
+def demand_of(job: Job, machine: Machine) -> Demand:
     """What ``job`` takes of ``machine``.
 
     Raises:

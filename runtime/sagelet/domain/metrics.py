@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import regex
 
-from sagelet.domain.training import MetricDefinition
+from sagelet.domain.jobs import MetricDefinition
 
 #: Longer lines are searched in their first part only: a regex over megabytes would stall the job.
 LINE_LIMIT = 65536

@@ -7,7 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sagelet.domain.training import Channel, TrainingJob
+from sagelet.domain.jobs import Channel, Job
+from sagelet.domain.processing import ProcessingJob
+from sagelet.domain.training import TrainingJob
 
 ROOT = "/opt/ml"
 INTERFACE = "eth0"
@@ -35,19 +37,19 @@ def host_names(count: int) -> tuple[str, ...]:
     return tuple(f"algo-{number}" for number in range(1, count + 1))
 
 
-def group_hosts(job: TrainingJob) -> dict[str, tuple[str, ...]]:
+def group_hosts(job: Job) -> dict[str, tuple[str, ...]]:
     """Group name -> its hosts; hosts are dealt to groups in order."""
     names = iter(host_names(job.host_count))
     return {group.name: tuple(next(names) for _ in range(group.count)) for group in job.groups}
 
 
-def instance_type_of(job: TrainingJob, host: str) -> str:
+def instance_type_of(job: Job, host: str) -> str:
     """The instance type of the host's group."""
     members = group_hosts(job)
     return next(g.instance_type for g in job.groups if host in members[g.name])
 
 
-def channel_hosts(job: TrainingJob, channel: Channel) -> tuple[str, ...]:
+def channel_hosts(job: Job, channel: Channel) -> tuple[str, ...]:
     """The hosts that get the channel: all, or those of the groups it names."""
     if not channel.groups:
         return host_names(job.host_count)
@@ -56,7 +58,7 @@ def channel_hosts(job: TrainingJob, channel: Channel) -> tuple[str, ...]:
     return tuple(host for host in host_names(job.host_count) if host in chosen)
 
 
-def channels_of(job: TrainingJob, host: str) -> tuple[Channel, ...]:
+def channels_of(job: Job, host: str) -> tuple[Channel, ...]:
     """The channels that the host gets."""
     return tuple(c for c in job.channels if host in channel_hosts(job, c))
 
@@ -87,6 +89,58 @@ def config_files(job: TrainingJob, host: str) -> dict[str, bytes]:
         if job.request.get(member):
             files[name] = _json({**job.request[member], **_missing(defaults, job.request[member])})
     return files
+
+
+def processing_files(job: ProcessingJob, host: str) -> dict[str, bytes]:
+    """``config`` of a processing job: file name -> bytes.
+
+    What the request leaves out of its application and its resources is there as null.
+    """
+    cluster = {"VolumeKmsKeyId": None, **job.resources}
+    document = {
+        "ProcessingJobArn": job.arn,
+        "ProcessingJobName": job.name,
+        **job.request,
+        "AppSpecification": {
+            "ContainerEntrypoint": None,
+            "ContainerArguments": None,
+            **job.application,
+        },
+        "Environment": job.environment,
+        "ProcessingInputs": [_processing_input(i) for i in job.request.get("ProcessingInputs", [])],
+        "ProcessingOutputConfig": {
+            "Outputs": [],
+            "KmsKeyId": None,
+            **(job.request.get("ProcessingOutputConfig") or {}),
+        },
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "StoppingCondition": {"MaxRuntimeInSeconds": int(job.max_runtime)},
+    }
+    document.pop("Tags", None)
+    hosts = {"current_host": host, "hosts": sorted(host_names(job.host_count))}
+    return {"processingjobconfig.json": _json(document), "resourceconfig.json": _json(hosts)}
+
+
+def _processing_input(given: dict[str, Any]) -> dict[str, Any]:
+    defaults = {
+        "S3DataDistributionType": "FullyReplicated",
+        "S3InputMode": "File",
+        "S3CompressionType": "None",
+    }
+    return {**given, "S3Input": {**defaults, **given["S3Input"], "S3DownloadMode": "StartOfJob"}}
+
+
+def processing_environment(job: ProcessingJob, host: str) -> dict[str, str]:
+    """Variables the platform itself sets; the request's Environment is laid over them."""
+    return {
+        "AWS_REGION": job.region,
+        "AWS_DEFAULT_REGION": job.region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
+        "DMLC_INTERFACE": INTERFACE,
+        "HOSTNAME": host,
+        **({} if job.devices_of(host) else {"NVIDIA_VISIBLE_DEVICES": "void"}),
+        **job.environment,
+    }
 
 
 def _missing(defaults: dict[str, str], given: dict[str, Any]) -> dict[str, str]:

@@ -178,6 +178,7 @@ RESOURCES: Mapping[str, Resource] = {
                 "StoppingCondition.MaxWaitTimeInSeconds": NR,
                 "RetryStrategy.MaximumRetryAttempts": NR,
                 "CheckpointConfig.S3Uri": T, "CheckpointConfig.LocalPath": T,
+                "TuningJobArn": N,
                 "ExperimentConfig.ExperimentName": N, "ExperimentConfig.TrialName": N,
                 "ExperimentConfig.TrialComponentDisplayName": T, "ExperimentConfig.RunName": N,
                 "EnableNetworkIsolation": B, "EnableManagedSpotTraining": B,

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
-#: ``("job", region, name)``, ``("log", region, name, host)``, ``("metrics", region, name)``,
-#: ``("calls",)``, ``("tracked", region)``.
+#: ``("job", region, key)``, ``("log", region, key, host)``, ``("metrics", region, key)`` with a
+#: job's key, which no job of another kind has; ``("tuning", region, name)`` with a tuning job's
+#: name; ``("calls",)``; ``("tracked", region)``.
 Topic = tuple[str, ...]
 
 

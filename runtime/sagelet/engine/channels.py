@@ -21,8 +21,8 @@ from sagelet.domain.dealing import deal, order
 from sagelet.domain.errors import DomainError, HostFault
 from sagelet.domain.failure import LIMIT
 from sagelet.domain.hosts import is_dealt, shard_of
+from sagelet.domain.jobs import Channel, Job
 from sagelet.domain.opt_ml import channel_hosts
-from sagelet.domain.training import Channel, TrainingJob
 from sagelet.engine.fetching import fetch_all
 from sagelet.engine.listing import Nothing, failed, find_objects, no_objects
 from sagelet.execution.backend import Progress
@@ -36,7 +36,7 @@ def folder_of(job_folder: Path, channel: str) -> Path:
 
 
 def stage_channels(
-    job: TrainingJob, job_folder: Path, objects: ObjectStore, progress: Progress
+    job: Job, job_folder: Path, objects: ObjectStore, progress: Progress
 ) -> dict[str, str]:
     """Make the folders of all channels from S3; what an earlier try left is replaced.
 
@@ -68,7 +68,7 @@ def stage_channels(
 
 
 def _stage(
-    job: TrainingJob,
+    job: Job,
     channel: Channel,
     job_folder: Path,
     prefix: Location,
@@ -92,7 +92,7 @@ def _stage(
 
 
 def _parts(
-    job: TrainingJob, channel: Channel, job_folder: Path, layout: Layout, ordered: Sequence[int]
+    job: Job, channel: Channel, job_folder: Path, layout: Layout, ordered: Sequence[int]
 ) -> Mapping[Path, Layout]:
     """Each folder to make and what is in it."""
     if not is_dealt(job, channel):

@@ -21,6 +21,7 @@ class Checkpoints(FolderSync):
 
     def __init__(self, location: Location, job_folder: Path, objects: ObjectStore) -> None:
         self._location = location
+        self._objects = objects
         self._folder = folder = self.folder_in(job_folder)
         self._part = job_folder / ".checkpoint.part"
         super().__init__(

@@ -3,9 +3,9 @@
 import threading
 import time
 
+from sagelet.domain.jobs import Job
 from sagelet.domain.metrics import LINE_LIMIT, Datum, Scanner
 from sagelet.domain.opt_ml import host_names
-from sagelet.domain.training import TrainingJob
 from sagelet.engine.bus import Bus
 from sagelet.engine.metric_files import MetricFiles
 from sagelet.execution.backend import Output
@@ -22,13 +22,14 @@ LOOK_EVERY = 1.0
 class Collector:
     """One job's output. ``take`` is called by the backend's threads, a thread a host."""
 
-    def __init__(self, job: TrainingJob, store: Store, bus: Bus | None = None) -> None:
+    def __init__(self, job: Job, store: Store, bus: Bus | None = None) -> None:
         self._job = job
         self._store = store
         self._bus = bus or Bus()
         self._hosts: dict[str, _HostOutput] = {}
-        self._files = {host: self._files_of(host) for host in host_names(job.host_count)}
-        self._noted: dict[str, list[Datum]] = {host: [] for host in self._files}
+        noted = host_names(job.host_count) if job.kind.metrics else ()
+        self._files = {host: self._files_of(host) for host in noted}
+        self._noted: dict[str, list[Datum]] = {host: [] for host in noted}
         self._looked = 0.0
         self._lock = threading.Lock()
         self._flushed = 0.0
@@ -38,11 +39,13 @@ class Collector:
         """Forget what was collected of a host whose log will be told from its start."""
         with self._lock:
             output = self._hosts.pop(host, None)
-            self._files[host] = self._files_of(host)
-            self._noted[host] = []
+            if self._job.kind.metrics:
+                self._files[host] = self._files_of(host)
+                self._noted[host] = []
         if output:
             output.times.close()
-        self._store.metrics.forget(self._job.name, host)
+        if self._job.kind.metrics:
+            self._store.metrics.forget(self._job.name, host)
 
     def give_up(self) -> None:
         """Store nothing more: what still comes belongs to an attempt that does not count."""
@@ -58,7 +61,7 @@ class Collector:
                 return
             host = self._hosts.get(output.host)
             if host is None:
-                log = self._store.home.log(self._job.name, output.host)
+                log = self._store.home.log(self._job.key, output.host)
                 host = self._hosts[output.host] = _HostOutput(
                     TimesWriter(log), Scanner(self._job.metric_definitions, time.thread_time)
                 )
@@ -68,13 +71,15 @@ class Collector:
             while host.given_up:
                 name = host.given_up.pop()
                 text = f"{output.host}: the regular expression of metric '{name}' takes too long; "
-                self._store.training_jobs.note(self._job.name, text + "it is not read any more")
+                self._store.jobs_of(self._job.kind).note(
+                    self._job.name, text + "it is not read any more"
+                )
             if time.monotonic() - self._flushed > FLUSH_EVERY:
                 self.flush()
         with self._lock:
             if not self._deaf:
                 host.times.mark(output.offset + len(output.data), output.time)
-        self._bus.tell("log", self._job.region, self._job.name, output.host)
+        self._bus.tell("log", self._job.region, self._job.key, output.host)
 
     def finish(self, host: str) -> None:
         """The host's output is complete; its last line may lack a newline."""
@@ -84,7 +89,8 @@ class Collector:
             self._keep(output, output.scan(b"\n", time.time()))
             output.times.close()
         with self._lock:
-            self._noted[host] += self._files[host].read(whole=True)
+            if host in self._files:
+                self._noted[host] += self._files[host].read(whole=True)
         self.flush()
 
     def _keep(self, host: "_HostOutput", found: list[Datum]) -> None:
@@ -114,10 +120,10 @@ class Collector:
                     self._noted[name] = []
                     new = True
         if new:
-            self._bus.tell("metrics", self._job.region, self._job.name)
+            self._bus.tell("metrics", self._job.region, self._job.key)
 
     def _files_of(self, host: str) -> MetricFiles:
-        return MetricFiles(self._store.home.host(self._job.name, host))
+        return MetricFiles(self._store.home.host(self._job.key, host))
 
 
 class _HostOutput:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Interruption, Job, Kind
 from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant, lacks_only_gpus
-from sagelet.domain.training import Interruption, TrainingJob
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
 from sagelet.engine.warm import WarmHosts
@@ -29,10 +30,17 @@ RETRY = 5.0
 #: How long one that leaves waits for what is made ready or put away, in seconds.
 SETTLING = 5.0
 
-Key = tuple[str, str]
-MakeSupervisor = Callable[[Store, str, Choice | None], Supervisor]
+MakeSupervisor = Callable[[Store, Kind, str, Choice | None], Supervisor]
 
 _log = logging.getLogger("sagelet.engine")
+
+
+class Key(NamedTuple):
+    """Which job."""
+
+    region: str
+    kind: Kind
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,11 @@ class Dispatcher:
         """Go on with every job that an earlier process left alive."""
         self.warm.start()
         with self._lock:
-            for job in self._store.training_jobs.live():
+            for job in self._store.live():
                 self._resume(job)
             self._admit()
 
-    def _resume(self, job: TrainingJob) -> None:
+    def _resume(self, job: Job) -> None:
         store = self._store.in_region(job.region)
         waits = job.life.secondary is Secondary.PENDING
         try:
@@ -106,8 +114,8 @@ class Dispatcher:
         store: Store,
         choice: Choice,
         demand: Demand,
-        begin: Callable[[Grant | None], TrainingJob],
-    ) -> TrainingJob:
+        begin: Callable[[Grant | None], Job],
+    ) -> Job:
         """Take a new job in; ``begin`` makes and stores it, told what it got or that it waits."""
         with self._lock:
             got = self._fits(demand) if self._may_pass(demand) else None
@@ -118,7 +126,7 @@ class Dispatcher:
                 self._run(_key(job), store, got, choice, Supervisor.run)
             return job
 
-    def stop(self, job: TrainingJob, *, hurry: bool = False, patience: float = 0.0) -> None:
+    def stop(self, job: Job, *, hurry: bool = False, patience: float = 0.0) -> None:
         """Stop a job that waits or runs; ``hurry``: its hosts get no time.
 
         Returns once what is stored says so, or after ``patience``, in seconds.
@@ -132,7 +140,7 @@ class Dispatcher:
         if running is not None:
             running.supervisor.await_ending(patience)
 
-    def interrupt(self, job: TrainingJob, interruption: Interruption, *, patience: float) -> None:
+    def interrupt(self, job: Job, interruption: Interruption, *, patience: float) -> None:
         """Take a running job's capacity away; returns like ``stop``."""
         with self._lock:
             running = self._running.get(_key(job))
@@ -141,7 +149,7 @@ class Dispatcher:
         if running is not None:
             running.supervisor.await_interruption(patience)
 
-    def hosts(self, job: TrainingJob) -> dict[str, str]:
+    def hosts(self, job: Job) -> dict[str, str]:
         """The states of the hosts of a job that runs; none of one that does not."""
         with self._lock:
             running = self._running.get(_key(job))
@@ -167,7 +175,7 @@ class Dispatcher:
         while self._tidying and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def _queue(self, job: TrainingJob, store: Store, demand: Demand, choice: Choice | None) -> None:
+    def _queue(self, job: Job, store: Store, demand: Demand, choice: Choice | None) -> None:
         waiting = self._waiting[_key(job)] = _Waiting(store, demand, choice)
         for limit, event in (
             (job.max_wait, Event.WAIT_EXCEEDED),
@@ -202,9 +210,9 @@ class Dispatcher:
                 gpus_are_waited_for = True
                 continue
             try:
-                waiting.store.training_jobs.save_admission(key[1], got.devices)
+                waiting.store.jobs_of(key.kind).save_admission(key.name, got.devices)
             except Exception as error:  # noqa: BLE001 - a full disk, say: it may pass
-                _log.warning("%s in %s cannot be admitted: %s", key[1], key[0], error)
+                _log.warning("%s in %s cannot be admitted: %s", key.name, key.region, error)
                 self._admit_later()
                 return
             del self._waiting[key]
@@ -235,7 +243,7 @@ class Dispatcher:
             with self._lock:
                 self._left.discard(key)
                 if key not in self._running and key not in self._waiting:
-                    job = store.training_jobs.get(key[1])
+                    job = store.jobs_of(key.kind).get(key.name)
                     if not job.life.over:
                         self._resume(job)
 
@@ -259,15 +267,15 @@ class Dispatcher:
         how: Callable[[Supervisor], object],
     ) -> None:
         try:
-            running = _Running(self._make(store, key[1], choice), got)
+            running = _Running(self._make(store, key.kind, key.name, choice), got)
         except Exception as error:  # noqa: BLE001 - the store, say: it may pass
-            _log.warning("%s in %s cannot be supervised: %s", key[1], key[0], error)
+            _log.warning("%s in %s cannot be supervised: %s", key.name, key.region, error)
             self._resume_later(key, store)
             return
         running.thread = threading.Thread(
             target=self._supervise,
             args=(key, store, running, how),
-            name=f"job-{key[1]}",
+            name=f"job-{key.name}",
             daemon=True,
         )
         self._running[key] = running
@@ -280,7 +288,7 @@ class Dispatcher:
         try:
             how(running.supervisor)
         except Exception:  # noqa: BLE001 - its state cannot be stored: that may pass
-            _log.exception("%s in %s was left", key[1], key[0])
+            _log.exception("%s in %s was left", key.name, key.region)
             left = True
         finally:
             with self._lock:
@@ -292,12 +300,12 @@ class Dispatcher:
                 self._tidying += 1
                 self._admit()
             try:
-                self.warm.make(store, key[1])
+                self.warm.make(store, key.kind, key.name)
             finally:
                 with self._lock:
                     self._tidying -= 1
             self._store.database.close()
 
 
-def _key(job: TrainingJob) -> Key:
-    return job.region, job.name
+def _key(job: Job) -> Key:
+    return Key(job.region, job.kind, job.name)

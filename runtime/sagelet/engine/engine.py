@@ -2,24 +2,27 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sagelet.domain.confined import check_confined
-from sagelet.domain.errors import NAME_TAKEN, ResourceInUse, ValidationException
+from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.jobs import Interruption, Job, Kind, without_nulls
 from sagelet.domain.lifecycle import Secondary, begin
-from sagelet.domain.machine import Grant, Machine, deal, demand_of
+from sagelet.domain.machine import Demand, Grant, Machine, deal, demand_of
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.rules import check
-from sagelet.domain.training import Interruption, TrainingJob, without_nulls
+from sagelet.domain.training import TRAINING, TrainingJob
 from sagelet.domain.warm_pool import WarmPoolStatus, matches, warm_pool
 from sagelet.engine import staging
 from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
+from sagelet.engine.kinds import class_of, ways_of
 from sagelet.engine.project import Project, lay_out
+from sagelet.engine.tuners import Tuners, Tuning
 from sagelet.execution.backend import Progress
-from sagelet.execution.registry import Backends
+from sagelet.execution.registry import Backends, Choice
 from sagelet.store import Store
 from sagelet.store.home import remove_tree
 from sagelet.store.object_store import ObjectStore
@@ -42,6 +45,7 @@ class Engine:
         dispatcher: Dispatcher,
         objects: ObjectStore,
         account: str,
+        tuners: Tuners,
         *,
         simulate: bool = False,
         bus: Bus | None = None,
@@ -53,15 +57,18 @@ class Engine:
         self._objects = objects
         self._account = account
         self._simulate = simulate
+        #: The region's tuning jobs.
+        self.tuning = Tuning(store, self, tuners, account)
 
     def submit(
         self,
         request: Mapping[str, Any],
         tags: Mapping[str, str] | None = None,
         *,
+        kind: Kind = TRAINING,
         confined: bool = False,
-    ) -> TrainingJob:
-        """Take a CreateTrainingJob request in, with its tags by key: it runs, or waits for room.
+    ) -> Job:
+        """Take a Create request in, with its tags by key: the job runs, or waits for room.
 
         ``confined``: a job in a container asks, which may not reach beyond containers.
 
@@ -69,32 +76,52 @@ class Engine:
             DomainError: the request is refused; nothing was remembered.
         """
         now = time.time()
-        job = self._read(request, now, confined=confined)
+        jobs = self._store.jobs_of(kind)
+        job, choice, demand = self._examine(request, now, kind, confined=confined)
+
+        def remember(got: Grant | None) -> Job:
+            made = dataclasses.replace(
+                job,
+                life=begin(now, waiting=got is None, messages=kind.messages),
+                devices=got.devices if got else None,
+            )
+            jobs.add(made, tags)
+            return made
+
+        made = self._dispatcher.enter(self._store, choice, demand, remember)
+        if isinstance(made, TrainingJob):
+            self._take_pool(made, now)
+        self._bus.tell("job", made.region, made.key)
+        return made
+
+    def rehearse(self, request: Mapping[str, Any], *, confined: bool = False) -> None:
+        """Refuse a CreateTrainingJob request as ``submit`` would now; no job is made.
+
+        Raises:
+            DomainError: the request is refused.
+        """
+        self._examine(request, time.time(), TRAINING, confined=confined)
+
+    def _examine(
+        self, request: Mapping[str, Any], now: float, kind: Kind, *, confined: bool
+    ) -> tuple[Job, Choice, Demand]:
+        """The job that a request asks for, where it would run and what it needs."""
+        ways = ways_of(kind)
+        job = self._read(kind, request, now, confined=confined)
         if confined:
             check_confined(job)
-        check(job)
-        if self._store.training_jobs.has(job.name):
-            raise ResourceInUse(NAME_TAKEN.format(arn=job.arn))
-        staging.check_sources(job, self._store, self._objects)
+        ways.check(job)
+        if self._store.jobs_of(kind).has(job.name):
+            raise ResourceInUse(kind.taken.format(arn=job.arn))
+        ways.check_sources(job, self._store, self._objects)
         machine = self._dispatcher.machine
         demand = demand_of(job, machine)
         tried = dataclasses.replace(job, devices=deal(demand, machine.gpus))
         choice = self._backends.choose(
-            staging.plan_job(tried, self._store),
+            ways.plan(tried, self._store),
             "docker" if confined else job.options.backend,
         )
-
-        def remember(got: Grant | None) -> TrainingJob:
-            made = dataclasses.replace(
-                job, life=begin(now, waiting=got is None), devices=got.devices if got else None
-            )
-            self._store.training_jobs.add(made, tags)
-            return made
-
-        made = self._dispatcher.enter(self._store, choice, demand, remember)
-        self._take_pool(made, now)
-        self._bus.tell("job", made.region, made.name)
-        return made
+        return job, choice, demand
 
     def project(
         self, request: Mapping[str, Any], folder: Path, progress: Progress | None
@@ -106,58 +133,59 @@ class Engine:
         Raises:
             DomainError: the request is refused, or compose cannot do what it asks for.
         """
-        job = self._read(request, time.time())
+        job = TrainingJob(**self._members(request, time.time()))
         check(job)
         staging.check_inputs(job, self._store, self._objects)
         machine = self._dispatcher.machine
         tried = dataclasses.replace(job, devices=deal(demand_of(job, machine), machine.gpus))
         return lay_out(tried, self._store, self._objects, folder, progress), machine
 
-    def _read(
-        self, request: Mapping[str, Any], now: float, *, confined: bool = False
-    ) -> TrainingJob:
-        return TrainingJob(
-            without_nulls(dict(request)),
-            self._account,
-            self._store.region,
-            now,
-            begin(now),
-            simulate=self._simulate,
-            confined=confined,
-        )
+    def _read(self, kind: Kind, request: Mapping[str, Any], now: float, *, confined: bool) -> Job:
+        return class_of(kind)(**self._members(request, now), confined=confined)
 
-    def stop(self, name: str) -> TrainingJob:
-        """Stop a job; on return it is Stopping, or soon will be.
+    def _members(self, request: Mapping[str, Any], now: float) -> dict[str, Any]:
+        """What a new job of any kind is made of."""
+        return {
+            "request": without_nulls(dict(request)),
+            "account": self._account,
+            "region": self._store.region,
+            "created": now,
+            "life": begin(now),
+            "simulate": self._simulate,
+        }
+
+    def stop(self, name: str, kind: Kind = TRAINING, *, patience: float = HEARD) -> Job:
+        """Stop a job; on return it is Stopping, or soon will be. ``patience`` in seconds.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        job = self._ask_to_stop(name)
-        self._dispatcher.stop(job, patience=HEARD)
+        job = self._ask_to_stop(name, kind)
+        self._dispatcher.stop(job, patience=patience)
         return job
 
-    def _ask_to_stop(self, name: str) -> TrainingJob:
+    def _ask_to_stop(self, name: str, kind: Kind) -> Job:
         """Store the wish, so that whoever supervises the job next knows it too."""
-        job = self._store.training_jobs.get(name)
+        jobs = self._store.jobs_of(kind)
+        job: Job = jobs.get(name)
         if job.life.over:
             raise ValidationException(
-                "The request was rejected because the training job is in status "
-                f"{job.life.primary}."
+                f"The request was rejected because the {kind.noun} is in status {job.life.primary}."
             )
-        self._store.training_jobs.request_stop(name, time.time())
+        jobs.request_stop(name, time.time())
         return job
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, kind: Kind = TRAINING) -> None:
         """Stop a job at once, without the time its script has to end.
 
         Raises:
             ValidationException: there is no such job, or it has ended.
         """
-        self._dispatcher.stop(self._ask_to_stop(name), hurry=True, patience=HEARD)
+        self._dispatcher.stop(self._ask_to_stop(name, kind), hurry=True, patience=HEARD)
 
-    def hosts(self, name: str) -> dict[str, str]:
+    def hosts(self, name: str, kind: Kind = TRAINING) -> dict[str, str]:
         """Each host of a job that runs, and whether it is Waiting, Running, Ended or Failed."""
-        return self._dispatcher.hosts(self._store.training_jobs.get(name))
+        return self._dispatcher.hosts(self._store.jobs_of(kind).get(name))
 
     def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
         """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.
@@ -187,30 +215,24 @@ class Engine:
         self._store.training_jobs.save_interruption(name, interruption)
         self._dispatcher.interrupt(job, interruption, patience=HEARD)
 
-    def notes(self, name: str, since: int) -> Sequence[str]:
-        """What the job's user should know, from number ``since`` on.
-
-        Raises:
-            ValidationException: there is no such job.
-        """
-        return self._store.training_jobs.get(name).notes[since:]
-
-    def delete(self, name: str) -> TrainingJob:
+    def delete(self, name: str, kind: Kind = TRAINING) -> Job:
         """Forget a job that has ended: its record, its logs and metrics; not what it stored.
 
         Raises:
             ValidationException: there is no such job.
             ResourceInUse: it has not ended, or keeps a warm pool.
         """
-        job = self._store.training_jobs.get(name)
-        pool = warm_pool(job, time.time())
+        jobs = self._store.jobs_of(kind)
+        job: Job = jobs.get(name)
+        pool = warm_pool(job, time.time()) if isinstance(job, TrainingJob) else None
         if not job.life.over or (pool and pool.status is WarmPoolStatus.AVAILABLE):
             what = "retains an available warm pool" if job.life.over else "has not ended"
-            raise ResourceInUse(f"The training job {job.arn} cannot be deleted: it {what}.")
-        self._dispatcher.warm.forget(job)
-        remove_tree(self._store.home.job(name))
-        self._store.training_jobs.delete(name)
-        self._bus.tell("job", job.region, name)
+            raise ResourceInUse(f"The {kind.noun} {job.arn} cannot be deleted: it {what}.")
+        if isinstance(job, TrainingJob):
+            self._dispatcher.warm.forget(job)
+        remove_tree(self._store.home.job(job.key))
+        jobs.delete(name)
+        self._bus.tell("job", job.region, job.key)
         return job
 
     def keep_alive(self, name: str, seconds: int) -> TrainingJob:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from sagelet.domain import failure
+from sagelet.domain.failure import LastWords
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.engine import remains
 from sagelet.execution.backend import HostExited, HostLost
@@ -56,7 +57,7 @@ class Fate:
         if (
             isinstance(event, HostLost)
             or event.code != 0
-            or remains.failure_text(self._hosts[event.host]) is not None
+            or self._condemned(self._hosts[event.host])
         ):
             self._failed.append(event)
 
@@ -65,44 +66,51 @@ class Fate:
         if not self._failed:
             # Of a container's files some can be read only now that they were given to the caller.
             self._failed = [
-                HostExited(host.name, 0)
-                for host in self._plan.hosts
-                if remains.failure_text(host) is not None
+                HostExited(host.name, 0) for host in self._plan.hosts if self._condemned(host)
             ]
-        cause = _cause(self._failed, self._hosts)
+        words = self._plan.kind.words
+        cause = _cause(self._failed, self._hosts, words)
         if cause is None:
             return None
         if isinstance(cause, HostLost):
             return f"InternalServerError: {cause.host} is gone: {cause.reason}"[: failure.LIMIT]
         return failure.host_failure(
-            remains.failure_text(self._hosts[cause.host]),
+            remains.said(self._hosts[cause.host], words.file),
             cause.code,
             oom=cause.oom,
             error=cause.error,
             host=cause.host if len(self._hosts) > 1 else None,
+            words=words,
         )
+
+    def _condemned(self, host: HostPlan) -> bool:
+        """Whether a host says that it failed, whatever its exit code."""
+        words = self._plan.kind.words
+        return words.condemns and remains.said(host, words.file) is not None
 
 
 def _cause(
-    failed: Sequence[HostExited | HostLost], hosts: dict[str, HostPlan]
+    failed: Sequence[HostExited | HostLost], hosts: dict[str, HostPlan], words: LastWords
 ) -> HostExited | HostLost | None:
     """The first host to fail, of those that do not say it was another."""
     in_order = sorted(failed, key=lambda event: math.inf if event.time is None else event.time)
-    if not in_order or not _lost_a_peer(in_order[0], hosts):
+    if not in_order or not _lost_a_peer(in_order[0], hosts, words):
         return in_order[0] if in_order else None
     own = (
         event
         for event in in_order
-        if not _lost_a_peer(event, hosts)
+        if not _lost_a_peer(event, hosts, words)
         and (isinstance(event, HostLost) or event.oom or event.code not in _TOLD)
     )
     return next(own, in_order[0])
 
 
-def _lost_a_peer(event: HostExited | HostLost, hosts: dict[str, HostPlan]) -> bool:
+def _lost_a_peer(
+    event: HostExited | HostLost, hosts: dict[str, HostPlan], words: LastWords
+) -> bool:
     return (
         isinstance(event, HostExited)
         and event.error is None
         and not event.oom
-        and failure.blames_another(remains.failure_text(hosts[event.host]) or "")
+        and failure.blames_another(remains.said(hosts[event.host], words.file) or "")
     )

@@ -4,14 +4,14 @@ import dataclasses
 from collections.abc import Callable
 
 from sagelet.domain.hosts import JobPlan
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution.backend import ExecutionBackend, Sink
 
 
 def launch(
-    job: TrainingJob,
+    job: Job,
     plan: JobPlan,
     backend: ExecutionBackend,
     warm: WarmHosts,

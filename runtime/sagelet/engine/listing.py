@@ -9,8 +9,8 @@ from pathlib import Path
 from sagelet.domain.channels import Location, location_of
 from sagelet.domain.errors import DomainError, HostFault, ValidationException
 from sagelet.domain.failure import LIMIT
+from sagelet.domain.jobs import Channel, Job
 from sagelet.domain.manifest import SIZE_LIMIT, Manifest, read_augmented, read_manifest
-from sagelet.domain.training import Channel, TrainingJob
 from sagelet.store.object_store import ObjectStore, StoredObject
 
 #: Missing objects named in one message.
@@ -29,7 +29,7 @@ class Augmented:
     objects: dict[Location, StoredObject]
 
 
-def check_channels(job: TrainingJob, objects: ObjectStore) -> None:
+def check_channels(job: Job, objects: ObjectStore) -> None:
     """Refuse a job whose channels have no objects in S3.
 
     Raises:
@@ -45,7 +45,7 @@ def check_channels(job: TrainingJob, objects: ObjectStore) -> None:
             raise ValidationException(no_objects(job, channel, location)) from None
 
 
-def no_objects(job: TrainingJob, channel: Channel, location: Location) -> str:
+def no_objects(job: Job, channel: Channel, location: Location) -> str:
     """SageMaker's own text for a channel without data."""
     return (
         f'No S3 objects found under S3 URL "{channel.uri}" given in input data source. Please '

@@ -11,12 +11,14 @@ from sagelet.domain.channels import folders_of, location_of, manifest_file
 from sagelet.domain.dealing import deal, order
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.hosts import is_dealt, shard_of
+from sagelet.domain.jobs import Channel, Job
 from sagelet.domain.opt_ml import channel_hosts
-from sagelet.domain.training import Channel, TrainingJob
 from sagelet.engine.channels import make_folders
 from sagelet.engine.links import link_or_copy, resolve_links
 from sagelet.execution.backend import Cancelled, Progress
 from sagelet.store.home import Home
+
+_ARTICLE = {"channel": "a channel", "input": "an input"}
 
 
 def local(uri: str, home: Home) -> Path | None:
@@ -35,24 +37,24 @@ def check_local(channel: Channel, path: Path) -> None:
     Raises:
         ValidationException: says which.
     """
-    name = channel.name
+    what = f"{channel.what.capitalize()} '{channel.name}'"
     if not path.exists():
         raise ValidationException(
-            f"Channel '{name}': {path} does not exist. Give an existing folder or file."
+            f"{what}: {path} does not exist. Give an existing folder or file."
         )
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-        raise ValidationException(f"Channel '{name}': {path} may not be read by you.")
+        raise ValidationException(f"{what}: {path} may not be read by you.")
     if path.is_dir():
         files_only = channel.input_mode == "Pipe" or channel.sharded
         entries: Iterator[object] = files_below(path) if files_only else os.scandir(path)
         if next(entries, None) is None:
             raise ValidationException(
-                f"Channel '{name}': {path} is empty. SageMaker refuses a channel without "
+                f"{what}: {path} is empty. SageMaker refuses {_ARTICLE[channel.what]} without "
                 "objects; put data there first."
             )
 
 
-def stage_local(job: TrainingJob, home: Home, progress: Progress) -> dict[str, str]:
+def stage_local(job: Job, home: Home, progress: Progress) -> dict[str, str]:
     """Make the folders of local channels that need some; what an earlier try left is replaced.
 
     Returns:
@@ -63,7 +65,7 @@ def stage_local(job: TrainingJob, home: Home, progress: Progress) -> dict[str, s
         Cancelled: told to stop.
     """
     manifests = {}
-    job_folder = home.job(job.name)
+    job_folder = home.job(job.key)
     for channel in job.channels:
         path = local(channel.uri, home)
         if path is None or channel.input_mode == "Pipe":
@@ -102,9 +104,7 @@ def files_below(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _deal(
-    job: TrainingJob, channel: Channel, job_folder: Path, path: Path, progress: Progress
-) -> str:
+def _deal(job: Job, channel: Channel, job_folder: Path, path: Path, progress: Progress) -> str:
     files = files_of(path)
     ordered = order(len(files), channel.seed)
     hosts = channel_hosts(job, channel)

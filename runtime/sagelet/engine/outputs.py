@@ -50,7 +50,7 @@ def store_outputs(
     data = [f for f in (remains.own_folder(host, "output", "data") for host in plan.hosts) if f]
     uri = f"{job.output_uri.rstrip('/')}/{job.name}/output"
     location = location_of(uri)
-    made = store.home.job(job.name) / "upload" if location else store.home.path_of(uri)
+    made = store.home.job(job.key) / "upload" if location else store.home.path_of(uri)
     artifacts = {}
     try:
         if len(plan.hosts) > 1:
@@ -86,7 +86,7 @@ def _tell_clashes(what: str, folders: Sequence[Path], job: TrainingJob, store: S
     """Several hosts wrote one name: say whose file is left out."""
     found = archive.clashes(folders)
     if found:
-        hosts = store.home.job(job.name)
+        hosts = store.home.job(job.key)
         named = ", ".join(
             f"{folder.relative_to(hosts).parts[0]}'s {name}" for folder, name in found[:_NAMED]
         )

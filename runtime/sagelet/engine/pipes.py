@@ -13,8 +13,8 @@ from pathlib import Path
 from sagelet.domain.channels import Location, location_of
 from sagelet.domain.errors import DomainError
 from sagelet.domain.hosts import HostPlan, index_of
+from sagelet.domain.jobs import Channel, Job
 from sagelet.domain.pipes import Part, index_line, pipe_name
-from sagelet.domain.training import Channel, TrainingJob
 from sagelet.engine.fetching import Wanted, fetch_all
 from sagelet.engine.listing import Nothing, failed, find_augmented, find_objects, no_objects
 from sagelet.engine.local import files_of
@@ -26,7 +26,7 @@ from sagelet.store.object_store import ObjectStore, StoredObject
 _FOLDER = 1000
 
 
-def stage_pipes(job: TrainingJob, home: Home, objects: ObjectStore, progress: Progress) -> None:
+def stage_pipes(job: Job, home: Home, objects: ObjectStore, progress: Progress) -> None:
     """Make the index of every Pipe channel; what an earlier try left is replaced.
 
     Raises:
@@ -37,7 +37,7 @@ def stage_pipes(job: TrainingJob, home: Home, objects: ObjectStore, progress: Pr
     for channel in job.channels:
         if channel.input_mode != "Pipe":
             continue
-        index = Path(index_of(str(home.job(job.name)), channel.name))
+        index = Path(index_of(str(home.job(job.key)), channel.name))
         remove_tree(index.parent)
         index.parent.mkdir(parents=True)
         location = location_of(channel.uri)
@@ -60,7 +60,8 @@ def make_first_pipes(host: HostPlan) -> None:
         OSError: it cannot be made.
     """
     for pipe in host.pipes:
-        path = Path(host.folder, "ml", "input", "data", pipe_name(pipe.channel, 0))
+        path = Path(host.folder, "ml", pipe.folder, pipe_name(pipe.name or pipe.channel, 0))
+        path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.mkfifo(path)
         path.chmod(0o666)  # an image's program need not run as root

@@ -15,7 +15,18 @@ from sagelet.store.home import remove_tree
 from sagelet.store.logs import move_log
 
 #: What staging, syncing and storing make in a job's folder.
-_MADE = ("code", "files", "links", "inputs", "shards", "pipes", "intermediate", "upload", "network")
+_MADE = (
+    "code",
+    "files",
+    "links",
+    "inputs",
+    "shards",
+    "pipes",
+    "intermediate",
+    "outputs",
+    "upload",
+    "network",
+)
 
 
 def own_folder(host: HostPlan, *parts: str) -> Path | None:
@@ -38,17 +49,28 @@ def within(folder: Path, *parts: str) -> Path | None:
 
 def failure_text(host: HostPlan) -> str | None:
     """The beginning of the host's /opt/ml/output/failure; None when there is no such file."""
+    return said(host, "failure")
+
+
+def said(host: HostPlan, name: str) -> str | None:
+    """The beginning of a file in the host's /opt/ml/output; None when there is no such file."""
+    found = written(host, name)
+    return None if found is None else found.decode("utf-8", "replace")
+
+
+def written(host: HostPlan, name: str) -> bytes | None:
+    """The same as bytes."""
     folder = own_folder(host, "output")
     if folder is None:
         return None
     try:
-        descriptor = os.open(folder / "failure", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return file.read(4 * failure.LIMIT).decode("utf-8", "replace")
+        return file.read(4 * failure.LIMIT)
 
 
 def set_aside(folder: Path, plan: JobPlan, attempt: int) -> None:
@@ -81,7 +103,9 @@ def clean(folder: Path, plan: JobPlan, note: Callable[[str], None], *, keep_outp
             place / n for n in ("scratch", "venv", "opt", "hosts", "resolv.conf", "ml/input/data")
         ]
         if not keep_outputs:
-            doomed += [place / "ml" / n for n in ("model", "output", "checkpoints", "code")]
+            doomed += [
+                place / "ml" / n for n in ("model", "output", "checkpoints", "code", "processing")
+            ]
     for path in doomed:
         try:
             remove_tree(path)

@@ -2,6 +2,7 @@
 
 from sagelet.domain.errors import Unavailable
 from sagelet.engine.dispatcher import Dispatcher
+from sagelet.engine.tuners import Tuners
 from sagelet.store import Store
 from sagelet.store.home import clear
 
@@ -9,15 +10,16 @@ from sagelet.store.home import clear
 PATIENCE = 60.0
 
 
-def reset(store: Store, dispatcher: Dispatcher) -> None:
+def reset(store: Store, dispatcher: Dispatcher, tuners: Tuners) -> None:
     """Kill every job, then forget everything: jobs, objects, roles, tags, models.
 
     Raises:
         Unavailable: a job does not end; nothing was forgotten.
     """
-    for job in store.training_jobs.live():
+    tuners.stop_all()
+    for job in store.live():
         dispatcher.stop(job, hurry=True)
-    if not dispatcher.drain(PATIENCE):
+    if not (tuners.drain(PATIENCE) and dispatcher.drain(PATIENCE)):
         raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")
     dispatcher.warm.end_all()
     store.database.wipe()

@@ -33,7 +33,7 @@ def plan_job(job: TrainingJob, store: Store, folder: Path | None = None) -> JobP
     ``folder`` is where the job's own files go, if not into its folder in the home.
     """
     home = store.home
-    folder = folder or home.job(job.name)
+    folder = folder or home.job(job.key)
     sources = {}
     for channel in job.channels:
         path = local(channel.uri, home)
@@ -55,11 +55,11 @@ def check_sources(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
         ValidationException: names what is missing.
     """
     check_inputs(job, store, objects)
-    _check_bucket("HyperParameters.sagemaker_s3_output", s3_output(job) or "", job.region, objects)
+    check_bucket("HyperParameters.sagemaker_s3_output", s3_output(job) or "", job.region, objects)
     output = local(job.output_uri, store.home)
     if output is None:
-        _check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
-    elif not _can_be_made(output):
+        check_bucket("OutputDataConfig.S3OutputPath", job.output_uri, job.region, objects)
+    elif not can_be_made(output):
         raise ValidationException(
             f"OutputDataConfig.S3OutputPath: {output} cannot be made or written to. Give another "
             "folder (--output)."
@@ -84,12 +84,17 @@ def check_inputs(job: TrainingJob, store: Store, objects: ObjectStore) -> None:
     if job.checkpoints:
         place = local(job.checkpoints[0], home)
         if place is None:
-            _check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
+            check_bucket("CheckpointConfig.S3Uri", job.checkpoints[0], job.region, objects)
         elif place.is_file():
             raise ValidationException(f"CheckpointConfig.S3Uri: {place} is a file; give a folder.")
 
 
-def _check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> None:
+def check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> None:
+    """Refuse an address in S3 whose bucket does not exist.
+
+    Raises:
+        ValidationException: names it.
+    """
     location = location_of(uri)
     if location is None:
         return
@@ -104,7 +109,7 @@ def _check_bucket(where: str, uri: str, region: str, objects: ObjectStore) -> No
         ) from None
 
 
-def _can_be_made(folder: Path) -> bool:
+def can_be_made(folder: Path) -> bool:
     """Whether files can be put into ``folder``, made or not; tried, and nothing is left.
 
     Several may try at once: each in a folder of its own, beside what is there.
@@ -133,23 +138,23 @@ def stage(
     """
     home = store.home
     try:
-        home.reserve(job.name)
-        manifests = channels.stage_channels(job, home.job(job.name), objects, progress)
+        home.reserve(job.key)
+        manifests = channels.stage_channels(job, home.job(job.key), objects, progress)
         manifests |= stage_local(job, home, progress)
         pipes.stage_pipes(job, home, objects, progress)
         for host in job_plan.hosts:
             _stage_host(job, host, manifests)
-        Intermediate.of(job, job_plan, home.job(job.name), objects).begin()
+        Intermediate.of(job, job_plan, home.job(job.key), objects).begin()
         _stage_checkpoints(job, home, objects, progress)
         source = code_source(job, home)
         if source is not None:
             if source.is_dir():
                 progress(f"staging code from {source}")
-            snapshot(source, home.job(job.name) / "code", home.root, progress)
+            snapshot(source, home.job(job.key) / "code", home.root, progress)
         code = code_object(job)
         if code is not None:
             progress(f"staging code from {code}")
-            unpack_object(code, home.job(job.name) / "code", objects)
+            unpack_object(code, home.job(job.key) / "code", objects)
     except (OSError, shutil.Error) as error:
         raise HostFault(f"ClientError: Data download failed: {error}") from None
 
@@ -196,7 +201,7 @@ def _write_manifests(folder: Path, manifests: Mapping[str, str]) -> None:
 def _stage_checkpoints(
     job: TrainingJob, home: Home, objects: ObjectStore, progress: Progress
 ) -> None:
-    synced = Checkpoints.of(job, home.job(job.name), objects)
+    synced = Checkpoints.of(job, home.job(job.key), objects)
     if synced is not None:
         synced.restore(progress)
     elif job.checkpoints:

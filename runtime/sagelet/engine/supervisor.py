@@ -16,9 +16,9 @@ from dataclasses import replace
 from sagelet.domain import failure
 from sagelet.domain.errors import DomainError, HostFault, Unavailable
 from sagelet.domain.hosts import JobPlan
+from sagelet.domain.jobs import Interruption, Job, Kind
 from sagelet.domain.lifecycle import (
     HAVE_HOSTS,
-    MESSAGE,
     RETRYABLE,
     Effect,
     Event,
@@ -27,13 +27,13 @@ from sagelet.domain.lifecycle import (
     advance,
     again,
 )
-from sagelet.domain.training import Interruption, TrainingJob
-from sagelet.engine import outputs, remains, staging
+from sagelet.engine import remains
 from sagelet.engine.bus import Bus
 from sagelet.engine.collector import Collector
 from sagelet.engine.fate import Fate
+from sagelet.engine.kinds import ways_of
 from sagelet.engine.launching import launch
-from sagelet.engine.synced import Synced
+from sagelet.engine.saving import save_life
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.telling import Telling
 from sagelet.engine.warm import WarmHosts
@@ -54,9 +54,6 @@ from sagelet.store.object_store import ObjectStore
 #: Between looks for a stop request, in seconds.
 TICK = 0.1
 
-#: How long a new state may wait for a full disk or a locked database, in seconds.
-SAVE_PATIENCE = 60.0
-
 #: States whose hosts may have written something worth keeping when the platform fails.
 _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPLOADING})
 
@@ -64,7 +61,7 @@ _WITH_OUTPUTS = frozenset({Secondary.TRAINING, Secondary.STOPPING, Secondary.UPL
 Report = tuple[Event, str | None]
 
 #: Hears of every new state of a job.
-Observer = Callable[[TrainingJob], None]
+Observer = Callable[[Job], None]
 
 _log = logging.getLogger("sagelet.engine")
 
@@ -79,6 +76,7 @@ class Supervisor:
         self,
         store: Store,
         backends: Backends,
+        kind: Kind,
         name: str,
         objects: ObjectStore,
         talkback: TalkBack,
@@ -90,6 +88,8 @@ class Supervisor:
     ) -> None:
         self._store = store
         self._bus = bus or Bus()
+        self._jobs = store.jobs_of(kind)
+        self._ways = ways_of(kind)
         self._backends = backends
         self._objects = objects
         self._talkback = talkback
@@ -105,16 +105,16 @@ class Supervisor:
 
     def _read(self, name: str) -> None:
         """Begin (again) with what the store knows."""
-        self._job: TrainingJob = self._store.training_jobs.get(name)
-        self._plan: JobPlan = staging.plan_job(self._job, self._store)
+        self._job: Job = self._jobs.get(name)
+        self._plan: JobPlan = self._ways.plan(self._job, self._store)
         self._collector = Collector(self._job, self._store, self._bus)
         self._events: queue.SimpleQueue[HostEvent | None] = queue.SimpleQueue()
         self._fate = Fate(self._plan)
         self._backend: ExecutionBackend | None = None
         self._deaf = False
         self._taken: Interruption | None = self._job.interruption
-        folder = self._store.home.job(name)
-        self._synced = Synced(self._job, self._plan, folder, self._objects)
+        folder = self._store.home.job(self._job.key)
+        self._synced = self._ways.keeping(self._job, self._plan, folder, self._objects)
         if self._job.stop_requested is not None:
             self._stop.set()
 
@@ -207,11 +207,14 @@ class Supervisor:
         if self._may_retry(life, event, reason):
             self._note(f"attempt {self._job.attempt} failed: {reason}")
             event, reason = Event.RETRIED, None
+        messages = self._job.kind.messages
         keep = event is Event.FAULTED and life.secondary in _WITH_OUTPUTS
         if keep:
-            place = self._store.home.job(self._job.name)
+            place = self._store.home.job(self._job.key)
             reason = f"{reason} What the job wrote is kept in {place}/*/ml."[: failure.LIMIT]
-        life, effects = advance(life.say(MESSAGE[life.secondary]), event, self._clock(), reason)
+        life, effects = advance(
+            life.say(messages[life.secondary]), event, self._clock(), reason, messages
+        )
         if Effect.CLEAN in effects:
             # Before the last state is stored: who dies in between is followed by another.
             self._clean(keep_outputs=keep)
@@ -259,7 +262,7 @@ class Supervisor:
                 return self._interruption() or (Event.PREPARED, None)
             case Effect.STAGE:
                 self._plan = self._warm.take(self._job, self._plan, self._backend_of_job())
-                staging.stage(self._job, self._plan, self._store, self._objects, self._step())
+                self._ways.stage(self._job, self._plan, self._store, self._objects, self._step())
                 return self._interruption() or (Event.STAGED, None)
             case Effect.LAUNCH:
                 self._launch()
@@ -297,7 +300,7 @@ class Supervisor:
             self._note(f"backend: {backend.name} instead ({error})")
             backend.check(self._plan)
             backend.prepare(self._plan, self._step())
-        self._store.training_jobs.save_backend(self._job.name, backend.name)
+        self._jobs.save_backend(self._job.name, backend.name)
         self._backend = backend
 
     def _launch(self) -> None:
@@ -311,7 +314,7 @@ class Supervisor:
             self._note,
         )
         self._synced.start(self._note)
-        self._store.training_jobs.save_launch(self._job.name, self._clock())
+        self._jobs.save_launch(self._job.name, self._clock())
 
     def _reset(self) -> None:
         """Remove what an attempt left; only its checkpoints are for the next one."""
@@ -322,14 +325,14 @@ class Supervisor:
         with suppress(HostFault):
             self._synced.finish()
         name = self._job.name
-        remains.set_aside(self._store.home.job(name), self._plan, self._job.attempt)
+        remains.set_aside(self._store.home.job(self._job.key), self._plan, self._job.attempt)
         for host in self._plan.hosts:
             self._collector.restart(host.name)
-        self._store.spares.forget(self._store.home.job(name))
-        self._store.training_jobs.save_launch(name, None)
-        self._store.training_jobs.save_attempt(name, self._job.life.attempt)
+        self._store.spares.forget(self._store.home.job(self._job.key))
+        self._jobs.save_launch(name, None)
+        self._jobs.save_attempt(name, self._job.life.attempt)
         if self._job.life.secondary is not Secondary.INTERRUPTED:
-            self._store.training_jobs.save_interruption(name, None)  # these hosts are gone
+            self._jobs.save_interruption(name, None)  # these hosts are gone
         self._choice = None
         self._read(name)
 
@@ -340,7 +343,7 @@ class Supervisor:
         while (left := back - self._clock()) > 0 and self._interruption() is None:
             self._stop.wait(min(TICK, left))
         self._taken = None
-        self._store.training_jobs.save_interruption(self._job.name, None)
+        self._jobs.save_interruption(self._job.name, None)
         return self._interruption() or (Event.RESUMED, None)
 
     def _stop_hosts(self) -> None:
@@ -403,7 +406,7 @@ class Supervisor:
 
     def _store_outputs(self) -> None:
         if not self._job.artifacts:  # else stored before, by a supervisor that died then
-            artifacts = outputs.store_outputs(
+            artifacts = self._ways.store_outputs(
                 self._job,
                 self._plan,
                 self._store,
@@ -411,7 +414,7 @@ class Supervisor:
                 self._clock(),
                 self._step(stoppable=False),
             )
-            self._store.training_jobs.save_artifacts(self._job.name, artifacts, self._clock())
+            self._jobs.save_artifacts(self._job.name, artifacts, self._clock())
         self._synced.finish()
 
     def _clean(self, *, keep_outputs: bool) -> None:
@@ -423,32 +426,20 @@ class Supervisor:
             self._synced.finish()
         except (HostFault, DomainError) as error:
             self._note(f"cleaning up: {error}")
-        folder = self._store.home.job(self._job.name)
-        self._store.home.use_reserve(self._job.name)
+        folder = self._store.home.job(self._job.key)
+        self._store.home.use_reserve(self._job.key)
         remains.clean(folder, self._plan, self._note, keep_outputs=keep_outputs)
 
     def _save(self, life: Life) -> None:
-        """Store a new state; what hinders it (a full disk, say) may pass."""
-        deadline = time.monotonic() + SAVE_PATIENCE
-        while True:
-            try:
-                self._store.training_jobs.save_life(self._job.name, life, self._clock())
-                self._job = self._store.training_jobs.get(self._job.name)
-            except Exception as error:
-                if time.monotonic() > deadline:
-                    raise
-                self._store.home.use_reserve(self._job.name)
-                _log.warning("the state of %s cannot be stored: %s", self._job.name, error)
-                time.sleep(0.5)
-            else:
-                break
+        """Store a new state, and say so."""
+        self._job = save_life(self._store, self._job, life, self._clock)
         if life.ending is not None or life.over:
             self._decided.set()
         if life.secondary is not Secondary.TRAINING:
             self._interrupted.set()
         for observer in self._observers:
             observer(self._job)
-        self._bus.tell("job", self._job.region, self._job.name)
+        self._bus.tell("job", self._job.region, self._job.key)
 
     def _door(self) -> Sink:
         """What the backend's threads report to; those of an attempt given up are not heard."""
@@ -486,7 +477,7 @@ class Supervisor:
 
     def _note(self, text: str) -> None:
         """Something the user should know."""
-        self._store.training_jobs.note(self._job.name, text)
+        self._jobs.note(self._job.name, text)
 
     def _step(self, *, stoppable: bool = True) -> Telling:
         return Telling(self._tell, self._interruption if stoppable else lambda: None)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sagelet.domain.channels import Location, below
 from sagelet.domain.errors import DomainError, HostFault
 from sagelet.domain.failure import LIMIT
-from sagelet.store.object_store import ObjectStore
 
 #: Between two looks at the folder, in seconds.
 PAUSE = 5.0
@@ -51,12 +51,22 @@ class Way:
     skipped: tuple[str, ...] = ()
 
 
+class Receiver(Protocol):
+    """What a folder's files are brought to; an ObjectStore is one."""
+
+    def put(self, bucket: str, key: str, source: Path) -> None:
+        """Store the file ``source``, which is nobody else's, under ``key``."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete what is stored under ``key``, if anything."""
+
+
 class FolderSync:
     """One folder. ``begin`` first; then ``start`` and ``finish``, or ``sync``."""
 
-    def __init__(self, way: Way, objects: ObjectStore) -> None:
+    def __init__(self, way: Way, receiver: Receiver) -> None:
         self._way = way
-        self._objects = objects
+        self._receiver = receiver
         self._marks: dict[str, Mark] | None = None
         self._turn = threading.Lock()
         self._over = threading.Event()
@@ -137,7 +147,9 @@ class FolderSync:
                     problems.append(f"{name}: {error}")
             gone = marks.keys() - there if self._way.deletions and not problems else ()
             for name in gone:
-                self._objects.delete(self._way.location.bucket, below(self._way.location, name).key)
+                self._receiver.delete(
+                    self._way.location.bucket, below(self._way.location, name).key
+                )
                 del marks[name]
         except (OSError, DomainError) as error:
             problems.append(str(error))
@@ -197,7 +209,7 @@ class FolderSync:
             if (status.st_size, status.st_mtime_ns) != mark or copied != mark[0]:
                 return False
             key = below(self._way.location, name).key
-            self._objects.put(self._way.location.bucket, key, self._way.part)
+            self._receiver.put(self._way.location.bucket, key, self._way.part)
         except FileNotFoundError:
             return False
         finally:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sagelet.domain.hosts import Access, JobPlan, Mount
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 from sagelet.store import Store
-from sagelet.store.training_jobs import PlacedJob
+from sagelet.store.jobs import PlacedJob
 
 _log = logging.getLogger("sagelet.engine")
 
@@ -45,7 +45,7 @@ class TalkBack:
     bundle: Callable[[], Path]
     s3_endpoint: str | None = None
 
-    def join(self, job: TrainingJob, plan: JobPlan, address: str | None) -> JobPlan | None:
+    def join(self, job: Job, plan: JobPlan, address: str | None) -> JobPlan | None:
         """The plan with what its hosts need; None when they cannot reach us.
 
         ``address`` is where they reach this machine. What the request's Environment sets is left
@@ -107,14 +107,14 @@ class TalkBack:
         """The secret of a live job's access key, and whether the job is in a container."""
         if not access_key.startswith(PREFIX):
             return None
-        for job in self.store.training_jobs.placed():
+        for job in self.store.placed():
             known, secret = self._credentials(job)
             if hmac.compare_digest(known.encode(), access_key.encode()):
                 return secret, job.backend == "docker"
         return None
 
-    def _credentials(self, job: TrainingJob | PlacedJob) -> tuple[str, str]:
-        text = f"{job.region}/{job.name}/{job.created}".encode()
+    def _credentials(self, job: Job | PlacedJob) -> tuple[str, str]:
+        text = f"{job.region}/{job.key}/{job.created}".encode()
         key = hmac.new(self.secret, b"key " + text, hashlib.sha256).hexdigest()
         secret = hmac.new(self.secret, b"secret " + text, hashlib.sha256).hexdigest()
         return PREFIX + key[:10].upper(), secret[:40]

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from sagelet.domain import spares
 from sagelet.domain.errors import DomainError, HostFault
 from sagelet.domain.hosts import JobPlan
+from sagelet.domain.jobs import Job, Kind
 from sagelet.domain.machine import MEMORY
 from sagelet.domain.spares import Spare
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import TRAINING, TrainingJob
 from sagelet.engine import remains, staging
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.spare_plans import Unwatched, available, key_of, stub
@@ -63,10 +64,10 @@ class WarmHosts:
             else:
                 self._in_background([found])
 
-    def make(self, store: Store, name: str) -> None:
+    def make(self, store: Store, kind: Kind, name: str) -> None:
         """Make hosts ready after the job of that name, if they are to be kept and can be."""
         try:
-            if self._is_wanted(store, name):
+            if kind is TRAINING and self._is_wanted(store, name):
                 self._make(store, store.training_jobs.get(name))
         except Exception as error:  # noqa: BLE001 - the job is over, and right as it is
             _log.info("no hosts are kept after %s: %s", name, error)
@@ -132,17 +133,19 @@ class WarmHosts:
             store.training_jobs.get(name), time.time()
         )
 
-    def take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> JobPlan:
+    def take(self, job: Job, plan: JobPlan, backend: ExecutionBackend) -> JobPlan:
         """Give a job that is prepared a spare that is fit for it, if there is one.
 
         The spare's folder becomes the job's. The plan that is returned says so.
         """
-        name = self._take(job, plan, backend) if job.keep_alive and job.attempt == 1 else None
+        name = None
+        if isinstance(job, TrainingJob) and job.keep_alive and job.attempt == 1:
+            name = self._take(job, plan, backend)
         self._make_room(job, plan)
         return plan if name is None else dataclasses.replace(plan, spare=name)
 
     def _take(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> str | None:
-        folder = self._store.in_region(job.region).home.job(job.name)
+        folder = self._store.in_region(job.region).home.job(job.key)
         try:
             key = key_of(job, self._mounted(job, plan, backend), folder, backend)
         except Exception as error:  # noqa: BLE001 - it starts as any other
@@ -156,9 +159,9 @@ class WarmHosts:
             fit = [s for s in self._all() if s.fits(job.region, backend.name, key, now)]
             return next((s.name for s in fit if self._files.take(s.name, folder)), None)
 
-    def wake(self, job: TrainingJob, plan: JobPlan) -> bool:
+    def wake(self, job: Job, plan: JobPlan) -> bool:
         """Tell the hosts that the job took that it is staged; whether all of them run it now."""
-        folder = self._store.in_region(job.region).home.job(job.name)
+        folder = self._store.in_region(job.region).home.job(job.key)
         spare = self._files.read(folder)
         code = folder / "code"
         if (
@@ -170,7 +173,7 @@ class WarmHosts:
         arrival = max(0.0, ARRIVAL - (time.time() - spare.created))
         return door.open_all(plan.hosts, PATIENCE, arrival)
 
-    def leave(self, job: TrainingJob, plan: JobPlan, backend: ExecutionBackend) -> None:
+    def leave(self, job: Job, plan: JobPlan, backend: ExecutionBackend) -> None:
         """The hosts that the job took do not answer, or are not fit after all: it gets its own.
 
         Raises:
@@ -181,9 +184,9 @@ class WarmHosts:
         backend.reclaim(plan)
         for host in plan.hosts:
             remains.clear_host(host)
-        self._files.forget(self._store.in_region(job.region).home.job(job.name))
+        self._files.forget(self._store.in_region(job.region).home.job(job.key))
 
-    def _make_room(self, job: TrainingJob, plan: JobPlan) -> None:
+    def _make_room(self, job: Job, plan: JobPlan) -> None:
         """End spares that stand in the way of a job: by its GPUs, or for want of memory."""
         gpus = {gpu for host in plan.hosts for gpu in host.gpus}
         there = self._all()

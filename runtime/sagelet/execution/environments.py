@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,10 @@ class Environments:
         for name in ("python", "python3"):
             with contextlib.suppress(FileExistsError):
                 python.with_name(name).symlink_to(facts["executable"])
+        for name in ("pip", "pip3"):  # the base's own installs into the base
+            program = python.with_name(name)
+            program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} -m pip "$@"\n')
+            program.chmod(0o755)
         return python
 
     def _requirements(self, framework: str, *, gpu: bool) -> list[Path]:

@@ -69,18 +69,26 @@ def feed(spec_path: str, lock: int, wait: Callable[[Mapping[str, Any]], None]) -
     if os.path.exists(os.path.join(folder, "feeder.stop")):
         return
     record = _Record(os.path.join(folder, "fed.json"))
-    # Held open: a job that puts a link in the folder's place leads nobody elsewhere.
-    pipes = os.open(
-        os.path.join(folder, "ml", "input", "data"), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    )
     threading.stack_size(256 << 10)
     for document in spec["pipes"]:
         try:
+            pipes = _open_below(os.path.join(folder, "ml"), document["folder"].split("/"))
             _Channel(document, pipes, record).start()
         except Exception as error:
             record.write(f"channel '{document['channel']}': {_said(error)}")
     wait(spec["until"])
     record.write(None)
+
+
+def _open_below(root: str, parts: list[str]) -> int:
+    """A folder, held open: a job that puts a link in its place leads nobody elsewhere."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    found = os.open(root, flags)
+    for part in parts:
+        within = found
+        found = os.open(part, flags, dir_fd=within)
+        os.close(within)
+    return found
 
 
 class _Record:
@@ -103,7 +111,8 @@ class _Channel:
     """One channel; a thread waits for the reader of each of its pipes."""
 
     def __init__(self, document: Mapping[str, Any], pipes: int, record: _Record) -> None:
-        self._name: str = document["channel"]
+        self._name: str = document["name"] or document["channel"]
+        self._channel: str = document["channel"]
         self._share = (document["number"], document["hosts"])
         self._seed: int | None = document["seed"]
         self._gzipped: bool = document["gzipped"]
@@ -159,7 +168,7 @@ class _Channel:
                 pass
             os.close(writer)
         except Exception as error:
-            self._record.write(f"channel '{self._name}': {_said(error)}")
+            self._record.write(f"channel '{self._channel}': {_said(error)}")
 
     def _give_up_before(self, first: int) -> None:
         """Let go of older pipes that nobody opened: a reader that leaves at once ends them."""

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
+from sagelet.domain.frameworks import FRAMEWORKS
 from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
+from sagelet.domain.processing import PROCESSING
 from sagelet.execution import detached, feeding, networks
 from sagelet.execution.backend import (
     HostExited,
@@ -63,13 +65,24 @@ class ProcessBackend:
         """Refuse what has no environment here."""
         if plan.framework is None and plan.python is None:
             raise Unavailable(
-                f"The image '{plan.image}' is not one of the known frameworks (tensorflow, "
-                "pytorch), so it needs Docker: start an engine, or give --framework or --python."
+                f"The image '{plan.image}' is not one of the known frameworks "
+                f"({', '.join(FRAMEWORKS)}), so it needs Docker: start an engine, or give "
+                "--framework or --python."
             )
         framework = plan.framework.name if plan.framework else ""
         check_launchers(plan.launchers, framework, len(plan.hosts), shared_machine=True)
         if plan.python is not None:
             facts_of(plan.python)
+        if plan.kind is PROCESSING and plan.hosts[0].entrypoint is None:
+            raise Unavailable(
+                f"The job runs the entrypoint of the image '{plan.image}', so it needs Docker: "
+                "start an engine, or name the program with AppSpecification.ContainerEntrypoint."
+            )
+        if plan.kind is PROCESSING and not self._namespaces:
+            raise Unavailable(
+                "A processing job finds its data at /opt/ml/processing, which needs namespaces or "
+                "Docker: start an engine, or leave SAGELET_NAMESPACES on."
+            )
         for mount in plan.hosts[0].mounts:
             if not (mount.target + "/").startswith(ROOT + "/"):
                 raise ValidationException(
@@ -179,7 +192,7 @@ class ProcessBackend:
 
     def _spec(self, plan: JobPlan, host: HostPlan, network: Network) -> dict[str, Any]:
         base = self._base(plan)
-        python = self._layered(base, host)
+        python = self._layered(plan, base, host)
         toolkit = self._environments.toolkit
         entry = [*(host.entrypoint or ()), *host.command]
         if not host.entrypoint and host.command == ("train",):
@@ -207,6 +220,8 @@ class ProcessBackend:
             "isolated": plan.isolated,
             "grace": plan.grace,
             "namespaces": self._namespaces,
+            # Nothing tells a processing script where else its data could be.
+            "private": plan.kind is PROCESSING,
         }
 
     def _base(self, plan: JobPlan) -> str:
@@ -217,10 +232,17 @@ class ProcessBackend:
             raise HostFault("ClientError: the job has neither a framework nor an interpreter.")
         return str(self._environments.python(plan.framework.name, gpu=plan.gpu))
 
-    def _layered(self, base: str, host: HostPlan) -> str:
-        """The interpreter of one host: what a script installs must not change the base."""
+    def _layered(self, plan: JobPlan, base: str, host: HostPlan) -> str:
+        """The interpreter of one host: what a script installs must not change the base.
+
+        A training job's code says that something is installed; a processing job's program may
+        install what it likes, as the SDK's does with a source folder.
+        """
         code = next((m.source for m in host.mounts if m.target == f"{ROOT}/code"), None)
-        if code and any((Path(code) / name).exists() for name in ("requirements.txt", "setup.py")):
+        installs = code and any(
+            (Path(code) / name).exists() for name in ("requirements.txt", "setup.py")
+        )
+        if installs or plan.kind is PROCESSING:
             return str(self._environments.layer(base, Path(host.folder) / "venv"))
         return base
 

@@ -117,6 +117,9 @@ class _Host:
         if self.spec["isolated"]:
             error = f"EnableNetworkIsolation needs namespaces, which are refused here: {reason}"
             return "paths", {"notes": [], "error": error, "refused": None}, self._spawn_failed()
+        if self.spec["private"]:
+            error = f"/opt/ml/processing needs namespaces, which are refused here: {reason}"
+            return "paths", {"notes": [], "error": error, "refused": None}, self._spawn_failed()
         report, leader = self._spawn(log, self._run_with_paths)
         report["notes"].insert(
             0, f"no private /opt/ml ({reason}); paths are under a folder instead"

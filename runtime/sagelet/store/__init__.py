@@ -2,23 +2,28 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sagelet.domain.jobs import Job, Kind
 from sagelet.store.component_table import ComponentTable
 from sagelet.store.database import Database
 from sagelet.store.experiments import Experiments
 from sagelet.store.home import Home
 from sagelet.store.job_table import JobTable
+from sagelet.store.jobs import Jobs, PlacedJob
 from sagelet.store.lineage import Lineage
 from sagelet.store.log_streams import LogStreams
 from sagelet.store.metrics import Metrics
 from sagelet.store.models import ModelVersions
 from sagelet.store.objects import Objects
+from sagelet.store.processing_jobs import ProcessingJobs
 from sagelet.store.roles import Roles
 from sagelet.store.search import Search
 from sagelet.store.spares import Spares
 from sagelet.store.tags import Tags
 from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.trial_components import TrialComponents
+from sagelet.store.tuning_jobs import TuningJobs
 from sagelet.store.uploads import Uploads
 
 
@@ -30,6 +35,8 @@ class Store:
     home: Home
     database: Database
     training_jobs: TrainingJobs
+    processing_jobs: ProcessingJobs
+    tuning_jobs: TuningJobs
     job_table: JobTable
     component_table: ComponentTable
     metrics: Metrics
@@ -41,9 +48,32 @@ class Store:
     objects: Objects
     uploads: Uploads
     logs: LogStreams
+    processing_logs: LogStreams
     tags: Tags
     roles: Roles
     spares: Spares
+
+    @property
+    def jobs(self) -> tuple[Jobs[Any], ...]:
+        """The jobs of each kind."""
+        return self.training_jobs, self.processing_jobs
+
+    def jobs_of(self, kind: Kind) -> Jobs[Any]:
+        """The jobs of one kind."""
+        return next(jobs for jobs in self.jobs if jobs.kind is kind)
+
+    def logs_of(self, kind: Kind) -> LogStreams:
+        """The log streams of one kind's jobs."""
+        return self.logs if self.training_jobs.kind is kind else self.processing_logs
+
+    def live(self) -> list[Job]:
+        """Jobs of all regions and kinds that have not ended, in the order they came."""
+        found: list[Job] = [job for jobs in self.jobs for job in jobs.live()]
+        return sorted(found, key=lambda job: job.created)
+
+    def placed(self) -> list[PlacedJob]:
+        """Jobs of all regions and kinds that have a backend and have not ended."""
+        return [placed for jobs in self.jobs for placed in jobs.placed()]
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.
@@ -70,8 +100,10 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         region,
         home,
         database,
-        TrainingJobs(database, region),
-        JobTable(database, region),
+        training_jobs := TrainingJobs(database, region),
+        processing_jobs := ProcessingJobs(database, region),
+        TuningJobs(database, region),
+        JobTable(database, region, (training_jobs, processing_jobs)),
         ComponentTable(database, region),
         Metrics(database, region),
         Experiments(database, region),
@@ -81,7 +113,8 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         ModelVersions(database, region),
         objects,
         Uploads(objects),
-        LogStreams(database, home, region),
+        LogStreams(database, home, region, training_jobs),
+        LogStreams(database, home, region, processing_jobs),
         Tags(database),
         Roles(database),
         Spares(home.warm),

@@ -81,6 +81,15 @@ class ComponentTable:
             )
         }
 
+    def of_jobs(self, names: Sequence[str]) -> dict[str, int]:
+        """The numbers of the components of training jobs, by the jobs' names."""
+        found = self._database.connection().execute(
+            "SELECT name, component FROM training_jobs WHERE region = ? AND component IS NOT NULL"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(names))),
+        )
+        return {row[0]: row[1] for row in found}
+
     def jobs(self, rows: Sequence[int]) -> dict[int, str]:
         """The names of the training jobs that are there, by their components."""
         found = self._database.connection().execute(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -61,10 +61,18 @@ class Experiments:
         """Whether there is an experiment of that name."""
         return find_experiment(self._database.connection(), self._region, name) is not None
 
-    def save(self, experiment: Experiment) -> None:
-        """Store a changed experiment."""
+    def change(
+        self, name: str, account: str, change: Callable[[Experiment], Experiment]
+    ) -> Experiment:
+        """Replace an experiment by what ``change`` makes of it.
+
+        Raises:
+            Refusal: ResourceNotFound.
+        """
         with self._database.transaction() as connection:
-            _save(connection, "experiments", experiment)
+            after = change(self.get(name, account))
+            _save(connection, "experiments", after)
+        return after
 
     def delete(self, name: str, account: str) -> Experiment:
         """Forget an experiment without trials.
@@ -144,10 +152,16 @@ class Experiments:
         """Whether there is a trial of that name."""
         return find_trial(self._database.connection(), self._region, name) is not None
 
-    def save_trial(self, trial: Trial) -> None:
-        """Store a changed trial."""
+    def change_trial(self, name: str, account: str, change: Callable[[Trial], Trial]) -> Trial:
+        """Replace a trial by what ``change`` makes of it.
+
+        Raises:
+            Refusal: ResourceNotFound.
+        """
         with self._database.transaction() as connection:
-            _save(connection, "trials", trial)
+            after = change(self.trial(name, account))
+            _save(connection, "trials", after)
+        return after
 
     def delete_trial(self, name: str, account: str) -> Trial:
         """Forget a trial without components.

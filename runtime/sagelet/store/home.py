@@ -5,6 +5,7 @@ Layout::
     sagelet.db
     control.lock  control.sock  control.log      the control plane of this home
     jobs/<region>/<job>/                         code/  <host>/{log,log.times,ml/,scratch/}
+    jobs/<region>/processing.<job>/              the same of a processing job
     models/<name>/<version>/model.tar.gz   models/<name>/latest -> <version>
     output/<job>/output/...                the default S3OutputPath
     objects/<xx>/<name>                    the bytes of S3 objects; incoming/ while they come
@@ -68,9 +69,9 @@ class Home:
         """The default place of job outputs."""
         return self.root / "output"
 
-    def job(self, name: str) -> Path:
+    def job(self, key: str) -> Path:
         """A job's folder."""
-        return self.jobs / name
+        return self.jobs / key
 
     def host(self, job: str, host: str) -> Path:
         """A host's folder."""

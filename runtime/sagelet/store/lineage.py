@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from sagelet.domain.errors import Refusal, ValidationException
+from sagelet.domain.jobs import Job
 from sagelet.domain.lineage import (
     CONTRIBUTED,
     PRODUCED,
@@ -19,9 +20,9 @@ from sagelet.domain.lineage import (
     inputs_of,
     linked,
     missing,
+    outputs_of,
     taken,
 )
-from sagelet.domain.training import TrainingJob
 from sagelet.store.database import Database
 from sagelet.store.listing import Order, numbers
 from sagelet.store.tags import drop_tags, write_tags
@@ -217,7 +218,7 @@ class Lineage:
         return kind == "experiment" and row is not None
 
 
-def link_inputs(connection: sqlite3.Connection, job: TrainingJob, component: str) -> None:
+def link_inputs(connection: sqlite3.Connection, job: Job, component: str) -> None:
     """Make artifacts of a new job's data and image, which contribute to its component."""
     for uri, kind in inputs_of(job):
         arn = _artifact(connection, job.account, job.region, uri, kind, job.created)
@@ -225,22 +226,17 @@ def link_inputs(connection: sqlite3.Connection, job: TrainingJob, component: str
         link(connection, job.region, one)
 
 
-def link_outputs(
-    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str], now: float
-) -> None:
-    """Make artifacts of what a job stored, which its component produced."""
+def link_outputs(connection: sqlite3.Connection, job: Job, component: int, now: float) -> None:
+    """Make artifacts of what a job stored, which its component (by its row) produced."""
     row = connection.execute(
-        "SELECT c.name, c.account FROM trial_components c JOIN training_jobs j"
-        " ON j.component = c.id WHERE j.region = ? AND j.name = ? AND c.deleted = 0",
-        (region, job),
+        "SELECT name FROM trial_components WHERE id = ? AND deleted = 0", (component,)
     ).fetchone()
     if row is None:
         return
-    component = entity_arn("experiment-trial-component", row[1], region, row[0])
-    for kind, uri in artifacts.items():
-        type_ = "Model" if kind == "model" else "DataSet"
-        arn = _artifact(connection, row[1], region, uri, type_, now)
-        link(connection, region, Association(component, arn, PRODUCED, now))
+    arn = entity_arn("experiment-trial-component", job.account, job.region, row[0])
+    for uri, type_ in outputs_of(job):
+        artifact = _artifact(connection, job.account, job.region, uri, type_, now)
+        link(connection, job.region, Association(arn, artifact, PRODUCED, now))
 
 
 def unlink(connection: sqlite3.Connection, arn: str) -> None:

@@ -1,8 +1,8 @@
-"""Which hosts of which training jobs have a log: CloudWatch's log streams.
+"""Which hosts of which jobs have a log: CloudWatch's log streams.
 
-A stream is ``<job>/<host>-<epoch seconds>``; the number is when the training began, so that each
-attempt of a job has streams of its own. What is in a log belongs to ``logs``; log groups belong to
-the wire.
+A stream is ``<job>/<host>-<epoch seconds>``; the number is when its hosts were started, so that
+each attempt of a job has streams of its own. What is in a log belongs to ``logs``; log groups
+belong to the wire.
 """
 
 import json
@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
+from typing import Any
 
 from sagelet.domain.lifecycle import BEGINS_AGAIN, Secondary
 from sagelet.store.database import Database
 from sagelet.store.home import Home
+from sagelet.store.jobs import Jobs
 from sagelet.store.logs import Log, LogEvent
 
 #: Clocks are set while jobs run: a job's own times and those of its log may differ by this much,
@@ -24,9 +26,7 @@ _SLACK = 60.0
 #: What is read of a stream at once when many are read side by side, in bytes.
 _STEP = 1 << 18
 
-_QUERY = (
-    "SELECT name, steps, over FROM training_jobs WHERE region = ?1 AND steps LIKE '%\"Training\"%'"
-)
+_QUERY = "SELECT name, steps, over FROM {table} WHERE region = ?1 AND steps LIKE '%\"Training\"%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ class LogStream:
 
 
 class LogStreams:
-    """The streams of one region."""
+    """The streams of one region's jobs of one kind."""
 
-    def __init__(self, database: Database, home: Home, region: str) -> None:
+    def __init__(self, database: Database, home: Home, region: str, jobs: Jobs[Any]) -> None:
         self._database = database
         self._home = home
         self._region = region
+        self._kind = jobs.kind
+        self._query = _QUERY.format(table=jobs.table)
 
     def get(self, name: str) -> LogStream | None:
         """The stream of that name."""
@@ -81,24 +83,28 @@ class LogStreams:
     def since(self, time: float) -> Iterator[LogStream]:
         """Streams of jobs that had not ended by ``time`` (epoch seconds)."""
         rows = self._database.connection().execute(
-            _QUERY + " AND (over = 0 OR modified >= ?2)", (self._region, time - _SLACK)
+            self._query + " AND (over = 0 OR modified >= ?2)", (self._region, time - _SLACK)
         )
         for row in rows.fetchall():
             yield from self._of_row(*row)
 
     def first(self) -> float | None:
         """When the first stream began; None while there is none."""
-        rows = self._database.connection().execute(_QUERY + " ORDER BY created", (self._region,))
+        rows = self._database.connection().execute(
+            self._query + " ORDER BY created", (self._region,)
+        )
         return next((stream.begun for row in rows for stream in self._of_row(*row)), None)
 
     def _jobs(self, prefix: str) -> list[str]:
         rows = self._database.connection().execute(
-            _QUERY + " AND name >= ?2 AND name < ?3", (self._region, prefix, prefix + "\x7f")
+            self._query + " AND name >= ?2 AND name < ?3", (self._region, prefix, prefix + "\x7f")
         )
         return [row[0] for row in rows]
 
     def _of_job(self, name: str) -> Iterator[LogStream]:
-        rows = self._database.connection().execute(_QUERY + " AND name = ?2", (self._region, name))
+        rows = self._database.connection().execute(
+            self._query + " AND name = ?2", (self._region, name)
+        )
         for row in rows.fetchall():
             yield from self._of_row(*row)
 
@@ -106,7 +112,7 @@ class LogStreams:
         """The streams of one job, by name."""
         begun = _begun([(status, start) for status, start, _, _ in json.loads(steps)])
         last = max(begun, default=1)
-        folder = self._home.job(name)
+        folder = self._home.job(self._kind.key(name))
         found: list[LogStream] = []
         number = 0
         for attempt, start in begun.items():

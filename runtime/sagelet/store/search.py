@@ -18,7 +18,7 @@ from sagelet.store.search_sql import TABLES, Access, Accesses, Numbers, Sql, joi
 from sagelet.store.series import RANKED, refresh
 
 #: So many rows are looked at one by one; beyond, the order is walked.
-FEW = 5000
+FEW = 2000
 
 #: So many series are brought up to date in the indexes before a search.
 REFRESHED = 2000
@@ -120,7 +120,8 @@ class _Query:
         rows = f"{self._table.name} t"
         marks: tuple[Any, ...] = ()
         if driver is not None:
-            rows = f"({driver.text}) d CROSS JOIN {rows} ON {self._table.number} = d.component"
+            few = f"SELECT DISTINCT component FROM ({driver.text})"
+            rows = f"({few}) d CROSS JOIN {rows} ON {self._table.number} = d.component"
             marks = driver.marks
         sort = self._cased(key.least())
         after = self._after("k", "number")
@@ -224,7 +225,10 @@ class _Query:
         return best
 
     def _drivers(self, condition: Condition) -> Iterator[Sql]:
-        """Statements that give ``component``, from indexes."""
+        """Statements that give ``component``, from indexes; some give one twice.
+
+        Their first rows must come before their last are looked for: they are counted up to a limit.
+        """
         if isinstance(condition, Group) and condition.every:
             for part in condition.conditions:
                 yield from self._drivers(part)
@@ -250,7 +254,7 @@ class _Query:
             if not column.startswith("ranked"):
                 return driver
             stale = "SELECT component FROM series WHERE name = ? AND stale = 1"
-            return Sql(f"{driver.text} UNION {stale}", (*driver.marks, name))
+            return Sql(f"{driver.text} UNION ALL {stale}", (*driver.marks, name))
         marks = ", ".join("?" * len(comparison.operands))
         given = (self._region, *(operand.text for operand in comparison.operands))
         match place:
@@ -276,10 +280,7 @@ class _Query:
                 )
             case _:
                 return None
-        return Sql(
-            f"SELECT DISTINCT component FROM trial_members WHERE trial IN ({trials})",
-            given,
-        )
+        return Sql(f"SELECT component FROM trial_members WHERE trial IN ({trials})", given)
 
     def _indexed(self, place: Metric | Entry) -> bool:
         if self._table.name != "trial_components":

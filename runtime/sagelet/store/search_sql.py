@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sagelet.domain.jobs import DEFAULT_MAX_RUNTIME
 from sagelet.domain.search import (
     ORDERED,
     Comparison,
@@ -27,7 +28,6 @@ from sagelet.domain.search_properties import (
     Tag,
     Whole,
 )
-from sagelet.domain.training import DEFAULT_MAX_RUNTIME
 from sagelet.store.series import COLUMNS
 
 _SIGNS = {

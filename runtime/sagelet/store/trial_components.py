@@ -21,11 +21,10 @@ from sagelet.domain.experiments import (
     life_of,
     outputs_of,
 )
-from sagelet.domain.lifecycle import Life
+from sagelet.domain.jobs import Job
 from sagelet.domain.lineage import Association
 from sagelet.domain.metrics import Datum
 from sagelet.domain.summaries import Summary
-from sagelet.domain.training import TrainingJob
 from sagelet.store import series
 from sagelet.store.database import Database
 from sagelet.store.experiments import (
@@ -38,6 +37,9 @@ from sagelet.store.lineage import link, link_inputs, link_outputs, unlink
 from sagelet.store.listing import Order, numbers
 from sagelet.store.property_names import PARAMETER, number_of
 from sagelet.store.tags import drop_tags, write_tags
+
+#: Tables of jobs that have components.
+_JOBS = "training_jobs", "processing_jobs"
 
 _IN_TRIAL = (
     "id IN (SELECT component FROM trial_members JOIN trials ON trials.id = trial"
@@ -142,11 +144,7 @@ class TrialComponents:
             found = records(connection, [row])[row]
             if found.parents:
                 raise COMPONENT.linked(account, self._region, name)
-            job = connection.execute(
-                "SELECT 1 FROM training_jobs WHERE region = ? AND component = ?",
-                (self._region, row),
-            ).fetchone()
-            if job is None:
+            if not _is_a_job_s(connection, row):
                 connection.execute("DELETE FROM trial_components WHERE id = ?", (row,))
             else:
                 connection.execute("UPDATE trial_components SET deleted = 1 WHERE id = ?", (row,))
@@ -199,6 +197,15 @@ class TrialComponents:
         rows = numbers(connection, "trial_components", self._region, order, conditions)
         found = components_of(connection, [row for row, _ in rows])
         return [(found[row], [value, row]) for row, value in rows if row in found]
+
+    def unassigned(self) -> int:
+        """How many components are in no trial."""
+        found = self._database.connection().execute(
+            "SELECT count(*) FROM trial_components WHERE region = ? AND deleted = 0"
+            " AND NOT EXISTS (SELECT 1 FROM trial_members WHERE component = trial_components.id)",
+            (self._region,),
+        )
+        return int(found.fetchone()[0])
 
     def put_metrics(self, name: str, account: str, data: Sequence[Datum]) -> None:
         """Add points to a component's series.
@@ -288,7 +295,7 @@ def records(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Re
     }
 
 
-def enter(connection: sqlite3.Connection, job: TrainingJob) -> int:
+def enter(connection: sqlite3.Connection, job: Job) -> int:
     """Make a new job's component, and what its ExperimentConfig asks for; returns its row.
 
     Raises:
@@ -330,43 +337,46 @@ def enter(connection: sqlite3.Connection, job: TrainingJob) -> int:
     return row
 
 
-def follow_life(
-    connection: sqlite3.Connection, region: str, job: str, life: Life, now: float
-) -> None:
+def follow_life(connection: sqlite3.Connection, job: Job, component: int, now: float) -> None:
     """Bring a job's component up to date with the job's life, within somebody's transaction."""
-    _lay_over(connection, region, job, life_of(life), now)
+    _lay_over(connection, component, life_of(job), now)
 
 
-def follow_outputs(
-    connection: sqlite3.Connection, region: str, job: str, artifacts: Mapping[str, str], now: float
-) -> None:
+def follow_outputs(connection: sqlite3.Connection, job: Job, component: int, now: float) -> None:
     """Add what a job stored to its component, within somebody's transaction."""
-    _lay_over(connection, region, job, {"OutputArtifacts": outputs_of(artifacts)})
-    link_outputs(connection, region, job, artifacts, now)
+    _lay_over(connection, component, {"OutputArtifacts": outputs_of(job)})
+    link_outputs(connection, job, component, now)
 
 
-def leave(connection: sqlite3.Connection, region: str, job: str) -> None:
-    """A job is deleted: its component goes too, unless a trial has it."""
+def leave(connection: sqlite3.Connection, component: int) -> None:
+    """Its job is deleted: the component goes too, unless a trial has it."""
     connection.execute(
-        "DELETE FROM trial_components WHERE id ="
-        " (SELECT component FROM training_jobs WHERE region = ? AND name = ?)"
+        "DELETE FROM trial_components WHERE id = ?"
         " AND NOT EXISTS (SELECT 1 FROM trial_members WHERE component = trial_components.id)",
-        (region, job),
+        (component,),
+    )
+
+
+def _is_a_job_s(connection: sqlite3.Connection, component: int) -> bool:
+    return any(
+        connection.execute(
+            f"SELECT 1 FROM {table} WHERE component = ?",  # noqa: S608
+            (component,),
+        ).fetchone()
+        for table in _JOBS
     )
 
 
 def _lay_over(
     connection: sqlite3.Connection,
-    region: str,
-    job: str,
+    component: int,
     members: Mapping[str, Any],
     now: float | None = None,
 ) -> None:
     connection.execute(
         "UPDATE trial_components SET modified = coalesce(?, modified),"
-        " document = json_patch(document, ?) WHERE id ="
-        " (SELECT component FROM training_jobs WHERE region = ? AND name = ?)",
-        (now, json.dumps(members), region, job),
+        " document = json_patch(document, ?) WHERE id = ?",
+        (now, json.dumps(members), component),
     )
 
 

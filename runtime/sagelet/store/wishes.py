@@ -49,6 +49,7 @@ class Condition(NamedTuple):
 class Wanted:
     """Which rows: all ``words`` in the name, a status among ``statuses``, each condition.
 
+    ``kinds`` are names of kinds of jobs, none for all.
     ``sort`` is a column of the table, ``metric.<name>``, ``metric.<name>.<statistic>`` or
     ``parameter.<name>``. A metric without a statistic is its last value.
     """
@@ -61,6 +62,13 @@ class Wanted:
     unassigned: bool = False
     sort: str = "created"
     descending: bool = True
+    kinds: Sequence[str] = ()
+
+    @property
+    def by_tracked(self) -> bool:
+        """Whether a metric or a parameter orders them."""
+        kind, dot, _ = self.sort.partition(".")
+        return bool(dot) and kind in ("metric", "parameter")
 
 
 @dataclass(slots=True)
@@ -101,14 +109,23 @@ def tracked(clauses: Clauses, wanted: Wanted, region: str, component: str) -> No
 def order_of(wanted: Wanted, sorts: dict[str, str], region: str, component: str) -> Clauses:
     """What to order by; ``sorts`` are the table's own columns."""
     way = "DESC" if wanted.descending else "ASC"
+    text, values = place_of(wanted, sorts, region, component)
     order = Clauses()
-    kind, dot, name = wanted.sort.partition(".")
-    if dot and kind in ("metric", "parameter"):
-        text, values = value_of(kind, name, region, component)
+    if wanted.by_tracked:
         order.add(f"{text} {way} NULLS LAST, created DESC, name", *values)
     else:
-        order.add(f"{sorts.get(wanted.sort, 'created')} {way}, name {way}")
+        order.add(f"{text} {way}, name {way}")
     return order
+
+
+def place_of(
+    wanted: Wanted, sorts: dict[str, str], region: str, component: str
+) -> tuple[str, list[Any]]:
+    """The value that rows are ordered by."""
+    if wanted.by_tracked:
+        kind, _, name = wanted.sort.partition(".")
+        return value_of(kind, name, region, component)
+    return sorts.get(wanted.sort, "created"), []
 
 
 def value_of(kind: str, name: str, region: str, component: str) -> tuple[str, list[Any]]:

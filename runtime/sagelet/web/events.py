@@ -17,13 +17,14 @@ from typing import Any
 import orjson
 from starlette.concurrency import run_in_threadpool
 
-from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Job
 from sagelet.engine.bus import Bus, Topic
 from sagelet.store import Store
 from sagelet.store.calls import Calls
 from sagelet.web.call_views import call_row
 from sagelet.web.lanes import Lanes, View, lane_document, view_document
 from sagelet.web.rows import job_rows, tracked
+from sagelet.web.tunings import Search
 from sagelet.web.views import job_document, series
 
 #: Changes that come close together are sent together, in seconds.
@@ -42,7 +43,11 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a page wants to hear of; ``tracked``: experiments and all that is in them."""
+    """What a page wants to hear of.
+
+    ``job`` is a job's key; ``tracked``: experiments and all that is in them; ``tunings``: every
+    tuning job; ``tuning``: one, by its name, with its training jobs.
+    """
 
     region: str
     jobs: bool = False
@@ -51,6 +56,8 @@ class Watch:
     lanes: tuple[str, ...] = ()
     calls: bool = False
     tracked: bool = False
+    tunings: bool = False
+    tuning: str | None = None
 
     def wants(self, topic: Topic) -> bool:
         """Whether a topic of the bus is part of it."""
@@ -62,6 +69,10 @@ class Watch:
             return self.tracked
         if topic[0] == "log":
             return self.log and topic[2] == self.job
+        if topic[0] == "tuning":
+            return self.tunings or topic[2] == self.tuning
+        if self.tuning is not None and topic[2].startswith(f"{self.tuning}-"):
+            return True
         return self.jobs or self.tracked or topic[2] == self.job
 
 
@@ -103,6 +114,7 @@ class Reader:
         self._watch = watch
         self.cursor = cursor
         self._shown: Document | None = None
+        self._search = Search(store, watch.tuning) if watch.tuning is not None else None
 
     def read(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
         """Events for what ``topics`` may have changed; None: for all since the cursor."""
@@ -113,42 +125,46 @@ class Reader:
             found += self._job(topics)
         if self._watch.calls and (topics is None or ("calls",) in topics):
             found += self._new_calls()
-        if self._watch.tracked and topics:
+        if self._watch.tunings and topics and any(topic[0] == "tuning" for topic in topics):
+            found.append(("tunings", {}))
+        if self._search is not None and (topics is None or topics):
+            found += self._search.news()
+        if self._watch.tracked and topics and any(topic[0] != "tuning" for topic in topics):
             # What it is now is another question, which a page asks for what it shows of it.
             found.append(("tracked", {}))
         return found
 
     def _rows(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
-        jobs = self._store.training_jobs
+        table = self._store.job_table
         gone = []
         if topics is None:
-            changed = self._store.job_table.changed(self.cursor.time, _ROWS)
+            changed = table.changed(self.cursor.time, _ROWS)
         else:
             changed = []
-            for name in sorted({topic[2] for topic in topics if topic[0] in ("job", "metrics")}):
-                try:
-                    changed.append(jobs.get(name))
-                except DomainError:
-                    gone.append(name)
+            for key in sorted({topic[2] for topic in topics if topic[0] in ("job", "metrics")}):
+                job = table.find(key)
+                if job is None:
+                    gone.append(key)
+                else:
+                    changed.append(job)
         if not changed and not gone:
             return []
         self.cursor.time = max([self.cursor.time, *(job.modified for job in changed)])
         rows = job_rows(self._store, changed)
-        return [("jobs", {"rows": rows, "gone": gone, "counts": jobs.counts()})]
+        return [("jobs", {"rows": rows, "gone": gone, "counts": table.counts()})]
 
     def _job(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:
-        name = self._watch.job or ""
-        try:
-            job = self._store.training_jobs.get(name)
-        except DomainError:
-            return [("gone", {"name": name})]
+        key = self._watch.job or ""
+        job = self._store.job_table.find(key)
+        if job is None:
+            return [("gone", {"key": key})]
         found: list[tuple[str, Document]] = []
-        kinds = {topic[0] for topic in topics or () if topic[2:3] == (name,)}
-        if topics is None or "metrics" in kinds or job.life.over:
-            found += self._metrics(name)
-        if self._watch.log and (topics is None or kinds & {"log", "job"}):
-            found += self._log(name)
-        document = job_document(job, *tracked(self._store, [name]).get(name, (None, None)))
+        told = {topic[0] for topic in topics or () if topic[0] != "tuning" and topic[2:3] == (key,)}
+        if job.kind.metrics and (topics is None or "metrics" in told or job.life.over):
+            found += self._metrics(job.name)
+        if self._watch.log and (topics is None or told & {"log", "job"}):
+            found += self._log(job)
+        document = job_document(job, *tracked(self._store, [job]).get(key, (None, None)))
         if document != self._shown:
             self._shown = document
             found.append(("job", document))
@@ -163,8 +179,8 @@ class Reader:
                 new[name] = series(points)
         return [("metrics", {"series": new})] if new else []
 
-    def _log(self, job: str) -> list[tuple[str, Document]]:
-        with Lanes(self._store.logs, job, self._watch.lanes) as lanes:
+    def _log(self, job: Job) -> list[tuple[str, Document]]:
+        with Lanes(self._store.logs_of(job.kind), job.name, self._watch.lanes) as lanes:
             sizes = lanes.sizes()
             behind = sum(size - self.cursor.log.get(lane, 0) for lane, size in sizes.items())
             skipped = behind > BEHIND

@@ -1,4 +1,4 @@
-"""/_api/jobs: training jobs, their series and their logs."""
+"""/_api/jobs, /_api/processing-jobs: jobs, their series and their logs."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from sagelet.domain.errors import Refusal, ValidationException
+from sagelet.domain.jobs import Job, Kind
+from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.web.answers import HEADERS, Json
 from sagelet.web.lanes import ERROR, Lanes, compile_search, lane_document, view_document
@@ -23,11 +25,11 @@ _LINES = 2000
 Region = Annotated[str | None, Query(description="The region; the control plane's own if none.")]
 
 
-def jobs_router(sources: Sources) -> APIRouter:
-    """The routes."""
-    router = APIRouter(prefix="/_api/jobs")
+def table_router(sources: Sources) -> APIRouter:
+    """The table of jobs of all kinds."""
+    router = APIRouter()
 
-    @router.get("")
+    @router.get("/_api/jobs")
     def table(
         region: Region = None,
         text: Annotated[str, Query(alias="filter", max_length=500)] = "",
@@ -49,20 +51,27 @@ def jobs_router(sources: Sources) -> APIRouter:
             }
         )
 
+    return router
+
+
+def job_router(sources: Sources, path: str, kind: Kind) -> APIRouter:
+    """What there is of one job of a kind, under ``/_api/<path>``."""
+    router = APIRouter(prefix=f"/_api/{path}")
+
     @router.get("/{name}")
     def job(name: str, region: Region = None) -> Json:
         """One job."""
         store, engine = sources.region_of(region)
-        found = store.training_jobs.get(name)
-        version = store.models.of_job(name)
-        with Lanes(store.logs, name) as lanes:
+        found: Job = store.jobs_of(kind).get(name)
+        version = store.models.of_job(name) if kind is TRAINING else None
+        with Lanes(store.logs_of(kind), name) as lanes:
             sizes = lanes.sizes()
             logs = [lane_document(lane, s, sizes.get(lane, 0)) for lane, s in lanes.all.items()]
         return Json(
             {
-                **job_document(found, *tracked(store, [name]).get(name, (None, None))),
+                **job_document(found, *tracked(store, [found]).get(found.key, (None, None))),
                 "request": found.request,
-                "hostStates": engine.hosts(name),
+                "hostStates": engine.hosts(name, kind),
                 "lanes": logs,
                 "tags": store.tags.of(found.arn),
                 "version": None
@@ -71,6 +80,22 @@ def jobs_router(sources: Sources) -> APIRouter:
             }
         )
 
+    if kind.metrics:
+        _add_series(router, sources, kind)
+
+    @router.post("/{name}/stop", status_code=202)
+    def stop(name: str, request: Request, region: Region = None) -> Json:
+        """StopTrainingJob, StopProcessingJob."""
+        sources.token.check(request)
+        _, engine = sources.region_of(region)
+        job = engine.stop(name, kind)
+        return Json({"status": job.life.primary}, 202)
+
+    _add_logs(router, sources, kind)
+    return router
+
+
+def _add_series(router: APIRouter, sources: Sources, kind: Kind) -> None:
     @router.get("/{name}/series")
     def job_series(
         name: str,
@@ -82,7 +107,7 @@ def jobs_router(sources: Sources) -> APIRouter:
     ) -> Json:
         """Series of metrics, thinned to a width in pixels; all of them unless some are named."""
         store, _ = sources.region_of(region)
-        store.training_jobs.get(name)
+        store.jobs_of(kind).get(name)
         names = metric or [each for _, each, _ in store.metrics.names(job=name)]
         found: dict[str, Any] = {}
         for each in names:
@@ -94,19 +119,8 @@ def jobs_router(sources: Sources) -> APIRouter:
             }
         return Json({"series": found})
 
-    @router.post("/{name}/stop", status_code=202)
-    def stop(name: str, request: Request, region: Region = None) -> Json:
-        """StopTrainingJob."""
-        sources.token.check(request)
-        _, engine = sources.region_of(region)
-        job = engine.stop(name)
-        return Json({"status": job.life.primary}, 202)
 
-    _add_logs(router, sources)
-    return router
-
-
-def _add_logs(router: APIRouter, sources: Sources) -> None:
+def _add_logs(router: APIRouter, sources: Sources, kind: Kind) -> None:
     @router.get("/{name}/lines")
     def lines(
         name: str,
@@ -123,7 +137,7 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
         a lane that is left out is where the others are by time.
         """
         store, _ = sources.region_of(region)
-        with _open(store, name, lane) as lanes:
+        with _open(store, kind, name, lane) as lanes:
             places = _places(lanes, at)
             view = lanes.backward(places, count) if back else lanes.forward(places, count)
             return Json({**view_document(view), "sizes": lanes.sizes()})
@@ -150,7 +164,7 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
             pattern = ERROR if errors else compile_search(text, plain=not regex)
         except ValueError as error:
             raise ValidationException(str(error)) from None
-        with _open(store, name, lane) as lanes:
+        with _open(store, kind, name, lane) as lanes:
             view, over = lanes.search(pattern, _places(lanes, at), count, back=back)
             return Json({**view_document(view), "sizes": lanes.sizes(), "over": over})
 
@@ -158,7 +172,7 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
     def download(name: str, lane: str, region: Region = None) -> Response:
         """The bytes of a log as a file."""
         store, _ = sources.region_of(region)
-        stream = store.logs.get(f"{name}/{lane}")
+        stream = store.logs_of(kind).get(f"{name}/{lane}")
         if stream is None or not stream.path.exists():
             raise Refusal("NotFound", f"{name} has no log '{lane}'.", 404)
         return FileResponse(
@@ -169,9 +183,9 @@ def _add_logs(router: APIRouter, sources: Sources) -> None:
         )
 
 
-def _open(store: Store, name: str, lanes: list[str] | None) -> Lanes:
-    store.training_jobs.get(name)
-    return Lanes(store.logs, name, lanes or ())
+def _open(store: Store, kind: Kind, name: str, lanes: list[str] | None) -> Lanes:
+    store.jobs_of(kind).get(name)
+    return Lanes(store.logs_of(kind), name, lanes or ())
 
 
 def _places(lanes: Lanes, at: str) -> Mapping[str, int]:

@@ -8,9 +8,11 @@
     GET  /_cli/jobs/<job>/notes?since=N     what the user should know, in order; how its hosts are
     GET  /_cli/jobs/<job>/log?host=H&...    the exact bytes: offset=N, or the last=N
     POST /_cli/jobs/<job>/kill              stop without the grace
+    ...  /_cli/processing-jobs/<job>...     these four of a processing job
     POST /_cli/jobs/<job>/interrupt?host=H&away=S   take managed spot capacity away
     GET  /_cli/models?name=N                model versions
-    GET  /_cli/experiments?limit=N          how many trials and components each has, newest first
+    GET  /_cli/experiments?limit=N          how many trials and components each has, newest first;
+                                            how many components are in no trial
     GET  /_cli/points?arn=A&metric=M        all points of a trial component's or a job's metric
 
 Each takes ``region=R`` too. They are for the control socket alone, whose caller is the home's
@@ -26,7 +28,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.domain.jobs import Job, Kind
 from sagelet.domain.opt_ml import host_names
+from sagelet.domain.processing import PROCESSING
+from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.store.training_jobs import Filter
 
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 Message = MutableMapping[str, Any]
+
+_KINDS = {"jobs": TRAINING, "processing-jobs": PROCESSING}
 
 #: The most bytes of a log that one answer holds.
 BLOCK = 4 << 20
@@ -94,15 +101,16 @@ class LocalDoors:
         match method, words:
             case "GET", ["jobs"]:
                 return {"Jobs": _rows(store, _number(query, "limit", 50))}
-            case "GET", ["jobs", job]:
-                return _beside(store, job)
-            case "GET", ["jobs", job, "notes"]:
-                notes = store.training_jobs.get(job).notes
-                return {"Notes": notes[_number(query, "since", 0) :], "Hosts": engine.hosts(job)}
-            case "GET", ["jobs", job, "log"]:
-                return _log(store, job, query)
-            case "POST", ["jobs", job, "kill"]:
-                engine.kill(job)
+            case "GET", [("jobs" | "processing-jobs") as kind, job]:
+                return _beside(store, _KINDS[kind], job)
+            case "GET", [("jobs" | "processing-jobs") as kind, job, "notes"]:
+                notes = store.jobs_of(_KINDS[kind]).get(job).notes
+                hosts = engine.hosts(job, _KINDS[kind])
+                return {"Notes": notes[_number(query, "since", 0) :], "Hosts": hosts}
+            case "GET", [("jobs" | "processing-jobs") as kind, job, "log"]:
+                return _log(store, _KINDS[kind], job, query)
+            case "POST", [("jobs" | "processing-jobs") as kind, job, "kill"]:
+                engine.kill(job, _KINDS[kind])
                 return {}
             case "POST", ["jobs", job, "interrupt"]:
                 engine.interrupt(job, query.get("host"), float(_number(query, "away", 0)))
@@ -110,7 +118,10 @@ class LocalDoors:
             case "GET", ["models"]:
                 return {"Models": _models(store, query.get("name"))}
             case "GET", ["experiments"]:
-                return {"Experiments": _experiments(store, _number(query, "limit", 50))}
+                return {
+                    "Experiments": _experiments(store, _number(query, "limit", 50)),
+                    "Unassigned": store.trial_components.unassigned(),
+                }
             case "GET", ["points"]:
                 return _points(store, query.get("arn", ""), query.get("metric", ""))
         raise Refusal("NotFound", f"There is nothing at {method} {path}.", 404)
@@ -144,12 +155,22 @@ def _rows(store: Store, limit: int) -> list[Document]:
     ]
 
 
-def _beside(store: Store, name: str) -> Document:
-    job = store.training_jobs.get(name)
-    version = store.models.of_job(name)
+def _beside(store: Store, kind: Kind, name: str) -> Document:
+    job: Job = store.jobs_of(kind).get(name)
+    version = store.models.of_job(name) if kind is TRAINING else None
     return {
         "Backend": job.backend,
         "Artifacts": dict(job.artifacts),
+        "SecondaryStatus": str(job.life.secondary),
+        "SecondaryStatusTransitions": [
+            {
+                "Status": str(step.status),
+                "StartTime": step.start,
+                "EndTime": step.end,
+                "StatusMessage": step.message,
+            }
+            for step in job.life.steps
+        ],
         "Version": None
         if version is None
         else {
@@ -161,13 +182,13 @@ def _beside(store: Store, name: str) -> Document:
     }
 
 
-def _log(store: Store, name: str, query: Mapping[str, str]) -> bytes:
-    job = store.training_jobs.get(name)
+def _log(store: Store, kind: Kind, name: str, query: Mapping[str, str]) -> bytes:
+    job: Job = store.jobs_of(kind).get(name)
     host = query.get("host", "")
     if host not in host_names(job.host_count):
         raise Refusal("ValidationException", f"{name} has no host '{host}'.")
     try:
-        with store.home.log(name, host).open("rb") as file:
+        with store.home.log(job.key, host).open("rb") as file:
             if "last" in query:
                 size = file.seek(0, 2)
                 file.seek(max(size - _number(query, "last", 0), 0))

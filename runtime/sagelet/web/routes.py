@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from sagelet import __version__
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.domain.processing import PROCESSING
+from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import HEADERS, Json, refuse
@@ -19,11 +21,12 @@ from sagelet.web.call_views import call_document, call_row
 from sagelet.web.compare import compare_router
 from sagelet.web.events import Cursor, Reader, Watch, stream
 from sagelet.web.experiments import experiments_router
-from sagelet.web.jobs import Region, jobs_router
+from sagelet.web.jobs import Region, job_router, table_router
 from sagelet.web.previews import model_files
 from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
+from sagelet.web.tunings import tunings_router
 
 #: Jobs whose metrics a table offers.
 _LATEST = 30
@@ -65,7 +68,10 @@ def create_web(sources: Sources) -> FastAPI:
     _add_plane(web, sources)
     _add_models(web, sources)
     _add_calls(web, sources)
-    web.include_router(jobs_router(sources))
+    web.include_router(table_router(sources))
+    web.include_router(job_router(sources, "jobs", TRAINING))
+    web.include_router(job_router(sources, "processing-jobs", PROCESSING))
+    web.include_router(tunings_router(sources))
     web.include_router(experiments_router(sources))
     web.include_router(compare_router(sources))
     web.include_router(storage_router(sources))
@@ -76,7 +82,7 @@ def create_web(sources: Sources) -> FastAPI:
 
 def _metric_names(store: Store) -> list[str]:
     """Those of the last jobs: what a table offers as columns."""
-    jobs = store.job_table.rows(Wanted(), 0, _LATEST)
+    jobs = store.job_table.rows(Wanted(kinds=(TRAINING.name,)), 0, _LATEST)
     return sorted({datum.name for job in jobs for datum in store.metrics.final(job.name)})
 
 
@@ -105,7 +111,7 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
                 "regions": sorted({sources.region, *store.job_table.regions()}),
                 "url": sources.about.get("Url"),
                 "home": str(sources.home),
-                "counts": store.training_jobs.counts(),
+                "counts": store.job_table.counts(),
                 "disk": {"total": disk.total, "free": disk.free},
                 "metrics": _metric_names(store),
                 "missing": sources.calls.missing(),
@@ -208,11 +214,13 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
         log: bool = False,
         calls: bool = False,
         tracked: bool = False,
+        tunings: bool = False,
+        tuning: str | None = None,
     ) -> StreamingResponse:
         """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
         name = region or sources.region
         store, _ = sources.context_for(name)
-        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls, tracked)
+        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls, tracked, tunings, tuning)
         start = Cursor.read(request.headers.get("last-event-id") or cursor)
         reader = Reader(store, sources.calls, watch, start)
         return StreamingResponse(

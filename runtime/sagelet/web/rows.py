@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagelet.domain.comparison import Measure, metric_names
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 from sagelet.store import Store
 from sagelet.store.trial_components import Record
 from sagelet.web.tracked_views import component_row
@@ -13,17 +13,17 @@ from sagelet.web.views import job_row
 Document = dict[str, Any]
 
 
-def job_rows(store: Store, jobs: Sequence[TrainingJob]) -> list[Document]:
+def job_rows(store: Store, jobs: Sequence[Job]) -> list[Document]:
     """Lines of the table of jobs."""
-    found = tracked(store, [job.name for job in jobs])
-    return [job_row(job, *found.get(job.name, (None, None))) for job in jobs]
+    found = tracked(store, jobs)
+    return [job_row(job, *found.get(job.key, (None, None))) for job in jobs]
 
 
-def tracked(store: Store, names: Sequence[str]) -> dict[str, tuple[int, Record | None]]:
-    """The trial component of each job, with its number."""
-    numbers = store.job_table.components(names)
+def tracked(store: Store, jobs: Sequence[Job]) -> dict[str, tuple[int, Record | None]]:
+    """The trial component of each job, with its number, by the jobs' keys."""
+    numbers = store.job_table.components(jobs)
     records = store.trial_components.by_row(list(numbers.values()))
-    return {name: (number, records.get(number)) for name, number in numbers.items()}
+    return {key: (number, records.get(number)) for key, number in numbers.items()}
 
 
 def component_rows(store: Store, rows: Sequence[int]) -> list[Document]:

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sagelet.domain.jobs import Job
 from sagelet.domain.opt_ml import host_names
+from sagelet.domain.processing import PROCESSING, ProcessingJob
 from sagelet.domain.summaries import Summary
 from sagelet.domain.thinning import Point
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.training import TRAINING, TrainingJob
 from sagelet.store.trial_components import Record
 from sagelet.store.wishes import Condition, Wanted
 
@@ -17,11 +19,15 @@ Document = dict[str, Any]
 _CONDITION = re.compile(
     r"(?:^|(?<=\s))(metric|parameter)\.(\S+?)\s*(<=|>=|!=|<|>|=)\s*(\"[^\"]*\"|[^\s<>=!]\S*)(?=\s|$)"
 )
-_WORD = re.compile(r"(status|experiment|trial|is):(\S+)")
+_WORD = re.compile(r"(status|experiment|trial|is|kind):(\S+)")
+
+#: The kinds of jobs as pages name them.
+KINDS = {"training": TRAINING, "processing": PROCESSING}
+_NAMES = {kind.name: name for name, kind in KINDS.items()}
 
 
 def read_filter(text: str, sort: str = "created", *, descending: bool = True) -> Wanted:
-    """``status:failed,stopped  trial:cnn-5  mnist  metric.test:accuracy > 0.9``: as typed.
+    """``kind:training status:failed  trial:cnn-5  mnist  metric.test:accuracy > 0.9``: as typed.
 
     What is no condition is a word of the name; nothing is an error.
     """
@@ -51,6 +57,10 @@ def read_filter(text: str, sort: str = "created", *, descending: bool = True) ->
         "unassigned" in marks.get("is", ()),
         sort,
         descending,
+        tuple(
+            KINDS[name.lower()].name if name.lower() in KINDS else name
+            for name in marks.get("kind", ())
+        ),
     )
 
 
@@ -63,7 +73,7 @@ def _value(given: str) -> float | str:
         return given
 
 
-def job_row(job: TrainingJob, mark: int | None, record: Record | None) -> Document:
+def job_row(job: Job, mark: int | None, record: Record | None) -> Document:
     """One line of the table of jobs; times in epoch seconds.
 
     ``mark`` is the number of the job's trial component, from which pages take its colour.
@@ -71,6 +81,8 @@ def job_row(job: TrainingJob, mark: int | None, record: Record | None) -> Docume
     life = job.life
     return {
         "name": job.name,
+        "kind": _NAMES[job.kind.name],
+        "key": job.key,
         "region": job.region,
         "mark": mark,
         "status": life.primary,
@@ -82,7 +94,7 @@ def job_row(job: TrainingJob, mark: int | None, record: Record | None) -> Docume
         "ended": life.ended(),
         "hosts": job.host_count,
         "instance": ", ".join(sorted({group.instance_type for group in job.groups})),
-        "image": str(job.algorithm.get("TrainingImage") or job.algorithm.get("AlgorithmName", "")),
+        "image": _image(job),
         "backend": job.backend,
         "failure": life.failure_reason,
         "attempt": life.attempt,
@@ -112,7 +124,7 @@ def statistics(metrics: Iterable[tuple[str, Summary]]) -> Document:
     }
 
 
-def job_document(job: TrainingJob, mark: int | None, record: Record | None) -> Document:
+def job_document(job: Job, mark: int | None, record: Record | None) -> Document:
     """Everything about one job that is not long: its row, life and plan, without its request."""
     return {
         **job_row(job, mark, record),
@@ -132,10 +144,47 @@ def job_document(job: TrainingJob, mark: int | None, record: Record | None) -> D
         "artifacts": dict(job.artifacts),
         "stopRequested": job.stop_requested,
         "billable": job.life.ran(job.life.ended() or job.modified),
-        "spot": job.spot,
+        **_own(job),
         "maxRuntime": job.max_runtime,
         "over": job.life.over,
     }
+
+
+def _image(job: Job) -> str:
+    if isinstance(job, TrainingJob):
+        return str(job.algorithm.get("TrainingImage") or job.algorithm.get("AlgorithmName", ""))
+    return job.image
+
+
+def _own(job: Job) -> Document:
+    """What only jobs of its kind have."""
+    if isinstance(job, TrainingJob):
+        arn = job.tuning_job_arn
+        return {"spot": job.spot, "tuning": arn.rpartition("/")[2] if arn else None}
+    if isinstance(job, ProcessingJob):
+        return {
+            "exitMessage": job.exit_message,
+            "inputs": [
+                {
+                    "name": each.name,
+                    "uri": each.uri,
+                    "path": each.path,
+                    "mode": each.input_mode,
+                    "distribution": each.distribution,
+                }
+                for each in job.channels
+            ],
+            "outputs": [
+                {
+                    "name": each.name,
+                    "uri": each.uri,
+                    "path": each.path,
+                    "continuous": each.continuous,
+                }
+                for each in job.outputs
+            ],
+        }
+    return {}
 
 
 def series(points: Sequence[Point]) -> Document:

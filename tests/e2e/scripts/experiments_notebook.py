@@ -36,6 +36,9 @@ with Tracker.create(
     tracker.log_input(name="mnist-dataset", media_type="s3/uri", value=f"s3://{bucket}/mnist")
     tracker.log_artifact("labels.csv", name="labels")
     tracker.log_table("table", {"x": [1, 2], "y": [3, 4]})
+    tracker.log_confusion_matrix([0, 1, 1, 0], [0, 1, 0, 0], title="confusion")
+    tracker.log_roc_curve([0, 1, 1, 0], [0.1, 0.9, 0.4, 0.2], title="roc")
+    tracker.log_precision_recall([0, 1, 1, 0], [0.1, 0.9, 0.4, 0.2], title="precision", no_skill=1)
 preprocessing = tracker.trial_component
 
 experiment = Experiment.create(
@@ -105,6 +108,13 @@ found = list(
 )
 lineage = LineageTableVisualizer(session).show(trial_component_name=component.trial_component_name)
 made = client.list_associations(SourceArn=preprocessing.trial_component_arn)
+drawn = {}
+for one in made["AssociationSummaries"]:
+    where = client.describe_artifact(ArtifactArn=one["DestinationArn"])["Source"]["SourceUri"]
+    if where.endswith(".json"):
+        _, _, drawn_in, key = where.split("/", 3)
+        document = json.loads(s3.get_object(Bucket=drawn_in, Key=key)["Body"].read())
+        drawn[document["type"]] = document
 
 
 def refusal(call, **arguments):
@@ -144,6 +154,7 @@ said = {
                           lineage["Association Type"], strict=True)),
     "made": sorted((one["DestinationType"], one["AssociationType"])
                    for one in made["AssociationSummaries"]),
+    "drawn": drawn,
     "components": len(list(best_trial.list_trial_components())),
     "experiment": refusal(
         client.delete_experiment, ExperimentName=experiment.experiment_name

@@ -1,8 +1,8 @@
-"""CloudWatch Logs: what the hosts of training jobs printed, as groups, streams and events.
+"""CloudWatch Logs: what the hosts of jobs printed, as groups, streams and events.
 
-Nothing is written here. There is one group; it exists once a job of the region has a log. Tokens
-are places in log files (GetLogEvents) or in the order of all events (FilterLogEvents), so they
-hold while jobs go on printing.
+Nothing is written here. There is a group a kind of job; it exists once a job of the region has a
+log. Tokens are places in log files (GetLogEvents) or in the order of all events (FilterLogEvents),
+so they hold while jobs go on printing.
 """
 
 import re
@@ -18,6 +18,7 @@ from sagelet.store.log_streams import LogStream, LogStreams, Place, interleave
 from sagelet.store.logs import PAGE_LIMIT, Log, LogEvent
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
+PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 
 _PAGE = 10_000
 _LIST = 50
@@ -37,33 +38,50 @@ _FREE = ("limit", "startTime")
 _STREAMS, _EVENTS = "DescribeLogStreams", "FilterLogEvents"
 
 
+def _groups(context: Context) -> dict[str, LogStreams]:
+    """The streams of each group, by its name."""
+    return {
+        PROCESSING_JOBS: context.store.processing_logs,
+        TRAINING_JOBS: context.store.logs,
+    }
+
+
 @operation("logs", "DescribeLogGroups")
 def describe_log_groups(context: Context, request: Document) -> Document:
-    """The one group, if a job has a log and the filters let it through."""
+    """The groups of which a job has a log, as far as the filters let them through."""
     prefix, part = request.get("logGroupNamePrefix"), request.get("logGroupNamePattern")
     if prefix and part:
         raise _invalid("logGroupNamePrefix and logGroupNamePattern cannot be specified together.")
-    asked = [_group_name(name) for name in request.get("logGroupIdentifiers") or [TRAINING_JOBS]]
-    begun = context.store.logs.first()
-    if (
-        begun is None
-        or TRAINING_JOBS not in asked
-        or not TRAINING_JOBS.startswith(prefix or "")
-        or (part or "") not in TRAINING_JOBS
-        or request.get("logGroupClass", "STANDARD") != "STANDARD"
-    ):
-        return {"logGroups": []}
-    arn = f"arn:aws:logs:{context.region}:{context.account}:log-group:{TRAINING_JOBS}"
-    group = {
-        "logGroupName": TRAINING_JOBS,
+    groups = _groups(context)
+    asked = [_group_name(name) for name in request.get("logGroupIdentifiers") or groups]
+    found = []
+    for name, streams in groups.items():
+        begun = streams.first()
+        if (
+            begun is not None
+            and name in asked
+            and name.startswith(prefix or "")
+            and (part or "") in name
+            and request.get("logGroupClass", "STANDARD") == "STANDARD"
+        ):
+            found.append(_shown(context, name, begun))
+    return {"logGroups": found}
+
+
+def _shown(context: Context, name: str, begun: float) -> Document:
+    return {
+        "logGroupName": name,
         "creationTime": int(begun * 1000),
         "metricFilterCount": 0,
-        "arn": f"{arn}:*",
-        "logGroupArn": arn,
+        "arn": f"{_arn(context, name)}:*",
+        "logGroupArn": _arn(context, name),
         "storedBytes": 0,
         "logGroupClass": "STANDARD",
     }
-    return {"logGroups": [group]}
+
+
+def _arn(context: Context, group: str) -> str:
+    return f"arn:aws:logs:{context.region}:{context.account}:log-group:{group}"
 
 
 @operation("logs", "DescribeLogStreams")
@@ -81,18 +99,18 @@ def describe_log_streams(context: Context, request: Document) -> Document:
     for stream in streams.named(prefix, after=last, descending=descending):
         if len(page) == limit:
             return {
-                "logStreams": [_stream(context, stream) for stream in page],
+                "logStreams": [_stream(context, request, stream) for stream in page],
                 "nextToken": _next(_STREAMS, request, page[-1].name),
             }
         page.append(stream)
-    return {"logStreams": [_stream(context, stream) for stream in page]}
+    return {"logStreams": [_stream(context, request, stream) for stream in page]}
 
 
 def _by_last_event(
     context: Context, streams: LogStreams, request: Document, limit: int, last: Any
 ) -> Document:
     descending = bool(request.get("descending"))
-    found = [_stream(context, stream) for stream in streams.named()]
+    found = [_stream(context, request, stream) for stream in streams.named()]
     place = {id(s): (s.get("lastEventTimestamp", 0), s["logStreamName"]) for s in found}
     found.sort(key=lambda stream: place[id(stream)], reverse=descending)
     if last is not None:
@@ -104,8 +122,8 @@ def _by_last_event(
     return document
 
 
-def _stream(context: Context, stream: LogStream) -> dict[str, Any]:
-    arn = f"arn:aws:logs:{context.region}:{context.account}:log-group:{TRAINING_JOBS}"
+def _stream(context: Context, request: Document, stream: LogStream) -> dict[str, Any]:
+    arn = _arn(context, _asked_group(request))
     document: dict[str, Any] = {
         "logStreamName": stream.name,
         "creationTime": int(stream.begun * 1000),
@@ -227,7 +245,8 @@ def _opened(context: Context, request: Document) -> Log:
 
 
 def _named(context: Context, request: Document, name: str) -> LogStream:
-    found = context.store.logs.get(name) if _asked_group(request) == TRAINING_JOBS else None
+    streams = _groups(context).get(_asked_group(request))
+    found = streams.get(name) if streams else None
     if found is None:
         _group(context, request)
         raise _no_stream()
@@ -235,8 +254,8 @@ def _named(context: Context, request: Document, name: str) -> LogStream:
 
 
 def _group(context: Context, request: Document) -> LogStreams:
-    streams = context.store.logs
-    if _asked_group(request) != TRAINING_JOBS or streams.first() is None:
+    streams = _groups(context).get(_asked_group(request))
+    if streams is None or streams.first() is None:
         raise Refusal("ResourceNotFoundException", "The specified log group does not exist.")
     return streams
 

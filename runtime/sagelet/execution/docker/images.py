@@ -271,7 +271,8 @@ def _ours(name: str) -> bool:
 def _version(containers: Path, framework: str) -> str:
     """The framework's pinned version, from its requirements file."""
     text = (containers / framework / "requirements.txt").read_text()
-    match = re.search(r"^(?:torch|tensorflow[a-z-]*)(?:\[.*\])?==(\S+)", text, re.MULTILINE)
+    package = r"^(?:torch|tensorflow[a-z-]*|scikit-learn)(?:\[.*\])?==([^\s;]+)"
+    match = re.search(package, text, re.MULTILINE)
     return match[1] if match else "local"
 
 

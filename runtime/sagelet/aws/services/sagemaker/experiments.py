@@ -45,12 +45,15 @@ def describe_experiment(context: Context, request: Document) -> Document:
 @operation("sagemaker", "UpdateExperiment")
 def update_experiment(context: Context, request: Document) -> Document:
     """Change what is shown of an experiment; an empty description removes it."""
-    experiment = context.store.experiments.get(request["ExperimentName"], context.account)
-    document = {**experiment.document, **members(request, "DisplayName", "Description")}
-    if not document.get("Description"):
-        document.pop("Description", None)
-    context.store.experiments.save(replace(experiment, document=document, modified=time.time()))
-    return {"ExperimentArn": experiment.arn}
+
+    def change(before: Experiment) -> Experiment:
+        document = {**before.document, **members(request, "DisplayName", "Description")}
+        if not document.get("Description"):
+            document.pop("Description", None)
+        return replace(before, document=document, modified=time.time())
+
+    after = context.store.experiments.change(request["ExperimentName"], context.account, change)
+    return {"ExperimentArn": after.arn}
 
 
 @operation("sagemaker", "DeleteExperiment")

@@ -7,9 +7,11 @@ from sagelet.aws.operation import Context, Document, operation
 from sagelet.aws.paging import page
 from sagelet.aws.services.sagemaker.components import show_component
 from sagelet.aws.services.sagemaker.experiments import show_experiment
+from sagelet.aws.services.sagemaker.processing import show_processing_job
 from sagelet.aws.services.sagemaker.training import show_training_job
 from sagelet.aws.services.sagemaker.trials import show_trial
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.processing import ProcessingJob
 from sagelet.domain.search import parse
 from sagelet.domain.search_properties import known_names, property_of, resource_of
 from sagelet.domain.training import TrainingJob
@@ -138,29 +140,40 @@ def _trials(context: Context, rows: Sequence[int]) -> Records:
 
 def _components(context: Context, rows: Sequence[int]) -> Records:
     shown = {}
-    jobs = context.store.training_jobs.of_components(rows)
+    training = context.store.training_jobs.of_components(rows)
+    processing = context.store.processing_jobs.of_components(rows)
     for row, record in context.store.trial_components.by_row(rows).items():
         shown[row] = _tagged(context, show_component(record), record.component.arn)
         shown[row]["Parents"] = [
             {"TrialName": trial, "ExperimentName": experiment}
             for trial, experiment in record.parents
         ]
-        if row in jobs:
+        if row in training:
             shown[row]["SourceDetail"] = {
-                "SourceArn": jobs[row].arn,
-                "TrainingJob": _job(context, jobs[row]),
+                "SourceArn": training[row].arn,
+                "TrainingJob": _training_job(context, training[row]),
+            }
+        if row in processing:
+            shown[row]["SourceDetail"] = {
+                "SourceArn": processing[row].arn,
+                "ProcessingJob": _processing_job(context, processing[row]),
             }
     return shown
 
 
 def _training_jobs(context: Context, rows: Sequence[int]) -> Records:
     return {
-        row: _job(context, job) for row, job in context.store.training_jobs.by_row(rows).items()
+        row: _training_job(context, job)
+        for row, job in context.store.training_jobs.by_row(rows).items()
     }
 
 
-def _job(context: Context, job: TrainingJob) -> Document:
+def _training_job(context: Context, job: TrainingJob) -> Document:
     return _tagged(context, {**job.request, **show_training_job(context, job)}, job.arn)
+
+
+def _processing_job(context: Context, job: ProcessingJob) -> Document:
+    return _tagged(context, {**job.request, **show_processing_job(job)}, job.arn)
 
 
 def _tagged(context: Context, document: Document, arn: str) -> Document:

@@ -39,6 +39,11 @@ def _training_job(store: Store, name: str) -> bool:
     return store.training_jobs.has(name)
 
 
+@taggable("processing-job")
+def _processing_job(store: Store, name: str) -> bool:
+    return store.processing_jobs.has(name)
+
+
 @operation("sagemaker", "AddTags")
 def add_tags(context: Context, request: Document) -> Document:
     """Set tags; answers with all that were given."""

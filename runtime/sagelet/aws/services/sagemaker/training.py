@@ -7,7 +7,8 @@ from sagelet.aws.operation import Context, Document, operation
 from sagelet.aws.paging import page
 from sagelet.aws.services.sagemaker.tags import read_tags
 from sagelet.domain.errors import Unavailable, ValidationException
-from sagelet.domain.training import DEFAULT_MAX_RUNTIME, TrainingJob, training_job_arn
+from sagelet.domain.jobs import DEFAULT_MAX_RUNTIME
+from sagelet.domain.training import TrainingJob, training_job_arn
 from sagelet.domain.warm_pool import WarmPool, pool_of, warm_pool
 from sagelet.store.training_jobs import Filter, JobRow
 

@@ -44,10 +44,13 @@ def describe_trial(context: Context, request: Document) -> Document:
 @operation("sagemaker", "UpdateTrial")
 def update_trial(context: Context, request: Document) -> Document:
     """Change a trial's display name."""
-    trial = context.store.experiments.trial(request["TrialName"], context.account)
-    document = {**trial.document, **members(request, "DisplayName")}
-    context.store.experiments.save_trial(replace(trial, document=document, modified=time.time()))
-    return {"TrialArn": trial.arn}
+
+    def change(before: Trial) -> Trial:
+        document = {**before.document, **members(request, "DisplayName")}
+        return replace(before, document=document, modified=time.time())
+
+    after = context.store.experiments.change_trial(request["TrialName"], context.account, change)
+    return {"TrialArn": after.arn}
 
 
 @operation("sagemaker", "DeleteTrial")
