@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sagelet.domain.processing import PROCESSING
 from sagelet.domain.thinning import Point
+from sagelet.domain.training import TRAINING
 from sagelet.store import series
 from sagelet.store.database import Database
 from sagelet.store.wishes import Clauses, Wanted, order_of, tracked
@@ -21,6 +23,9 @@ _SORTS = {
 }
 
 _COMPONENT = "trial_components.id"
+
+#: The jobs of each kind: a component may be one's.
+_TABLES = ((TRAINING, "training_jobs"), (PROCESSING, "processing_jobs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +66,23 @@ class ComponentTable:
         return [row[0] for row in rows]
 
     def named(self, names: Sequence[str]) -> dict[str, int]:
-        """The numbers of components by their names, or their jobs' names."""
-        marks = (self._region, json.dumps(list(names)))
-        found = {
-            row[0]: int(row[1])
-            for row in self._database.connection().execute(
-                "SELECT value, c.id FROM json_each(?2) JOIN training_jobs j"
+        """The numbers of components by their names, or their jobs' keys."""
+        found: dict[str, int] = {}
+        for kind, table in _TABLES:
+            keys = [name for name in names if name.startswith(kind.prefix)]
+            rows = self._database.connection().execute(
+                f"SELECT value, c.id FROM json_each(?2) JOIN {table} j"  # noqa: S608
                 " ON j.region = ?1 AND j.name = value"
                 " JOIN trial_components c ON c.id = j.component WHERE c.deleted = 0",
-                marks,
+                (self._region, json.dumps([key.removeprefix(kind.prefix) for key in keys])),
             )
-        }
-        return found | {
-            row[0]: int(row[1])
-            for row in self._database.connection().execute(
-                "SELECT value, c.id FROM json_each(?2) JOIN trial_components c"
-                " ON c.region = ?1 AND c.name = value AND c.deleted = 0",
-                marks,
-            )
-        }
+            found |= {kind.key(row[0]): int(row[1]) for row in rows}
+        rows = self._database.connection().execute(
+            "SELECT value, c.id FROM json_each(?2) JOIN trial_components c"
+            " ON c.region = ?1 AND c.name = value AND c.deleted = 0",
+            (self._region, json.dumps(list(names))),
+        )
+        return found | {row[0]: int(row[1]) for row in rows}
 
     def of_jobs(self, names: Sequence[str]) -> dict[str, int]:
         """The numbers of the components of training jobs, by the jobs' names."""
@@ -91,13 +94,16 @@ class ComponentTable:
         return {row[0]: row[1] for row in found}
 
     def jobs(self, rows: Sequence[int]) -> dict[int, str]:
-        """The names of the training jobs that are there, by their components."""
-        found = self._database.connection().execute(
-            "SELECT component, name FROM training_jobs"
-            " WHERE component IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(rows)),),
-        )
-        return {row[0]: row[1] for row in found}
+        """The keys of the jobs that are there, by their components."""
+        found: dict[int, str] = {}
+        for kind, table in _TABLES:
+            there = self._database.connection().execute(
+                f"SELECT component, name FROM {table}"  # noqa: S608
+                " WHERE component IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(rows)),),
+            )
+            found |= {row[0]: kind.key(row[1]) for row in there}
+        return found
 
     def parameters(self, rows: Sequence[int]) -> list[ParameterColumn]:
         """The parameters that these components have."""

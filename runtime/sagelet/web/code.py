@@ -1,4 +1,4 @@
-"""The code of a training job, file by file, and how that of two jobs differs."""
+"""The code of a job, file by file, and how that of two jobs differs."""
 
 import difflib
 import hashlib
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sagelet.domain.errors import DomainError
+from sagelet.domain.jobs import Job
 from sagelet.domain.rules import submit_directory
 from sagelet.domain.training import TrainingJob
 from sagelet.store.objects import Objects
@@ -27,10 +28,10 @@ _PASSED = frozenset({"__pycache__", ".git", ".venv", "node_modules", ".ipynb_che
 Document = dict[str, Any]
 
 
-def code_of(job: TrainingJob, objects: Objects | None) -> dict[str, bytes]:
+def code_of(job: Job, objects: Objects | None) -> dict[str, bytes]:
     """The first bytes of each file; nothing where the code is not there any more."""
     found: dict[str, bytes] = {}
-    directory = submit_directory(job)
+    directory = submit_directory(job) if isinstance(job, TrainingJob) else None
     places = [directory] if directory else []
     places += [channel.uri for channel in job.channels if channel.name in _CHANNELS]
     for place in places:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from sagelet.domain.errors import Refusal
-from sagelet.domain.training import TrainingJob
+from sagelet.domain.jobs import Job
 from sagelet.store import Store
 from sagelet.store.objects import Objects
 from sagelet.store.wishes import Wanted
@@ -25,8 +25,19 @@ _CODED = 40
 
 #: Members of a request that are a job's name, or shown elsewhere.
 _ELSEWHERE = frozenset(
-    {"TrainingJobName", "HyperParameters", "Tags", "ExperimentConfig", "OutputDataConfig"}
+    {
+        "TrainingJobName",
+        "ProcessingJobName",
+        "TuningJobArn",
+        "HyperParameters",
+        "Tags",
+        "ExperimentConfig",
+        "OutputDataConfig",
+    }
 )
+
+#: What names a member of a list.
+_NAMES = ("ChannelName", "InputName", "OutputName", "Name")
 
 Document = dict[str, Any]
 Names = Annotated[list[str] | None, Query(max_length=2000)]
@@ -50,7 +61,7 @@ def compare_router(sources: Sources) -> APIRouter:
         store, _ = sources.region_of(region)
         rows, unknown = _rows(store, component or [], trial or [], experiment or [])
         shown = component_rows(store, rows[:MOST])
-        jobs = store.training_jobs.of_components(rows[:MOST])
+        jobs = _jobs(store, rows[:MOST])
         arns = {row["arn"].lower(): row["mark"] for row in shown}
         graphs: dict[int, list[Document]] = {}
         for arn, name, kind, uri in store.lineage.graphs(list(arns), sorted(GRAPHS)):
@@ -101,7 +112,7 @@ def compare_router(sources: Sources) -> APIRouter:
     return router
 
 
-def configuration(job: TrainingJob) -> dict[str, Any]:
+def configuration(job: Job) -> dict[str, Any]:
     """What a job was told, but for its hyperparameters: paths in its request and their values."""
     found: dict[str, Any] = {"Backend": job.backend}
     _flatten("", {k: v for k, v in job.request.items() if k not in _ELSEWHERE}, found)
@@ -116,7 +127,7 @@ def _flatten(path: str, value: Any, found: dict[str, Any]) -> None:
         for index, each in enumerate(value):
             name = str(index)
             if isinstance(each, Mapping):
-                name = str(each.get("ChannelName") or each.get("Name") or index)
+                name = str(next((each[key] for key in _NAMES if each.get(key)), index))
             _flatten(f"{path}.{name}", each, found)
     else:
         found[path] = value
@@ -140,9 +151,14 @@ def _rows(
     return list(dict.fromkeys(found)), unknown
 
 
-def _job(store: Store, name: str) -> TrainingJob:
+def _jobs(store: Store, rows: list[int]) -> dict[int, Job]:
+    """The jobs of all kinds that these components describe."""
+    return {row: job for jobs in store.jobs for row, job in jobs.of_components(rows).items()}
+
+
+def _job(store: Store, name: str) -> Job:
     number = store.component_table.named([name]).get(name)
-    job = store.training_jobs.of_components([number]).get(number) if number is not None else None
+    job = None if number is None else _jobs(store, [number]).get(number)
     if job is None:
-        raise Refusal("NotFound", f"'{name}' is no training job, nor the component of one.", 404)
+        raise Refusal("NotFound", f"'{name}' is no job, nor the component of one.", 404)
     return job

@@ -13,19 +13,23 @@ import { Trial } from "./pages/trial.js";
 import { Component } from "./pages/component.js";
 import { Jobs } from "./pages/jobs.js";
 import { Job } from "./pages/job.js";
+import { Tunings } from "./pages/tunings.js";
+import { Tuning } from "./pages/tuning.js";
 import { Models } from "./pages/models.js";
 import { Storage } from "./pages/storage.js";
 import { Calls } from "./pages/calls.js";
 import { Settings } from "./pages/settings.js";
 
 const NAV = [
-  ["Overview", "", "home", "o"], ["Jobs", "jobs", "jobs", "j"], ["Experiments", "experiments", "experiments", "e"], ["Compare", "compare", "compare", "c"], ["Models", "models", "models", "m"], ["Storage", "storage", "storage", "s"], ["Calls", "calls", "calls", "a"], ["Settings", "settings", "settings", "t"],
+  ["Overview", "", "home", "o"], ["Jobs", "jobs", "jobs", "j"], ["Tuning", "tuning", "tuning", "u"], ["Experiments", "experiments", "experiments", "e"], ["Compare", "compare", "compare", "c"], ["Models", "models", "models", "m"], ["Storage", "storage", "storage", "s"], ["Calls", "calls", "calls", "a"], ["Settings", "settings", "settings", "t"],
 ];
 
 function page(path, about, turn) {
   switch (path[0] ?? "") {
     case "": return html`<${Overview} about=${about} />`;
     case "jobs": return path[1] ? html`<${Job} key=${path[1]} name=${path[1]} tab=${path[2] ?? "metrics"} />` : html`<${Jobs} key=${turn} about=${about} />`;
+    case "processing": return path[1] ? html`<${Job} key=${`processing ${path[1]}`} kind="processing" name=${path[1]} tab=${path[2] ?? "files"} />` : html`<${Jobs} key=${turn} about=${about} />`;
+    case "tuning": return path[1] ? html`<${Tuning} key=${path[1]} name=${path[1]} />` : html`<${Tunings} />`;
     case "experiments": return path[1] ? html`<${Experiment} key=${`${path[1]} ${turn}`} name=${path[1]} />` : html`<${Experiments} />`;
     case "compare": return html`<${Compare} key=${turn} />`;
     case "trials": return path[1] ? html`<${Trial} key=${path[1]} name=${path[1]} />` : html`<${Experiments} />`;
@@ -98,8 +102,8 @@ const App = () => {
     ...NAV.map(([name, path, , key]) => ({ keys: `g ${key}`, what: `go to ${name}`, run: () => go(link(path ? [path] : [])) })),
   ]);
   const path = parts(place);
-  const full = (path[0] === "jobs" && (!path[1] || path[2] === "logs")) || path[0] === "calls" || (path[0] === "experiments" && path[1]);
-  const section = { compare: "compare", trials: "experiments", components: "experiments" }[path[0]] ?? path[0] ?? "";
+  const full = (["jobs", "processing"].includes(path[0]) && (!path[1] || path[2] === "logs")) || path[0] === "calls" || (path[0] === "experiments" && path[1]);
+  const section = { processing: "jobs", compare: "compare", trials: "experiments", components: "experiments" }[path[0]] ?? path[0] ?? "";
   return html`
     <a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.querySelector("main").focus())}>Skip to the page</a>
     <div class="frame">

@@ -30,11 +30,18 @@ export function fresh(name, now = new Date()) {
   return `${base}-${now.toISOString().slice(0, 19).replace(/[T:]/g, "-")}`;
 }
 
-/** @param {any} request @param {string} region @param {string} name */
-export function boto3(request, region, name) {
-  const members = Object.entries({ ...request, TrainingJobName: name });
+/** Of each kind of job: the member with its name, its operation in boto3 and in the AWS CLI. */
+const OPERATIONS = {
+  training: ["TrainingJobName", "create_training_job", "create-training-job"],
+  processing: ["ProcessingJobName", "create_processing_job", "create-processing-job"],
+};
+
+/** @param {any} request @param {string} region @param {string} name @param {"training"|"processing"} [kind] */
+export function boto3(request, region, name, kind = "training") {
+  const [member, operation] = OPERATIONS[kind];
+  const members = Object.entries({ ...request, [member]: name });
   const body = members.map(([key, value]) => `    ${key}=${python(value, 1)},\n`).join("");
-  return `import boto3\n\nsagemaker = boto3.client("sagemaker", region_name=${quote(region)})\nsagemaker.create_training_job(\n${body})\n`;
+  return `import boto3\n\nsagemaker = boto3.client("sagemaker", region_name=${quote(region)})\nsagemaker.${operation}(\n${body})\n`;
 }
 
 /** @param {any} request @param {string} region @param {string} name */
@@ -67,10 +74,11 @@ export function sdk(request, region, name) {
   return `import boto3\nimport sagemaker\nfrom sagemaker.estimator import Estimator\n\nsession = sagemaker.Session(boto3.Session(region_name=${quote(region)}))\nestimator = Estimator(\n${lines.map((each) => `    ${each},\n`).join("")})\nestimator.fit(${Object.keys(inputs).length ? `${python(inputs)}, ` : ""}job_name=${quote(name)})\n`;
 }
 
-/** @param {any} request @param {string} region @param {string} name */
-export function aws(request, region, name) {
-  const document = JSON.stringify({ ...request, TrainingJobName: name }, null, 2);
-  return `aws sagemaker create-training-job --region ${region} --cli-input-json ${shell(document)}\n`;
+/** @param {any} request @param {string} region @param {string} name @param {"training"|"processing"} [kind] */
+export function aws(request, region, name, kind = "training") {
+  const [member, , operation] = OPERATIONS[kind];
+  const document = JSON.stringify({ ...request, [member]: name }, null, 2);
+  return `aws sagemaker ${operation} --region ${region} --cli-input-json ${shell(document)}\n`;
 }
 
 /** @param {string} text */

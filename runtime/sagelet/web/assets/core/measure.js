@@ -1,5 +1,6 @@
 // @ts-check
 // Parameters and metrics of components, as tables and charts compare them. Pure.
+import { ofKey } from "./jobs.js";
 import { value } from "./series.js";
 
 /** Of a metric: as the control plane names them, and as people read them. */
@@ -74,12 +75,17 @@ export function labels(rows) {
   const found = new Map();
   for (const row of rows) {
     const trial = trialOf(row);
-    found.set(row.name, !trial ? (row.job ?? row.title) : members.get(trial) === 1 ? trial : `${trial} / ${row.title}`);
+    found.set(row.name, !trial ? (nameOf(row) ?? row.title) : members.get(trial) === 1 ? trial : `${trial} / ${row.title}`);
   }
   const seen = new Map();
   for (const label of found.values()) seen.set(label, (seen.get(label) ?? 0) + 1);
-  for (const row of rows) if (seen.get(found.get(row.name)) > 1) found.set(row.name, row.job ?? row.name);
+  for (const row of rows) if (seen.get(found.get(row.name)) > 1) found.set(row.name, nameOf(row) ?? row.name);
   return found;
+}
+
+/** The name of a component's job. @param {any} row @returns {string|undefined} */
+function nameOf(row) {
+  return row.job ? ofKey(row.job).name : undefined;
 }
 
 /** A difference from a baseline, as a text. @param {any} mine @param {any} base */

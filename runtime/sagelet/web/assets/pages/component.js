@@ -2,6 +2,7 @@
 import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { duration, moment } from "../core/format.js";
 import { useApi, useDark, useTitle, useTracked } from "../core/hooks.js";
+import { jobPage, ofKey } from "../core/jobs.js";
 import { byName, parameter, STATISTICS } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
@@ -33,7 +34,7 @@ export const Component = ({ name }) => {
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a>${row.trials.length ? row.trials.map(([trial, experiment], i) => html`${i ? ", " : " / "}<a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`) : html` / <a href=${link(["experiments", "-"])}>in no trial</a>`}</div>
         <div class="row wrap"><${Swatch} mark=${row.mark} dark=${dark} /><h1 class="cut">${row.title}</h1>${row.status && html`<${Badge} status=${row.status} />`}</div>
         <div class="quiet">${[row.title === row.name ? "" : row.name, row.started ? `${moment(row.started)}, ${row.ended ? `took ${duration(row.ended - row.started)}` : "not over"}` : `made ${moment(row.created)}`].filter(Boolean).join(" · ")}</div></div>
-      <div class="row">${row.job && html`<a class="button" href=${link(["jobs", row.job])}>Its job</a><a class="button" href=${link(["jobs", row.job, "logs"])}>Logs</a>`}
+      <div class="row">${row.job && html`<a class="button" href=${jobPage(ofKey(row.job))}>Its job</a><a class="button" href=${jobPage(ofKey(row.job), ["logs"])}>Logs</a>`}
         ${row.trials.length > 0 && html`<a class="button" href=${link(["compare"], { e: row.trials[0][1], base: row.name })}>Compare with the others</a>`}</div></div>
     ${row.message && /fail/i.test(row.status ?? "") && html`<p class="note bad" role="alert">${row.message}</p>`}
     <div class="two">
@@ -47,7 +48,7 @@ export const Component = ({ name }) => {
       <div class="stack">
         <section class="panel" aria-label="Parameters"><header><h2>Parameters</h2></header><div class="body">${names.length ? html`<dl class="facts">${names.map((each) => html`<dt class="cut" title=${each}>${each}</dt><dd><${Figure} value=${parameter(row, each)} /></dd>`)}</dl>` : html`<p class="quiet">It has none.</p>`}</div></section>
         <section class="panel" aria-label="Facts"><header><h2>Facts</h2></header><div class="body"><dl class="facts"><dt>ARN</dt><dd class="mono">${row.arn}</dd>
-          ${row.source && html`<dt>Source</dt><dd>${row.source} ${row.job ? html`<a href=${link(["jobs", row.job])}>${row.job}</a>` : html`<span class="mono">${row.sourceArn}</span>`}</dd>`}
+          ${row.source && html`<dt>Source</dt><dd>${row.source} ${row.job ? html`<a href=${jobPage(ofKey(row.job))}>${ofKey(row.job).name}</a>` : html`<span class="mono">${row.sourceArn}</span>`}</dd>`}
           ${row.message && !/fail|completed/i.test(row.status ?? "") && html`<dt>Status</dt><dd>${row.message}</dd>`}<dt>Made</dt><dd>${moment(row.created)}</dd><dt>Changed</dt><dd>${moment(row.modified)}</dd>
           ${Object.entries({ ...row.metadata, ...row.tags }).map(([key, text]) => html`<dt>${key}</dt><dd>${text}</dd>`)}</dl></div></section>
       </div></div>

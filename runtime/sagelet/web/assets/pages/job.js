@@ -1,22 +1,28 @@
-// One job: its life, its metrics, its logs, what it was asked.
+// One job of any kind: its life, its metrics, its logs, what it was asked.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { write } from "../core/api.js";
 import { plain } from "../core/ansi.js";
 import { aws, boto3, fresh, sdk } from "../core/clone.js";
+import { jobPage, jobPath, keyOf } from "../core/jobs.js";
 import { clock, duration, figure, image, moment, plural, size } from "../core/format.js";
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
-import { Badge, Code, Dialog, Failed, Loading, toast } from "../parts/basics.js";
+import { Badge, Code, Dialog, Failed, Loading } from "../parts/basics.js";
 import { CompareWith } from "../parts/compare-with.js";
 import { LogView } from "../parts/log.js";
+import { StopDialog } from "../parts/stop.js";
 import { Uri } from "../parts/uri.js";
 import { JobMetrics } from "./job-metrics.js";
 
-const TABS = [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"]];
+const TABS = {
+  training: [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"]],
+  processing: [["files", "Inputs and outputs"], ["logs", "Logs"], ["request", "Request"]],
+};
 
-export const Job = ({ name, tab }) => {
+export const Job = ({ kind = "training", name, tab }) => {
   useTitle(name);
-  const path = `jobs/${encodeURIComponent(name)}`;
+  const tabs = TABS[kind];
+  const path = jobPath({ kind, name });
+  const to = (part, query = {}) => jobPage({ kind, name }, [part], query);
   const [job, error, again] = useApi(path);
   const [live, setLive] = useState(null);
   const [gone, setGone] = useState(false);
@@ -26,7 +32,7 @@ export const Job = ({ name, tab }) => {
   const [marks, setMarks] = useState(null); // where metrics and logs on the page end
   useEffect(() => job && setLive((old) => ({ ...job, ...old })), [job]);
   const shown = live ?? job;
-  useEvents({ job: name, log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined }, {
+  useEvents({ job: keyOf(kind, name), log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined }, {
     job: (event) => setLive((old) => ({ ...(old ?? job), ...event })),
     metrics: (event) => metrics.current(event.series),
     log: (event) => log.current(event),
@@ -39,15 +45,15 @@ export const Job = ({ name, tab }) => {
   const running = shown && !shown.over;
   const now = useNow(1, Boolean(running));
   useKeys([
-    ...TABS.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(link(["jobs", name, id])) })),
+    ...tabs.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(to(id)) })),
     { keys: "c", what: "clone as code", run: () => setOpen("clone") },
   ]);
-  if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: `There is no training job named ${name}.` } : error} again=${again} />`;
+  if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: `There is no ${kind} job named ${name}.` } : error} again=${again} />`;
   if (!shown) return html`<${Loading} />`;
   const full = tab === "logs";
   return html`
     <div class="head">
-      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
+      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${kind === "processing" && html` · processing`}${shown.tuning && html` · <a href=${link(["tuning", shown.tuning])}>${shown.tuning}</a>`}${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} secondary=${shown.secondary} /></div>
         <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
       <div class="row">
@@ -58,17 +64,18 @@ export const Job = ({ name, tab }) => {
       </div>
     </div>
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
-    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${link(["jobs", name, "logs"], { jump: "error" })}>First error in the log</a></div>`}
+    ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${to("logs", { jump: "error" })}>First error in the log</a></div>`}
+    ${shown.exitMessage && !full && html`<div class="note quiet" role="note" aria-label="Exit message"><b>Exit message.</b> <${Long} text=${plain(shown.exitMessage)} /></div>`}
     ${(shown.notes ?? []).length > 0 && !full && html`<div class="note quiet" role="note" aria-label="Notes">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
-    <nav class="tabs" aria-label="Parts of the job">${TABS.map(([id, text]) => html`<a href=${link(["jobs", name, id])} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
-    ${tab === "metrics" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
-    ${tab === "logs" && html`<${LogView} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
-    ${tab === "files" && html`<${Files} job=${shown} />`}
+    <nav class="tabs" aria-label="Parts of the job">${tabs.map(([id, text]) => html`<a href=${to(id)} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
+    ${tab === "metrics" && kind === "training" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
+    ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
+    ${tab === "files" && (kind === "processing" ? html`<${Processed} job=${shown} />` : html`<${Files} job=${shown} />`)}
     ${tab === "request" && html`<${Request} job=${shown} />`}
     ${open === "compare" && html`<${CompareWith} job=${shown} close=${() => setOpen("")} />`}
     ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
-    ${open === "stop" && html`<${Stop} path=${path} name=${name} close=${() => setOpen("")} />`}`;
+    ${open === "stop" && html`<${StopDialog} path=${path} title="Stop this job?" close=${() => setOpen("")}>${name} gets SIGTERM, and two minutes to end in good order unless it was given another time. What it wrote by then is kept.<//>`}`;
 };
 
 const NONE = [];
@@ -109,44 +116,40 @@ const Files = ({ job }) => html`<div class="two">
     ${job.version && html`<dt>Model</dt><dd><a href=${link(["models", job.version.name])}>${job.version.name} version ${job.version.version}</a> <span class="quiet">${size(job.version.size)}</span></dd>`}
   </dl></div></section></div>`;
 
+/** What a processing job reads and writes. */
+const Processed = ({ job }) => html`<div class="stack">
+  <section class="panel" aria-label="Inputs"><header><h2>Inputs</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Input</th><th>From</th><th>To</th><th class="wide">Mode</th></tr></thead><tbody>
+    ${job.inputs.map((each) => html`<tr><td>${each.name}</td><td><${Uri} uri=${each.uri} /></td><td class="mono">${each.path}</td><td class="wide">${each.mode}${each.distribution === "ShardedByS3Key" ? ", a part a host" : ""}</td></tr>`)}
+    ${!job.inputs.length && html`<tr><td colspan="4" class="quiet">It has no inputs.</td></tr>`}
+  </tbody></table></div></section>
+  <section class="panel" aria-label="Outputs"><header><h2>Outputs</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Output</th><th>From</th><th>To</th><th class="wide">When</th></tr></thead><tbody>
+    ${job.outputs.map((each) => html`<tr><td>${each.name}</td><td class="mono">${each.path}</td><td><${Uri} uri=${each.uri} /></td><td class="wide">${each.continuous ? "while it runs" : job.over ? (each.name in (job.artifacts ?? {}) ? "stored" : "not stored") : "at its end"}</td></tr>`)}
+    ${!job.outputs.length && html`<tr><td colspan="4" class="quiet">It has no outputs.</td></tr>`}
+  </tbody></table></div></section></div>`;
+
 const Request = ({ job }) => {
-  const hyper = Object.entries(job.request?.HyperParameters ?? {});
+  const [title, told] = job.kind === "processing" ? ["Environment", job.request?.Environment] : ["Hyperparameters", job.request?.HyperParameters];
+  const hyper = Object.entries(told ?? {});
   return html`<div class="two">
-    <section class="panel" aria-label="Request"><header><h2>CreateTrainingJob</h2></header><div class="body"><${Code} text=${JSON.stringify(job.request, null, 2)} named="request" /></div></section>
+    <section class="panel" aria-label="Request"><header><h2>${job.kind === "processing" ? "CreateProcessingJob" : "CreateTrainingJob"}</h2></header><div class="body"><${Code} text=${JSON.stringify(job.request, null, 2)} named="request" /></div></section>
     <div class="stack">
       <section class="panel" aria-label="Facts"><header><h2>Facts</h2></header><div class="body"><dl class="facts">
         <dt>ARN</dt><dd class="mono">${job.arn}</dd><dt>Created</dt><dd>${moment(job.created)}</dd>
-        <dt>Trained for</dt><dd>${duration(job.billable)}</dd><dt>May run</dt><dd>${duration(job.maxRuntime)}</dd>
-        <dt>Attempt</dt><dd>${job.attempt}</dd><dt>Spot</dt><dd>${job.spot ? "yes" : "no"}</dd>
+        <dt>Ran for</dt><dd>${duration(job.billable)}</dd><dt>May run</dt><dd>${duration(job.maxRuntime)}</dd>
+        <dt>Attempt</dt><dd>${job.attempt}</dd>${job.kind === "training" && html`<dt>Spot</dt><dd>${job.spot ? "yes" : "no"}</dd>`}
         ${Object.entries(job.tags ?? {}).map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}
       </dl></div></section>
-      ${hyper.length > 0 && html`<section class="panel" aria-label="Hyperparameters"><header><h2>Hyperparameters</h2></header><div class="body"><dl class="facts">${hyper.map(([key, value]) => html`<dt>${key}</dt><dd class="mono">${value}</dd>`)}</dl></div></section>`}
+      ${hyper.length > 0 && html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header><div class="body"><dl class="facts">${hyper.map(([key, value]) => html`<dt>${key}</dt><dd class="mono">${value}</dd>`)}</dl></div></section>`}
     </div></div>`;
 };
 
 const Clone = ({ job, close }) => {
   const [kind, setKind] = useState("boto3");
   const name = fresh(job.name);
-  const text = { boto3, sdk, aws }[kind](job.request, job.region, name);
+  const ways = job.kind === "processing" ? [["boto3", "boto3"], ["aws", "AWS CLI"]] : [["boto3", "boto3"], ["sdk", "SageMaker SDK"], ["aws", "AWS CLI"]];
+  const text = { boto3, sdk, aws }[kind](job.request, job.region, name, job.kind);
   return html`<${Dialog} title=${`Clone ${job.name}`} wide close=${close}><div class="stack">
-    <div class="row" role="group" aria-label="As">${[["boto3", "boto3"], ["sdk", "SageMaker SDK"], ["aws", "AWS CLI"]].map(([id, label]) => html`<button class="button small" data-first=${id === kind} aria-pressed=${id === kind} onClick=${() => setKind(id)}>${label}</button>`)}</div>
+    <div class="row" role="group" aria-label="As">${ways.map(([id, label]) => html`<button class="button small" data-first=${id === kind} aria-pressed=${id === kind} onClick=${() => setKind(id)}>${label}</button>`)}</div>
     <${Code} text=${text} named="the job as code" />
     <p class="quiet">Run it in a shell after <code>eval "$(sagelet env)"</code>.</p></div><//>`;
-};
-
-const Stop = ({ path, name, close }) => {
-  const [busy, setBusy] = useState(false);
-  const stop = async () => {
-    setBusy(true);
-    try {
-      await write("POST", `${path}/stop`);
-      toast("It was told to stop.");
-    } catch (error) {
-      toast(error.message);
-    }
-    close();
-  };
-  return html`<${Dialog} title="Stop this job?" close=${close}><div class="stack">
-    <p>${name} gets SIGTERM, and two minutes to end in good order unless it was given another time. What it wrote by then is kept.</p>
-    <div class="row"><button class="button bad" data-first disabled=${busy} onClick=${stop}>Stop it</button><button class="button bare" onClick=${close}>Let it run</button></div></div><//>`;
 };

@@ -1,8 +1,9 @@
-// Every training job: filtered, sorted, live.
+// Every job of every kind: filtered, sorted, live.
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, image, plural } from "../core/format.js";
 import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useTitle } from "../core/hooks.js";
+import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
 import { Badge, Failed, FirstJob, Loading } from "../parts/basics.js";
@@ -71,10 +72,10 @@ export const Jobs = ({ about }) => {
   latest.current = restart;
   useEvents({ jobs: true }, {
     jobs: (event) => {
-      const at = new Map([...rows.current].map(([index, row]) => [row.name, index]));
+      const at = new Map([...rows.current].map(([index, row]) => [row.key, index]));
       let moved = event.gone.length > 0;
       for (const row of event.rows) {
-        if (at.has(row.name)) rows.current.set(at.get(row.name), row);
+        if (at.has(row.key)) rows.current.set(at.get(row.key), row);
         else moved = true;
       }
       redraw((each) => each + 1);
@@ -97,7 +98,7 @@ export const Jobs = ({ about }) => {
     };
   };
   const columns = [
-    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 150, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span></span>` },
+    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 150, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span>${job.kind === "processing" ? html`<span class="crown">processing</span>` : ""}</span>` },
     { id: "status", title: "Status", sort: "status", min: 102, flex: 0.7, cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
     ...(phone ? [] : metrics.map(metric)),
     ...(phone ? [] : [
@@ -116,16 +117,28 @@ export const Jobs = ({ about }) => {
     <div class="head">
       <div class="grow"><h1>Jobs</h1><span class="quiet" role="status">${total === null ? "" : plural(total, "job")}</span></div>
       <label class="grow" style=${{ maxWidth: "520px" }}><span class="unseen">Filter jobs</span>
-        <input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${text} placeholder="name   status:failed   metric.loss.min < 0.2   is:unassigned" onInput=${(e) => setText(e.currentTarget.value)} /></label>
+        <input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${text} placeholder="name   kind:processing   status:failed   metric.loss.min < 0.2   is:unassigned" onInput=${(e) => setText(e.currentTarget.value)} /></label>
+      <label><span class="unseen">Kind</span><select class="select" value=${kindOf(text)} onChange=${(e) => setText(withKind(text, e.currentTarget.value))}><option value="">all kinds</option><option value="training">training</option><option value="processing">processing</option></select></label>
       ${picked.length > 0 && html`<div class="row"><button class="button bare" onClick=${() => setPicked([])}>Choose none</button><button class="button main" disabled=${picked.length < 2} onClick=${compare}>Compare ${picked.length}</button></div>`}
     </div>
     ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
     ${total === null ? html`<${Loading} />`
       : bare ? html`<section class="panel"><${FirstJob} /></section>`
       : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code>, <code>trial:NAME</code>, <code>parameter.NAME = 3</code> and <code>metric.NAME.max > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
-      : html`<${Table} label="Training jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => link(["jobs", job.name])} pointing chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])}
+      : html`<${Table} label="Jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => jobPage(job)} pointing chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])}
           sort=${sort} onSort=${(id) => setSort((old) => ({ id, descending: old.id === id ? !old.descending : id !== "name" }))} />`}`;
 };
+
+/** The one kind that a filter names. */
+function kindOf(text) {
+  return /(?:^|\s)kind:(training|processing)(?=\s|$)/i.exec(text)?.[1].toLowerCase() ?? "";
+}
+
+/** The filter with another kind. */
+function withKind(text, kind) {
+  const rest = text.replace(/(^|\s)kind:\S*/gi, "").trim();
+  return [kind && `kind:${kind}`, rest].filter(Boolean).join(" ");
+}
 
 /** The metrics a table has room for: those asked for in the address, else the ones people mean. */
 function pickMetrics(names, asked, most) {

@@ -4,6 +4,7 @@ import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { link } from "../core/url.js";
 import { Badge, Code, Failed, FirstJob, Loading, Spark } from "../parts/basics.js";
@@ -24,7 +25,7 @@ export const Overview = ({ about }) => {
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
   useEvents({ jobs: true }, {
     jobs: (event) => {
-      setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.name)));
+      setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.key)));
       setCounts(event.counts);
     },
   }, { t: watch }, recent !== null);
@@ -43,12 +44,12 @@ export const Overview = ({ about }) => {
       ${about && html`<a class="panel card" href=${link(["settings"])}><b>${size(about.disk.free)}</b><span>free of ${size(about.disk.total)}</span></a>`}
     </section>
     <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(running.length, "job")}</span></header>
-      ${running.length ? running.map((job) => html`<${Strip} key=${job.name} job=${job} now=${now} />`) : html`<p class="pad quiet">Nothing runs now.</p>`}
+      ${running.length ? running.map((job) => html`<${Strip} key=${job.key} job=${job} now=${now} />`) : html`<p class="pad quiet">Nothing runs now.</p>`}
     </section>
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
         <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num wide">Took</th><th class="num wide">Ended</th></tr></thead><tbody>
-          ${latest.map((job) => html`<tr><td><a href=${link(["jobs", job.name])}>${job.name}</a>${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <div class="stack">
@@ -68,16 +69,16 @@ const Strip = ({ job, now }) => {
   const name = Object.keys(job.metrics).sort((a, b) => rank(a) - rank(b))[0];
   useEffect(() => {
     if (!name) return;
-    get(`jobs/${encodeURIComponent(job.name)}/series`, { metric: name, width: 40 }).then((found) => setValues(found.series[name].value), () => {});
+    get(`${jobPath(job)}/series`, { metric: name, width: 40 }).then((found) => setValues(found.series[name].value), () => {});
   }, [name]);
   useEffect(() => name && setValues((old) => [...old.slice(-160), job.metrics[name].last]), [job.metrics[name]?.last]);
   const [said, setSaid] = useState("");
   useEffect(() => {
     const stop = new AbortController();
-    get(`jobs/${encodeURIComponent(job.name)}/lines`, { back: true, count: 1 }, { signal: stop.signal }).then((page) => page.lines.length && setSaid(plain(page.lines[0][3])), () => {});
+    get(`${jobPath(job)}/lines`, { back: true, count: 1 }, { signal: stop.signal }).then((page) => page.lines.length && setSaid(plain(page.lines[0][3])), () => {});
     return () => stop.abort();
   }, [job.modified, name && job.metrics[name].time]);
-  return html`<a class="strip" href=${link(["jobs", job.name])}>
+  return html`<a class="strip" href=${jobPage(job)}>
     <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span>${said && html`<span class="quiet cut mono">${said}</span>`}</span>
     <${Badge} status=${job.status} secondary=${job.secondary} />
     <span class="wide"><${Spark} values=${values} /></span>
@@ -94,6 +95,6 @@ function rank(name) {
 const first = (text) => (text.length > 140 ? `${text.slice(0, 140)}…` : text);
 
 function merge(fresh, old) {
-  const all = new Map([...old, ...fresh].map((each) => [each.name, each]));
+  const all = new Map([...old, ...fresh].map((each) => [each.key, each]));
   return [...all.values()].sort((a, b) => b.created - a.created).slice(0, 60);
 }

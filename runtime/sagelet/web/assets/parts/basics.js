@@ -6,6 +6,7 @@ import { figure } from "../core/format.js";
 const ICONS = {
   home: "M3 7.5 8 3l5 4.5V13H9.8V9.6H6.2V13H3z",
   jobs: "M2.5 4h11M2.5 8h11M2.5 12h7",
+  tuning: "M2.500 13V3M2.500 13h11M5 10.500l2.500-3 2 1.500 3.500-5",
   experiments: "M6 2.500h4M7 2.500v4L3 13h10L9 6.500v-4M5 10h6",
   compare: "M5 2.500v11M2.500 5 5 2.500 7.500 5M11 13.500v-11M8.500 11 11 13.500 13.500 11",
   models: "M8 2 13.5 5v6L8 14 2.5 11V5zM2.5 5 8 8l5.500-3M8 8v6",

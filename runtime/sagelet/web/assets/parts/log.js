@@ -6,7 +6,8 @@ import { pieces } from "../core/ansi.js";
 import { colorOf, isDark } from "../core/colors.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
-import { change, link } from "../core/url.js";
+import { jobPage, jobPath } from "../core/jobs.js";
+import { change } from "../core/url.js";
 import { copy, Empty, Failed, Loading } from "./basics.js";
 
 /** Lines that are kept on the page. */
@@ -17,9 +18,9 @@ const LONG = 600;
 const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
 const RAISED = /[a-z](Error|Exception)\b|\bKilled\b|core dumped/;
 
-export const LogView = ({ name, running, hear, ready, definitions = [] }) => {
+export const LogView = ({ kind = "training", name, running, hear, ready, definitions = [] }) => {
   const query = useRef(new URLSearchParams(location.search)).current;
-  const path = `jobs/${encodeURIComponent(name)}`;
+  const path = jobPath({ kind, name });
   const box = useRef(null);
   const here = useRef({ start: {}, end: {}, sizes: {}, atEnd: false, busy: false, lanes: [] }).current;
   const [known, setKnown] = useState(null); // lanes of the job
@@ -53,7 +54,7 @@ export const LogView = ({ name, running, hear, ready, definitions = [] }) => {
     if (!lines) return;
     const fragment = document.createDocumentFragment();
     const many = view.current.lanes.length > 1 && !view.current.lane;
-    for (const each of page.lines) fragment.append(lineOf(name, page.lanes[each[0]], each, view.current, many));
+    for (const each of page.lines) fragment.append(lineOf({ kind, name }, page.lanes[each[0]], each, view.current, many));
     if (where === "all") {
       lines.replaceChildren(fragment);
     } else if (where === "end") {
@@ -300,7 +301,7 @@ function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex,
   line.dataset.at = `${lane}:${offset}`;
   const number = document.createElement("a");
   number.className = "no";
-  number.href = link(["jobs", job, "logs"], { line: line.dataset.at });
+  number.href = jobPage(job, ["logs"], { line: line.dataset.at });
   number.textContent = "¶";
   number.title = "Link to this line";
   number.tabIndex = -1;

@@ -2,11 +2,12 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { useApi } from "../core/hooks.js";
+import { jobPage } from "../core/jobs.js";
 import { go, link } from "../core/url.js";
 import { Badge } from "./basics.js";
 
 const PAGES = [
-  ["Overview", []], ["Jobs", ["jobs"]], ["Experiments", ["experiments"]], ["Compare", ["compare"]], ["Models", ["models"]], ["Storage", ["storage"]], ["Calls", ["calls"]], ["Settings", ["settings"]],
+  ["Overview", []], ["Jobs", ["jobs"]], ["Tuning", ["tuning"]], ["Experiments", ["experiments"]], ["Compare", ["compare"]], ["Models", ["models"]], ["Storage", ["storage"]], ["Calls", ["calls"]], ["Settings", ["settings"]],
 ];
 
 export const Palette = ({ close }) => {
@@ -14,6 +15,7 @@ export const Palette = ({ close }) => {
   const [jobs, setJobs] = useState([]);
   const [tracked, setTracked] = useState([]);
   const [experiments] = useApi("experiments", { limit: 200 });
+  const [tunings] = useApi("tuning-jobs", { limit: 200 });
   const [at, setAt] = useState(0);
   const list = useRef(null);
   useEffect(() => {
@@ -27,8 +29,9 @@ export const Palette = ({ close }) => {
   const pages = PAGES.filter(([name]) => words.every((word) => name.toLowerCase().includes(word)));
   const choices = [
     ...pages.map(([name, path]) => ({ id: `page-${name}`, label: name, side: "page", href: link(path) })),
-    ...jobs.filter((job) => words.every((word) => word.includes(":") || job.name.toLowerCase().includes(word))).map((job) => ({ id: `job-${job.name}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: link(["jobs", job.name]) })),
+    ...jobs.filter((job) => words.every((word) => word.includes(":") || job.name.toLowerCase().includes(word))).map((job) => ({ id: `job-${job.key}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: jobPage(job) })),
     ...(experiments?.rows ?? []).filter((each) => words.every((word) => each.name.toLowerCase().includes(word))).slice(0, 6).map((each) => ({ id: `experiment-${each.name}`, label: each.name, side: "experiment", href: link(["experiments", each.name]) })),
+    ...(tunings?.rows ?? []).filter((each) => words.every((word) => each.name.toLowerCase().includes(word))).slice(0, 6).map((each) => ({ id: `tuning-${each.name}`, label: each.name, side: "tuning job", href: link(["tuning", each.name]) })),
     ...tracked.map((each) => ({ id: `component-${each.name}`, label: each.trials.length ? `${each.trials[0][0]} / ${each.title}` : each.title, side: "component", href: link(["components", each.name]) })),
     ...trials(tracked, words).map((each) => ({ id: `trial-${each}`, label: each, side: "trial", href: link(["trials", each]) })),
   ];

@@ -9,9 +9,12 @@ const PAGE = 100;
 const SPARE = 12;
 const GAP = 12;
 
+/** What a row is known by: jobs of two kinds may have one name. */
+const idOf = (row) => row?.key ?? row?.name;
+
 /** `columns`: {id, title, min, flex, num, cell(row), sort, head}; `total` rows; `rowAt(index)` is a
  * row or undefined, `need(page)` asks for a page of a hundred; `href(row)` is where a row leads.
- * `chosen` (names of rows) and `onChoose` make rows choosable; `pointing` rows tell of the pointer. */
+ * `chosen` (keys of rows, or names) and `onChoose` make rows choosable; `pointing` rows tell of the pointer. */
 export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSort, label, chosen, onChoose, pointing = false, fit = false }) => {
   const box = useRef(null);
   const [top, setTop] = useState(0);
@@ -39,11 +42,11 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   };
   const choose = (index, through = false) => {
     const next = new Set(chosen);
-    const on = !next.has(rowAt(index)?.name);
+    const on = !next.has(idOf(rowAt(index)));
     const [low, high] = through && last_.current >= 0 ? [last_.current, index].sort((a, b) => a - b) : [index, index];
     for (let i = low; i <= high; i++) {
-      const name = rowAt(i)?.name;
-      if (name) next[on ? "add" : "delete"](name);
+      const id = idOf(rowAt(i));
+      if (id) next[on ? "add" : "delete"](id);
     }
     last_.current = index;
     onChoose(next);
@@ -58,7 +61,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   const template = shown.map((each) => (each.flex === 0 ? `${each.min}px` : `minmax(${each.min}px, ${each.flex ?? 1}fr)`)).join(" ");
   const wide = shown.reduce((sum, each) => sum + each.min + GAP, GAP);
   const cellOf = (column, row, index, lead) => {
-    if (column.id === "choose") return html`<input type="checkbox" aria-label=${`Choose ${row.name}`} checked=${chosen.has(row.name)} onClick=${(e) => (e.stopPropagation(), choose(index, e.shiftKey))} />`;
+    if (column.id === "choose") return html`<input type="checkbox" aria-label=${`Choose ${row.name}`} checked=${chosen.has(idOf(row))} onClick=${(e) => (e.stopPropagation(), choose(index, e.shiftKey))} />`;
     return lead ? html`<a class="cover" href=${href(row)}>${column.cell(row, index)}</a>` : column.cell(row, index);
   };
   const rows = [];
@@ -67,7 +70,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     const place = { transform: `translateY(${index * ROW}px)` };
     const over = row && pointing && row.name === under;
     rows.push(row
-      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${onChoose ? chosen.has(row.name) : undefined} class="line ${index === here || over ? "here" : ""}" style=${place}
+      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${onChoose ? chosen.has(idOf(row)) : undefined} class="line ${index === here || over ? "here" : ""}" style=${place}
           onMouseEnter=${pointing ? () => point({ name: row.name }) : undefined} onMouseLeave=${pointing ? () => point({ name: null }) : undefined}>
           ${shown.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""} ${each.id === "choose" ? "tick" : ""}">${cellOf(each, row, index, each === columns[0])}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
