@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from sagelet.domain.errors import DomainError
 from sagelet.domain.jobs import Job, Kind
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
@@ -115,14 +116,14 @@ class JobTable:
 
     def find(self, key: str) -> Job | None:
         """The job that this machine knows by ``key``."""
-        prefixed = [jobs for jobs in self._kinds if jobs.kind.prefix]
-        plain = [jobs for jobs in self._kinds if not jobs.kind.prefix]
-        for jobs in (*prefixed, *plain):
-            if key.startswith(jobs.kind.prefix):
-                name = key.removeprefix(jobs.kind.prefix)
-                job: Job | None = jobs.get(name) if jobs.has(name) else None
-                return job if job is not None and job.name == name else None
-        return None
+        # A training job's key is its name, which has no dot.
+        of_kind = sorted(self._kinds, key=lambda jobs: -len(jobs.kind.prefix))
+        jobs = next(each for each in of_kind if key.startswith(each.kind.prefix))
+        try:
+            job: Job = jobs.get(key.removeprefix(jobs.kind.prefix))
+        except DomainError:
+            return None
+        return job
 
     def regions(self) -> list[str]:
         """The regions that have jobs."""

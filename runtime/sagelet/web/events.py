@@ -29,6 +29,8 @@ from sagelet.web.views import job_document, series
 
 #: Changes that come close together are sent together, in seconds.
 PAUSE = 0.03
+#: The same of a tuning job, which is read with all its training jobs.
+TUNING_PAUSE = 0.3
 #: An idle stream says so, for a dead connection to be noticed, in seconds.
 BEAT = 15.0
 #: Who is further behind than this in a log is shown its end, in bytes.
@@ -58,6 +60,11 @@ class Watch:
     tracked: bool = False
     tunings: bool = False
     tuning: str | None = None
+
+    @property
+    def pause(self) -> float:
+        """How close together events may come, in seconds: a tuning job has many sources of news."""
+        return PAUSE if self.tuning is None else TUNING_PAUSE
 
     def wants(self, topic: Topic) -> bool:
         """Whether a topic of the bus is part of it."""
@@ -228,7 +235,7 @@ async def stream(
             if any(document.get("more") for _, document in events):
                 topics = {("log", watch.region, watch.job or "", "")}
                 continue
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(watch.pause)
             try:
                 async with asyncio.timeout(BEAT):
                     await wake.wait()

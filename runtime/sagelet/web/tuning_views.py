@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagelet.domain.ranges import LOGARITHMIC, Categorical, Range
-from sagelet.domain.tuning import Definition, TunedJob, TuningJob
+from sagelet.domain.tuning import Definition, TunedJob, TuningJob, trial_name
 from sagelet.domain.tuning_progress import best, count, not_improving
 from sagelet.web.views import number
 
@@ -69,6 +69,7 @@ def tuning_document(job: TuningJob, tuned: Sequence[TunedJob]) -> Document:
     return {
         **tuning_row(job, tuned),
         "arn": job.arn,
+        "experiment": trial_name(job.name),
         "account": job.account,
         "stopping": job.ending is not None and not job.over,
         "parallel": job.parallel,

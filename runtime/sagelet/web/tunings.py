@@ -101,7 +101,7 @@ class Search:
         head = tuning_document(job, tuned)
         rows = {row["number"]: row for row in tuned_rows(self._store, job, tuned)}
         new = [row for number, row in rows.items() if self._rows.get(number) != row]
-        if head == self._head and not new and len(rows) == len(self._rows):
+        if head == self._head and not new:
             return []
         self._head, self._rows = head, rows
-        return [("tuning", {**head, "jobs": new, "total": len(rows)})]
+        return [("tuning", {**head, "jobs": new})]

@@ -33,12 +33,7 @@ export const Tuning = ({ name }) => {
   const dark = useDark();
   useEffect(() => found && setLive((old) => (old ? { ...found, ...old } : found)), [found]);
   useEvents({ tuning: name }, {
-    tuning: ({ total, jobs, ...head }) => setLive((old) => {
-      const rows = merged(old.jobs, jobs);
-      // One that was never launched after all is not told of: then all is asked for again.
-      if (rows.length !== total) again();
-      return { ...old, ...head, jobs: rows };
-    }),
+    tuning: ({ jobs, ...head }) => setLive((old) => ({ ...old, ...head, jobs: merged(old.jobs, jobs) })),
     gone: () => setGone(true),
   }, {}, live !== null);
   const shown = live ?? found;
@@ -66,7 +61,7 @@ export const Tuning = ({ name }) => {
   const facts = [shown.strategy, `${shown.launched}${shown.most ? ` of ${shown.most}` : ""} launched`, `${shown.parallel} at once`, counts.early && `${counts.early} stopped early`, counts.Failed && `${counts.Failed} failed`, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`];
   return html`
     <div class="head">
-      <div class="grow"><div class="crumbs"><a href=${link(["tuning"])}>Tuning</a></div>
+      <div class="grow"><div class="crumbs"><a href=${link(["tuning"])}>Tuning</a> · <a href=${link(["experiments", shown.experiment])}>its experiment</a></div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} /></div>
         <div class="quiet" role="status">${facts.filter(Boolean).join(" · ")}</div></div>
       <div class="row">
