@@ -1,6 +1,6 @@
 """The calls that are remembered, and what is shown of them."""
 
-from sagelet.store.calls import KEPT, Call, Calls
+from sagelet.store.calls import KEPT, OPERATIONS, Call, Calls
 from sagelet.web.call_views import call_document
 
 
@@ -38,6 +38,15 @@ def test_the_last_ones_are_kept_and_all_are_counted():
     assert [number for number, _ in calls.since(KEPT + 4)] == [KEPT + 5, KEPT + 6]
     assert calls.counts()["sagemaker", "CreateTrainingJob"] == KEPT + 5
     assert calls.missing() == {"sagemaker CreateEndpoint": 1}
+
+
+def test_names_that_clients_make_up_do_not_fill_the_memory():
+    calls = Calls()
+    for number in range(OPERATIONS + 50):
+        calls.add(call(operation=f"Made{number}", status=501))
+    calls.add(call(operation="Made0", status=501))
+    assert len(calls.counts()) == len(calls.missing()) == OPERATIONS
+    assert calls.missing()["sagemaker Made0"] == 2
 
 
 def test_secrets_are_left_out():

@@ -77,3 +77,15 @@ def test_a_job_s_values_come_once_with_their_steps(ask, job_of):
     assert reader.read({("metrics", REGION, "j")}) == []
     again = Reader(ask.store, Calls(), Watch(REGION, job="j"), Cursor.read(reader.cursor.write()))
     assert [kind for kind, _ in again.read(None)] == ["job"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"t": "x"}', '{"l": 3}', '{"m": {"a": null}}', '{"c": [1]}']
+)
+def test_a_cursor_that_cannot_be_read_is_a_new_one(text):
+    assert Cursor.read(text) == Cursor()
+
+
+def test_a_cursor_is_no_further_than_can_be_counted():
+    cursor = Cursor.read('{"c": 1e300, "l": {"algo-1-1": -5}, "m": {"loss": 7}}')
+    assert (cursor.call, cursor.log, cursor.metrics) == (1 << 62, {"algo-1-1": 0}, {"loss": 7})

@@ -69,7 +69,7 @@ def testify(
         took=took,
         id=id,
         service=service,
-        operation=operation,
+        operation=operation[:200],
         method=request.method,
         path=path[:2000],
         region=region,

@@ -6,11 +6,17 @@ Bodies are kept as they came, up to a limit; how they are shown is the page's bu
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import TypeVar
 
 #: How many calls are kept.
 KEPT = 2000
+#: How many operations are counted: their names are whatever clients say.
+OPERATIONS = 1000
 #: How much of a body is kept, in bytes.
 BODY = 16 * 1024
+
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,9 @@ class Calls:
         with self._lock:
             self._last += 1
             self._calls.append((self._last, call))
-            self._counts[call.service, call.operation] += 1
+            _count(self._counts, (call.service, call.operation))
             if call.status == 501:
-                self._missing[f"{call.service} {call.operation}".strip()] += 1
+                _count(self._missing, f"{call.service} {call.operation}".strip())
 
     def since(self, number: int = 0, limit: int = KEPT) -> list[tuple[int, Call]]:
         """Those behind ``number``, the newest ``limit`` of them, in order."""
@@ -84,3 +90,8 @@ class Calls:
             self._calls.clear()
             self._counts.clear()
             self._missing.clear()
+
+
+def _count(counter: Counter[K], key: K) -> None:
+    if key in counter or len(counter) < OPERATIONS:
+        counter[key] += 1

@@ -99,11 +99,11 @@ class Cursor:
             found = orjson.loads(text or "")
             return cls(
                 float(found.get("t", 0)),
-                {str(lane): int(at) for lane, at in found.get("l", {}).items()},
-                {str(name): int(at) for name, at in found.get("m", {}).items()},
-                int(found.get("c", 0)),
+                {str(lane): _place(at) for lane, at in found.get("l", {}).items()},
+                {str(name): _place(at) for name, at in found.get("m", {}).items()},
+                _place(found.get("c", 0)),
             )
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, OverflowError):
             return cls()
 
     def write(self) -> str:
@@ -243,6 +243,11 @@ async def stream(
                 yield b": still here\n\n"
             wake.clear()
             topics = listener.take()
+
+
+def _place(given: Any) -> int:
+    """A place as a database and a file can count it."""
+    return min(max(int(given), 0), 1 << 62)
 
 
 def _event(kind: str, document: Mapping[str, Any], mark: str | None) -> bytes:

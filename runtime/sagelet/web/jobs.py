@@ -197,8 +197,8 @@ def _places(lanes: Lanes, at: str) -> Mapping[str, int]:
         return lanes.at_time(int(at[:18]))
     try:
         found = orjson.loads(at)
-        places = {str(lane): max(0, int(place)) for lane, place in found.items()}
-    except (ValueError, AttributeError, TypeError):
+        places = {str(lane): min(max(0, int(place)), 1 << 62) for lane, place in found.items()}
+    except (ValueError, AttributeError, TypeError, OverflowError):
         raise ValidationException(
             f"at: '{at[:80]}' is neither start, end, a time nor an offset for each lane."
         ) from None

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { aws, boto3 } from "../../../runtime/sagelet/web/assets/core/clone.js";
 import { jobPage, jobPath, keyOf, ofKey } from "../../../runtime/sagelet/web/assets/core/jobs.js";
+import { parts } from "../../../runtime/sagelet/web/assets/core/url.js";
 import { course, merged, objective, ordered } from "../../../runtime/sagelet/web/assets/core/tuning.js";
 
 test("a key names a job of one kind", () => {
@@ -13,6 +14,10 @@ test("pages and paths of both kinds", () => {
   assert.equal(jobPage({ kind: "processing", name: "a b" }, ["logs"], { line: "1" }), "/_ui/processing/a%20b/logs?line=1");
   assert.equal(jobPage({ name: "a" }), "/_ui/jobs/a");
   assert.equal(jobPath({ kind: "processing", name: "a/b" }), "processing-jobs/a%2Fb");
+});
+
+test("an address that is written wrong is read all the same", () => {
+  assert.deepEqual(parts("/_ui/jobs/%zz/a%20b"), ["jobs", "%zz", "a b"]);
 });
 
 test("a processing job as code", () => {

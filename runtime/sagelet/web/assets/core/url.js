@@ -6,7 +6,16 @@ export const ROOT = "/_ui/";
 /** @param {string} pathname @returns {string[]} */
 export function parts(pathname) {
   if (!pathname.startsWith(ROOT)) return [];
-  return pathname.slice(ROOT.length).split("/").filter(Boolean).map(decodeURIComponent);
+  return pathname.slice(ROOT.length).split("/").filter(Boolean).map(decoded);
+}
+
+/** A word of an address; one that is written wrong is what it is. @param {string} word */
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
 }
 
 /** @param {(string|number)[]} words @param {Record<string, string|number|boolean|null|undefined>} [query] */

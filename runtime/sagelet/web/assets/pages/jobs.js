@@ -87,6 +87,7 @@ export const Jobs = ({ about }) => {
       }
     },
   }, { t: Date.now() / 1000 - 60 });
+  useEffect(() => () => clearTimeout(later.current), []);
   const now = useNow(5);
   const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"), tight ? 2 : 3);
   const dark = useDark();
