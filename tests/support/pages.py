@@ -7,6 +7,7 @@ import boto3
 
 from support.cli import sagelet
 from support.serve import Plane
+from support.tuning import SCRIPT as SEARCHED
 
 SCRIPT = r"""
 import os, pathlib, time
@@ -20,6 +21,16 @@ if "FAIL" in os.environ:
     raise RuntimeError("out of luck")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_bytes(bytes(1000))
 """
+
+#: A processing job's.
+PREPARE = """
+rows = open("/opt/ml/processing/input/raw/rows.csv").read().split()
+open("/opt/ml/processing/output/made/rows.csv", "w").write(" ".join(rows))
+print("prepared", len(rows), flush=True)
+open("/opt/ml/output/message", "w").write("three rows")
+"""
+
+WHERE = ("--framework", "pytorch", "--python", sys.executable)
 
 
 def clients(plane: Plane, *services: str) -> list[Any]:
@@ -47,6 +58,30 @@ def train(plane: Plane, name: str, *options: str, **environ: str) -> None:
         env=plane.environ,
     )
     assert done.returncode == (1 if "FAIL" in environ else 0), done.stdout + done.stderr
+
+
+def process(plane: Plane, name: str) -> None:
+    """Run a processing job to its end."""
+    (plane.folder / "prepare.py").write_text(PREPARE)
+    (plane.folder / "raw").mkdir(exist_ok=True)
+    (plane.folder / "raw" / "rows.csv").write_text("1\n2\n3\n")
+    done = sagelet(
+        *("process", str(plane.folder / "prepare.py"), "--name", name, *WHERE),
+        *("--input", f"raw={plane.folder / 'raw'}", "--output", f"made={plane.folder / 'made'}"),
+        env=plane.environ,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tune(plane: Plane, name: str, *options: str) -> None:
+    """Run a tuning job; it ends, unless told ``--detach``."""
+    (plane.folder / "tuned.py").write_text(SEARCHED)
+    done = sagelet(
+        *("tune", str(plane.folder / "tuned.py"), *WHERE, "--name", name),
+        *("--range", "lr=0.001:0.1:log", "--range", "way=adam,sgd", "--objective", "acc", *options),
+        env=plane.environ,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def shows(page: Any, text: str) -> None:

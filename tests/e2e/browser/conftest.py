@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.pages import SCRIPT, clients, train
+from support.pages import SCRIPT, clients, process, train, tune
 from support.serve import Plane
 from support.tracked import fill
 
@@ -50,6 +50,8 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="a.csv", Body=b"x,y\n1,<b>2\n")
         fill(sagemaker, metrics, s3)
+        process(made, "prepare")
+        tune(made, "search", "--max-jobs", "4", "--seed", "3")
         yield made
     finally:
         made.stop()
