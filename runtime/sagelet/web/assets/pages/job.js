@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { aws, boto3, fresh, sdk } from "../core/clone.js";
 import { jobPage, jobPath, keyOf } from "../core/jobs.js";
-import { clock, duration, figure, image, moment, plural, size } from "../core/format.js";
+import { clock, duration, image, moment, plural, size } from "../core/format.js";
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
 import { Badge, Code, Dialog, Failed, Loading } from "../parts/basics.js";

@@ -15,7 +15,7 @@ export const Palette = ({ close }) => {
   const [jobs, setJobs] = useState([]);
   const [tracked, setTracked] = useState([]);
   const [experiments] = useApi("experiments", { limit: 200 });
-  const [tunings] = useApi("tuning-jobs", { limit: 200 });
+  const [tunings] = useApi("tuning-jobs", { limit: 60 });
   const [at, setAt] = useState(0);
   const list = useRef(null);
   useEffect(() => {
