@@ -1,8 +1,10 @@
 """Jobs of all kinds in one table, in any order."""
 
+import dataclasses
+
 import pytest
 
-from sagelet.domain.lifecycle import begin
+from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.processing import ProcessingJob
 from sagelet.domain.training import TRAINING
 from sagelet.store.calls import Calls
@@ -109,6 +111,15 @@ def test_a_processing_job_s_page(ask, table):
         "distribution": "FullyReplicated",
     }
     assert document["outputs"][0]["continuous"] is True
+
+
+def test_what_trains_in_a_training_job_is_processing_in_the_other_kind(job_of):
+    for job, phase in ((job_of(), "Training"), (processing("one", 1.0), "Processing")):
+        life = job.life
+        for event in (Event.PREPARED, Event.STAGED):
+            life, _ = advance(life, event, 2.0)
+        document = job_document(dataclasses.replace(job, life=life), None, None)
+        assert document["secondary"] == document["steps"][-1]["status"] == phase
 
 
 def test_a_page_of_a_processing_job_hears_of_no_other_kind(ask, table):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sagelet.domain.jobs import Job
+from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.processing import PROCESSING, ProcessingJob
 from sagelet.domain.summaries import Summary
@@ -86,7 +87,7 @@ def job_row(job: Job, mark: int | None, record: Record | None) -> Document:
         "region": job.region,
         "mark": mark,
         "status": life.primary,
-        "secondary": str(life.secondary),
+        "secondary": _phase(job, life.secondary),
         "message": life.steps[-1].message,
         "created": job.created,
         "modified": job.modified,
@@ -132,7 +133,7 @@ def job_document(job: Job, mark: int | None, record: Record | None) -> Document:
         "account": job.account,
         "steps": [
             {
-                "status": str(step.status),
+                "status": _phase(job, step.status),
                 "start": step.start,
                 "end": step.end,
                 "message": step.message,
@@ -148,6 +149,13 @@ def job_document(job: Job, mark: int | None, record: Record | None) -> Document:
         "maxRuntime": job.max_runtime,
         "over": job.life.over,
     }
+
+
+def _phase(job: Job, state: Secondary) -> str:
+    """A state by its name; what trains in a training job is processing in the other kind."""
+    if state is Secondary.TRAINING and job.kind is PROCESSING:
+        return "Processing"
+    return str(state)
 
 
 def _image(job: Job) -> str:

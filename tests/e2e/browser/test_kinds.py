@@ -41,7 +41,7 @@ def test_what_a_search_found(see: Open) -> None:
     page.locator(".crown", has_text="best").wait_for()
     shows(page, "Ranges against the objective")
     page.get_by_role("button", name="acc").click()
-    assert "sort=objective" in page.url
+    page.wait_for_url("**sort=objective*")
     boxes = page.get_by_role("checkbox")
     boxes.nth(0).click()
     boxes.nth(1).click()

@@ -13,7 +13,7 @@ const BOTTOM = 30;
 const SIDE = 56;
 const NEAR = 96;
 
-/** `axes`: {id, title, read(row)}; `objective`: one of them that gives the colour, or null. */
+/** `axes`: {id, title, read(row), log}; `objective`: one of them that gives the colour, or null. */
 export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onKeep }) => {
   const box = useRef(null);
   const width = Math.max(useWidth(box, 900), axes.length * NEAR);
@@ -92,9 +92,9 @@ function lay(axis, rows, at, height) {
     return { ...axis, at, lacking, ticks: names.slice(0, 12).map((name) => [y(name), cut(name)]), y: (row) => (axis.read(row) === undefined ? gone : y(String(axis.read(row)))) };
   }
   const range = extent(given) ?? [0, 1];
-  const s = scale(range[0], range[1], bottom, TOP, spreads(given));
+  const s = scale(range[0], range[1], bottom, TOP, axis.log ?? spreads(given));
   const few = new Set(given).size <= 6 ? [...new Set(given)].filter(Number.isFinite) : s.ticks(4);
-  return { ...axis, at, lacking, ticks: few.map((each) => [s.to(each), short(each)]), y: (row) => {
+  return { ...axis, at, lacking, ticks: few.map((each) => [s.to(each), short(Number(each.toPrecision(4)))]), y: (row) => {
     const found = axis.read(row);
     return found === undefined || Number.isNaN(found) ? gone : Math.min(bottom, Math.max(TOP, s.to(found)));
   } };

@@ -12,7 +12,8 @@ import { short } from "./canvas.js";
 
 const BOX = { left: 58, top: 12, right: 14, bottom: 40 };
 
-/** `x`, `y`: {title, read(row), low}; `low` says whether less is better, null that nothing is.
+/** `x`, `y`: {title, read(row), low, log}; `low` says whether less is better, null that nothing is;
+ * `log` whether its axis is logarithmic, if that is known.
  * `what` a row is; `page(row)` is where it leads. */
 export const Scatter = ({ rows, x, y, labels, kept, height = 320, what = "component", page = (row) => link(["components", row.name]) }) => {
   const box = useRef(null);
@@ -22,7 +23,7 @@ export const Scatter = ({ rows, x, y, labels, kept, height = 320, what = "compon
   const points = rows.map((row) => ({ row, x: x.read(row), y: y.read(row) })).filter((each) => Number.isFinite(each.x) && Number.isFinite(each.y));
   const left = rows.length - points.length;
   if (!points.length) return html`<div ref=${box}><p class="quiet pad">No ${what} has both as numbers.</p></div>`;
-  const logs = [spreads(points.map((each) => each.x)), spreads(points.map((each) => each.y))];
+  const logs = [x.log ?? spreads(points.map((each) => each.x)), y.log ?? spreads(points.map((each) => each.y))];
   const sx = wide(extent(points.map((each) => each.x)), BOX.left, width - BOX.right, logs[0]);
   const sy = wide(extent(points.map((each) => each.y)), height - BOX.bottom, BOX.top, logs[1]);
   const best = x.low === null || y.low === null ? [] : front(points, x.low, y.low);

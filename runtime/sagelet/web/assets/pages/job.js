@@ -53,7 +53,7 @@ export const Job = ({ kind = "training", name, tab }) => {
   const full = tab === "logs";
   return html`
     <div class="head">
-      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${kind === "processing" && html` · processing`}${shown.tuning && html` · <a href=${link(["tuning", shown.tuning])}>${shown.tuning}</a>`}${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
+      <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${kind === "processing" && html` · <a href=${link(["jobs"], { filter: "kind:processing" })}>Processing</a>`}${shown.tuning && html` · <a href=${link(["tuning", shown.tuning])}>${shown.tuning}</a>`}${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} secondary=${shown.secondary} /></div>
         <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
       <div class="row">
@@ -87,7 +87,7 @@ const Long = ({ text }) => {
   return html`${open ? text : `${text.slice(0, LONG)}… `} <button class="button small" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Less" : "All of it"}</button>`;
 };
 
-const KIND = { Training: "main", Completed: "good", Failed: "bad", Stopped: "bad" };
+const KIND = { Training: "main", Processing: "main", Completed: "good", Failed: "bad", Stopped: "bad" };
 
 /** The phases to scale: when each began, how long it took. */
 const Timeline = ({ job, now }) => {

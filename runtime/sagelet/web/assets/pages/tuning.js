@@ -77,7 +77,7 @@ export const Tuning = ({ name }) => {
     ${many && html`<div class="row wrap" role="group" aria-label="Definition">${shown.definitions.map((each, i) => html`<button class="button small" aria-pressed=${i === at} onClick=${() => setWhich(i ? String(i) : "")}>${each.name ?? `definition ${i + 1}`}</button>`)}</div>`}
     <div class="two">
       <section class="panel" aria-label="Course"><header><h2 class="grow cut">${definition.objective}</h2><span class="quiet">${definition.low ? "less is better" : "more is better"}</span></header><div class="body"><${Course} rows=${rows} low=${definition.low} title=${definition.objective} /></div></section>
-      <section class="panel" aria-label="Best"><header><h2 class="grow">Best so far</h2>${best && html`<b>${figure(value(best.value))}</b>`}</header><div class="body">
+      <section class="panel" aria-label="Best"><header><h2 class="grow">${running ? "Best so far" : "Best"}</h2>${best && html`<b>${figure(value(best.value))}</b>`}</header><div class="body">
         ${best ? html`<dl class="facts"><dt>Training job</dt><dd><a href=${jobPage(best)}>#${best.number} ${best.name}</a></dd>${Object.entries(best.parameters).map(([key, each]) => html`<dt>${key}</dt><dd class="mono">${each}</dd>`)}</dl>`
           : html`<p class="quiet">${running ? "No training job has ended with a value yet." : "No training job ended with a value."}</p>`}
         ${shown.warmStart && html`<p class="quiet">It knew ${shown.warmStart.parents.map((each, i) => html`${i ? ", " : ""}<a href=${link(["tuning", each])}>${each}</a>`)} (${shown.warmStart.type}).</p>`}
@@ -111,7 +111,7 @@ function columnsOf(definition, best, now, phone, dark) {
 const Ranges = ({ definition, rows, labels }) => {
   const told = rows.filter((each) => Number.isFinite(objective(each)));
   const up = useMemo(() => ({ id: "objective", title: definition.objective, low: null, read: objective }), [definition.objective]);
-  const axes = useMemo(() => [...definition.ranges.map((range) => ({ id: range.name, title: range.name, low: null, numeric: !range.values, read: (row) => row.parameters[range.name] })), up], [JSON.stringify(definition.ranges), up]);
+  const axes = useMemo(() => [...definition.ranges.map((range) => ({ id: range.name, title: range.name, low: null, numeric: !range.values, log: range.log, read: (row) => row.parameters[range.name] })), up], [JSON.stringify(definition.ranges), up]);
   const [kept, setKept] = useState(null);
   if (told.length < 2) return "";
   const numeric = axes.filter((each) => each.numeric);
