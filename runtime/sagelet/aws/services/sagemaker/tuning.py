@@ -39,10 +39,16 @@ def create_hyper_parameter_tuning_job(context: Context, request: Document) -> Do
 def describe_hyper_parameter_tuning_job(context: Context, request: Document) -> Document:
     """All that is known of one tuning job; times are epoch seconds."""
     job = context.store.tuning_jobs.get(request["HyperParameterTuningJobName"])
-    tuned = shown(context.store, job)
+    return {
+        **context.echo(dict(job.request)),
+        **show_tuning_job(context, job, shown(context.store, job)),
+    }
+
+
+def show_tuning_job(context: Context, job: TuningJob, tuned: Sequence[TunedJob]) -> Document:
+    """What is known of a tuning job beyond its request, or is said otherwise than there."""
     objective = job.definitions[0].objective
     document: Document = {
-        **context.echo(dict(job.request)),
         **_definitions(job),
         **_state(job, tuned),
         "TuningJobCompletionDetails": {
