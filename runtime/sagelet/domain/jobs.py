@@ -94,6 +94,10 @@ class InstanceGroup:
     count: int
 
 
+#: The name that the objective of a tuning job has, beside its own, in each of its training jobs.
+OBJECTIVE_METRIC = "ObjectiveMetric"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
     """A named regular expression; its first group is the value."""

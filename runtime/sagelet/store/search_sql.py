@@ -105,12 +105,12 @@ def _tuning_columns() -> dict[str, str]:
     Mirrors ``domain.tuning_progress``.
     """
     rows = "tuned_jobs j WHERE j.region = t.region AND j.tuning_job = t.name AND j.submitted = 1"
+    live = "j.status NOT IN ('Completed', 'Failed', 'Stopped')"
     ours = "j.status = 'Failed' AND coalesce(j.failure_reason, '') GLOB 'InternalServerError*'"
     succeeded = "j.settled = 1 AND j.objective IS NOT NULL AND j.status IN ('Completed', 'Stopped')"
     counted = {
         "TrainingJobStatusCounters.Completed": "j.status = 'Completed'",
-        "TrainingJobStatusCounters.InProgress":
-            "j.status NOT IN ('Completed', 'Failed', 'Stopped')",
+        "TrainingJobStatusCounters.InProgress": live,
         "TrainingJobStatusCounters.RetryableError": ours,
         "TrainingJobStatusCounters.NonRetryableError": f"j.status = 'Failed' AND NOT ({ours})",
         "TrainingJobStatusCounters.Stopped": "j.status = 'Stopped'",

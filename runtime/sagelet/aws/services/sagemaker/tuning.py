@@ -72,7 +72,7 @@ def show_tuning_job(context: Context, job: TuningJob, tuned: Sequence[TunedJob])
 
 
 def _definitions(job: TuningJob) -> Document:
-    """The definitions as asked for, and as training jobs get them: SageMaker adds the objective."""
+    """The definitions as asked for, with what SageMaker adds for training jobs: the objective."""
     found = [_definition(definition) for definition in job.definitions]
     if "TrainingJobDefinition" in job.request:
         return {"TrainingJobDefinition": found[0]}
@@ -86,7 +86,8 @@ def _definition(definition: Definition) -> Document:
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         **definition.document,
-        "ResourceConfig": definition.resources,  # always there: the SDK's attach() reads it
+        "AlgorithmSpecification": definition.algorithm,
+        "ResourceConfig": definition.choices[0],  # always there: the SDK's attach() reads it
         "StaticHyperParameters": static,
     }
 
