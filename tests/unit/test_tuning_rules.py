@@ -118,6 +118,20 @@ def test_what_is_right_is_taken(given):
             {"TrainingJobDefinition": definition(ResourceConfig=...)},
             "exactly one of ResourceConfig",
         ),
+        (
+            {
+                "TrainingJobDefinition": definition(
+                    ResourceConfig=...,
+                    HyperParameterTuningResourceConfig={
+                        "VolumeSizeInGB": 5,
+                        "InstanceConfigs": [
+                            {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+                        ],
+                    },
+                )
+            },
+            "InstanceConfigs cannot be combined with VolumeSizeInGB",
+        ),
         (several(named("a"), named("b")), "cannot be combined with TrainingJobDefinitions"),
         ({"config": TWO, **several(named("a"), named("a"))}, "the name 'a' is given twice"),
         ({"config": TWO, **several(definition())}, "DefinitionName is required"),

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from sagelet.domain import tuning_rules
 from sagelet.domain.draws import at_random
-from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.errors import DomainError, ResourceInUse, ValidationException
 from sagelet.domain.failure import LIMIT
 from sagelet.domain.jobs import Job, without_nulls
 from sagelet.domain.training import TrainingJob
@@ -85,7 +85,7 @@ class Tuners:
     def _ran(self, job: TuningJob, seat: _Seat, store: Store, jobs: TrainingJobs) -> bool:
         """Drive a tuning job; whether it came to its end, or is not there any more."""
         try:
-            if not store.tuning_jobs.has(job.name):
+            if not _is_there(store, job):
                 return True
             seat.tuner = Tuner(store, jobs, job.name)
             seat.tuner.run()
@@ -132,6 +132,14 @@ class Tuners:
             store, _ = self._in_region(job.region)
             store.tuning_jobs.save_ending(job.name, STOPPED, None, time.time())
             self.wake(job.arn)
+
+
+def _is_there(store: Store, job: TuningJob) -> bool:
+    """Whether it was not deleted; another one may have its name."""
+    try:
+        return store.tuning_jobs.get(job.name).created == job.created
+    except DomainError:
+        return False
 
 
 class Tuning:
