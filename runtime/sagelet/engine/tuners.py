@@ -5,7 +5,6 @@
 
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from sagelet.domain.tuning import FAILED, STOPPED, TUNING, TuningJob
 from sagelet.engine import tuner
 from sagelet.engine.tuner import Tuner, first_that_fits
 from sagelet.store import Store
+from sagelet.store.database import TROUBLE
 
 #: How long a tuner that could not go on waits for its next try, in seconds.
 RETRY = 5.0
@@ -89,12 +89,12 @@ class Tuners:
                 return True
             seat.tuner = Tuner(store, jobs, job.name)
             seat.tuner.run()
-        except (sqlite3.OperationalError, OSError):  # a full disk, say: it may pass
+        except TROUBLE:  # a full disk, say: it may pass
             _log.exception("the tuning job %s in %s waits", job.name, job.region)
         except Exception as error:  # noqa: BLE001 - a bug here must not leave it without end
             _log.exception("the tuning job %s in %s fails", job.name, job.region)
             reason = f"InternalServerError: {type(error).__name__}: {error}"
-            with suppress(sqlite3.Error):
+            with suppress(*TROUBLE):
                 store.tuning_jobs.save_ending(job.name, FAILED, reason[:LIMIT], time.time())
         else:
             return True

@@ -181,11 +181,16 @@ def list_hyper_parameter_tuning_jobs(context: Context, request: Document) -> Doc
 
 @operation("sagemaker", "ListTrainingJobsForHyperParameterTuningJob")
 def list_training_jobs_for_tuning_job(context: Context, request: Document) -> Document:
-    """The training jobs of a tuning job, by name and ascending unless asked otherwise."""
+    """The training jobs of a tuning job, by name and ascending unless asked otherwise.
+
+    By FinalObjectiveMetricValue, those that have none are not listed.
+    """
     job = context.store.tuning_jobs.get(request["HyperParameterTuningJobName"])
     status = request.get("StatusEquals")
     sort_by = request.get("SortBy") or "Name"
     found = [t for t in shown(context.store, job) if status in (None, t.status)]
+    if sort_by == "FinalObjectiveMetricValue":
+        found = [tuned for tuned in found if tuned.objective is not None]
     found.sort(key=lambda tuned: _rank(tuned, sort_by), reverse=_descends(request))
 
     def fetch(cursor: Any, size: int) -> list[tuple[TunedJob, Any]]:
@@ -207,10 +212,9 @@ def _descends(request: Document) -> bool:
 
 
 def _rank(tuned: TunedJob, sort_by: str) -> tuple[Any, ...]:
-    """Where it stands; those without an objective come first, so last when descending."""
+    """Where it stands."""
     if sort_by == "FinalObjectiveMetricValue":
-        value = tuned.objective
-        return value is not None, value or 0.0, tuned.number
+        return tuned.objective, tuned.number
     if sort_by == "Status":
         return tuned.status, tuned.number
     return (tuned.number,)  # by name and by time of creation alike
