@@ -96,7 +96,7 @@ def test_what_is_right_is_taken(given):
                 "strategy": "Hyperband",
                 "TrainingJobDefinition": definition(StaticHyperParameters={}),
             },
-            "MaxResource is required",
+            "MaxResource .--epochs. is required",
         ),
         (
             {

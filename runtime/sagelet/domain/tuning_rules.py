@@ -193,8 +193,8 @@ def _hyperband(job: TuningJob, definition: Definition) -> None:
     band = job.hyperband(definition)
     if band is None:
         raise ValidationException(
-            f"{where}.MaxResource is required: it cannot be told from StaticHyperParameters "
-            f"either, which have none of {', '.join(EPOCHS)}."
+            f"{where}.MaxResource (--epochs) is required: it cannot be told from "
+            f"StaticHyperParameters either, which have none of {', '.join(EPOCHS)}."
         )
     if band.most > MOST_EPOCHS:
         raise ValidationException(f"{where}.MaxResource: at most {MOST_EPOCHS}.")
