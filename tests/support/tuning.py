@@ -109,7 +109,7 @@ class Bench:
         if self.store.training_jobs.has(request["TrainingJobName"]):
             raise ResourceInUse(request["TrainingJobName"])
         life = begin(self.now, waiting=self.running() >= self.room)
-        job = TrainingJob(request, ACCOUNT, REGION, self.now, life, confined=confined)
+        job = TrainingJob(request, ACCOUNT, self.store.region, self.now, life, confined=confined)
         self.store.training_jobs.add(job, tags)
         return job
 
@@ -133,7 +133,8 @@ class Bench:
         return sum(str(job.life.secondary) != "Pending" for job in self.live())
 
     def live(self) -> list[TrainingJob]:
-        return self.store.training_jobs.live()
+        live = self.store.training_jobs.live()  # of all regions
+        return [job for job in live if job.region == self.store.region]
 
     def all(self) -> list[TrainingJob]:
         return sorted(self.store.training_jobs.newest(1000), key=lambda job: job.name)

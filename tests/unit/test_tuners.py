@@ -84,3 +84,21 @@ def test_one_that_has_the_name_of_one_that_leaves_is_not_taken_for_it(store, ben
     assert home.drain(20)
     assert store.tuning_jobs.get("search").status == "Completed"
     assert len(bench.all()) == 1
+
+
+def test_tuning_jobs_of_one_name_in_two_regions(store):
+    benches = {region: Bench(store.in_region(region)) for region in (REGION, "us-east-1")}
+    home = Tuners(store, lambda region: (benches[region].store, benches[region]))
+    for number, bench in enumerate(benches.values(), start=1):
+        tuning = Tuning(bench.store, bench, home, ACCOUNT)
+        tuning.create(tuning_request(most=number, parallel=number), {})
+    for number, bench in enumerate(benches.values(), start=1):
+        while len(bench.live()) < number:
+            threading.Event().wait(0.01)
+        for job in bench.live():
+            bench.finish(job.name, number / 10)
+    assert home.drain(20)
+    for number, bench in enumerate(benches.values(), start=1):
+        assert bench.store.tuning_jobs.get("search").status == "Completed"
+        tuned = bench.store.tuning_jobs.tuned("search")
+        assert [each.objective for each in tuned] == [number / 10] * number
