@@ -6,7 +6,6 @@ its store. The bulk of the components is put there beforehand, past both clients
 Usage: python benchmarks/experiments.py [--rounds N] [--components N] [--points N]
 """
 
-import base64
 import json
 import os
 import statistics
@@ -19,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from plane import HERE, Server, client_python
+from plane import HERE, Server, client_python, fire
 from rounds import Sample, arguments, collect, pairwise, ratio, spread, table
 from tracking import EXPERIMENT, TRIAL, metrics_of, parameters_of
 
@@ -162,21 +161,7 @@ def wire(server: Server, seconds: float) -> Sample:
         body = json.dumps({"TrialComponentName": name, "MetricData": data}).encode()
         headers = {"Content-Type": "application/json"}
         requests.append(server.raw("sagemaker", "PUT", "/BatchPutMetrics", body, headers))
-    plan = {
-        "host": "127.0.0.1",
-        "port": server.port,
-        "clients": WRITERS,
-        "seconds": seconds,
-        "requests": [base64.b64encode(request).decode() for request in requests],
-    }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "load.py")],
-        input=json.dumps(plan),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    said = json.loads(done.stdout)
+    said = fire(server, WRITERS, requests, seconds)
     if said["failures"]:
         raise SystemExit(f"{said['failures']} of {said['requests']} calls failed")
     return {"sagelet/points on the wire": said["requests"] / said["seconds"] * FEW}

@@ -225,12 +225,12 @@ def plans(server: Server, jobs: int) -> dict[str, list[bytes]]:
     }
 
 
-def load(server: Server, name: str, requests: Sequence[bytes], seconds: float) -> Sample:
-    """A hundred clients at once, by a process of its own."""
+def fire(server: Server, clients: int, requests: Sequence[bytes], seconds: float) -> Any:
+    """Requests as fast as they are answered, by a process of its own; what it counted."""
     plan = {
         "host": "127.0.0.1",
         "port": server.port,
-        "clients": CLIENTS,
+        "clients": clients,
         "seconds": seconds,
         "requests": [base64.b64encode(request).decode() for request in requests],
     }
@@ -241,7 +241,12 @@ def load(server: Server, name: str, requests: Sequence[bytes], seconds: float) -
         text=True,
         check=True,
     )
-    said = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def load(server: Server, name: str, requests: Sequence[bytes], seconds: float) -> Sample:
+    """A hundred clients at once."""
+    said = fire(server, CLIENTS, requests, seconds)
     if said["failures"]:
         print(f"{server.name}, {name}: {said['failures']} failures", file=sys.stderr)
     key = f"{server.name}/{name}"

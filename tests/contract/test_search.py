@@ -19,6 +19,7 @@ from sagelet.domain.lifecycle import begin
 from sagelet.domain.search import matches, parse, sort_value
 from sagelet.domain.search_properties import RESOURCES, property_of
 from sagelet.domain.training import TrainingJob
+from sagelet.domain.tuning import TunedJob, TuningJob
 from sagelet.store import open_store
 from sagelet.store import search as search_store
 
@@ -75,6 +76,27 @@ jobs = st.fixed_dictionaries(
         "metrics": st.dictionaries(keys, st.lists(numbers, min_size=1, max_size=2), max_size=2),
     }
 )
+tuned_jobs = st.fixed_dictionaries(
+    {
+        "submitted": st.booleans(),
+        "settled": st.booleans(),
+        "status": st.sampled_from(["InProgress", "Stopping", "Completed", "Failed", "Stopped"]),
+        "objective": st.none() | st.sampled_from([0.0, -1.0, 0.5, 7.0, 1e300]),
+        "failure_reason": st.none() | st.sampled_from(["InternalServerError: a", "ClientError"]),
+    }
+)
+tunings = st.fixed_dictionaries(
+    {
+        "strategy": st.sampled_from(["Random", "Bayesian"]),
+        "most": st.sampled_from([1, 7]),
+        "kind": st.sampled_from(["Maximize", "Minimize"]),
+        "definitions": st.sampled_from([(), ("one",), ("one", "Two")]),
+        "tuned": st.lists(tuned_jobs, max_size=4),
+        "ended": st.none() | st.sampled_from([0.0, 1577836800.0]),
+        "reason": st.none() | texts,
+        "tags": st.dictionaries(st.sampled_from(["team", "a.b"]), texts, max_size=2),
+    }
+)
 
 PROPERTIES = {
     "ExperimentTrialComponent": [
@@ -101,6 +123,13 @@ PROPERTIES = {
         "InputDataConfig.DataSource.S3DataSource.S3Uri", "StoppingCondition.MaxRuntimeInSeconds",
         *(f"{head}.{key}" for key in KEYS for head in ("HyperParameters", "Metrics")),
     ],
+    "HyperParameterTuningJob": [
+        "Tags.team", *RESOURCES["HyperParameterTuningJob"].fields,
+        *(
+            f"TrainingJobDefinitions.{member}"
+            for member in RESOURCES["HyperParameterTuningJob"].lists["TrainingJobDefinitions"]
+        ),
+    ],
 }  # fmt: skip
 NESTED = {
     "ExperimentTrialComponent": {
@@ -116,10 +145,15 @@ NESTED = {
             "InputDataConfig.CompressionType",
         ]
     },
+    "HyperParameterTuningJob": {
+        "Tags": ["Key", "Value"],
+        "TrainingJobDefinitions": ["DefinitionName", "TuningObjective.MetricName"],
+    },
 }  # fmt: skip
 VALUES = [
     *TEXTS[1:], *NAMES, "t1", "T2", "e1", "c0", "C1", "true", "false", "0", "1", "7.0", "2",
     "1000", "1e300", "2020-01-01T00:00:00", "ml.m5.large", "Completed", "InProgress", "inf",
+    "Bayesian", "Minimize", "score", "n1-001", "n0", "Stopped",
     f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:experiment-trial-component/c0",
 ]  # fmt: skip
 ALL, TEXTUAL = ["Equals", "NotEquals", "Exists", "NotExists"], ["Contains", "In"]
@@ -181,12 +215,34 @@ def expressions(resource):
     )
 
 
+def tuning_job(name, search):
+    """A tuning job with one definition, or some that have names."""
+    objective = {"Type": search["kind"], "MetricName": "score"}
+    definition = {
+        "AlgorithmSpecification": {"TrainingImage": "a", "TrainingInputMode": "File"},
+        "RoleArn": "r",
+        "ResourceConfig": {"InstanceCount": 1, "VolumeSizeInGB": 1},
+    }
+    limits = {"MaxNumberOfTrainingJobs": search["most"], "MaxParallelTrainingJobs": 1}
+    config = {"Strategy": search["strategy"], "ResourceLimits": limits}
+    request = {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": config}
+    if search["definitions"]:
+        request["TrainingJobDefinitions"] = [
+            {**definition, "DefinitionName": given, "TuningObjective": objective}
+            for given in search["definitions"]
+        ]
+    else:
+        config["HyperParameterTuningJobObjective"] = objective
+        request["TrainingJobDefinition"] = definition
+    return TuningJob(request, ACCOUNT, REGION, float(name[1:]), 1)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A store to fill anew: each call empties it."""
     store = open_store(tmp_path_factory.mktemp("home"), REGION)
 
-    def fill(parts, trainings):
+    def fill(parts, trainings, searches=()):
         store.database.wipe()
         context = Context(ACCOUNT, REGION, "AKIA", "request", store, None)
 
@@ -240,6 +296,15 @@ def world(tmp_path_factory):
                     "BatchPutMetrics", "sagemaker-metrics",
                     TrialComponentName=f"j{number}-aws-training-job", MetricData=data,
                 )  # fmt: skip
+        for number, search in enumerate(searches):
+            job = tuning_job(f"n{number}", search)
+            store.tuning_jobs.add(job, search["tags"])
+            for order, tuned in enumerate(search["tuned"], start=1):
+                store.tuning_jobs.save_tuned(
+                    job.name, TunedJob(order, f"{job.name}-{order:03d}", 0, **tuned), float(order)
+                )
+            if search["ended"] is not None:
+                store.tuning_jobs.save_end(job.name, "Stopped", search["reason"], search["ended"])
         return call
 
     yield fill
@@ -264,6 +329,7 @@ def everything(call, resource, **request):
         ("Experiment", search_store.FEW, search_store.REFRESHED),
         ("ExperimentTrial", search_store.FEW, search_store.REFRESHED),
         ("TrainingJob", search_store.FEW, search_store.REFRESHED),
+        ("HyperParameterTuningJob", search_store.FEW, search_store.REFRESHED),
         # Begun with the strictest condition, with indexes as they should be ...
         ("ExperimentTrialComponent", search_store.FEW, search_store.REFRESHED),
         # ... and walked in order, with indexes that are behind.
@@ -279,9 +345,12 @@ def test_sql_finds_what_the_reference_says(world, monkeypatch, name, few, refres
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data):
-        call = world(
-            data.draw(st.lists(components, max_size=4)), data.draw(st.lists(jobs, max_size=3))
-        )
+        if name == "HyperParameterTuningJob":
+            call = world([], [], data.draw(st.lists(tunings, max_size=4)))
+        else:
+            call = world(
+                data.draw(st.lists(components, max_size=4)), data.draw(st.lists(jobs, max_size=3))
+            )
         documents = everything(call, resource)
         named = {document[f"{resource.record}Arn"]: document for document in documents}
         for _ in range(6):

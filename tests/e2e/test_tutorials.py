@@ -1,12 +1,12 @@
 """The published MNIST tutorials in their shape: the sample bucket, script mode, old versions."""
 
-import gzip
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.digits import write_idx
 from support.serve import SCRIPTS, Plane
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -28,20 +28,7 @@ def test_pytorch_with_the_original_files(
     plane: Plane, digits: Path, tmp_path: Path, script: str
 ) -> None:
     files = tmp_path / "files"
-    raw = files / "MNIST/raw"  # where torchvision looks for them, unpacked
-    raw.mkdir(parents=True)
-    for ours, theirs in (("train", "train"), ("eval", "t10k")):
-        images = np.load(digits / f"{ours}_data.npy")
-        labels = np.load(digits / f"{ours}_labels.npy")
-        for kind, sizes, content in (
-            ("images-idx3", (len(labels), 28, 28), (images * 255).round()),
-            ("labels-idx1", (len(labels),), labels),
-        ):
-            head = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">i4").tobytes()
-            data = head + content.astype(np.uint8).tobytes()
-            with gzip.open(files / f"{theirs}-{kind}-ubyte.gz", "wb") as file:
-                file.write(data)
-            (raw / f"{theirs}-{kind}-ubyte").write_bytes(data)
+    write_idx(digits, files)
     said = plane.run(
         "sagemaker2",
         "tutorial_pytorch.py",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from sagelet.domain.jobs import Job
 from sagelet.domain.lifecycle import Event, advance, begin
 from sagelet.domain.metrics import Datum
@@ -87,7 +87,7 @@ def tuning_job(*arguments: Any, created: float = 100.0, **given: Any) -> TuningJ
 class Bench:
     """An engine for tuners: its jobs are in the store, and live until they are told to end.
 
-    ``room``: how many run at a time; others wait.
+    ``room``: how many run at a time; others wait. ``lacks``: instance types it has none of.
     """
 
     def __init__(self, store: Store, room: int = 100) -> None:
@@ -96,6 +96,7 @@ class Bench:
         self.now = 100.0
         self.stopped: list[str] = []
         self.refusal: Exception | None = None
+        self.lacks: set[str] = set()
 
     def submit(
         self,
@@ -104,18 +105,20 @@ class Bench:
         *,
         confined: bool = False,
     ) -> Job:
-        if self.refusal is not None:
-            raise self.refusal
+        self.rehearse(request)
         if self.store.training_jobs.has(request["TrainingJobName"]):
             raise ResourceInUse(request["TrainingJobName"])
         life = begin(self.now, waiting=self.running() >= self.room)
-        job = TrainingJob(request, ACCOUNT, REGION, self.now, life, confined=confined)
+        job = TrainingJob(request, ACCOUNT, self.store.region, self.now, life, confined=confined)
         self.store.training_jobs.add(job, tags)
         return job
 
     def rehearse(self, request: Mapping[str, Any], *, confined: bool = False) -> None:
         if self.refusal is not None:
             raise self.refusal
+        kind = request["ResourceConfig"].get("InstanceType")
+        if kind in self.lacks:
+            raise ResourceLimitExceeded(f"no {kind} here")
 
     def stop(self, name: str, *, patience: float) -> Job:
         job = self.store.training_jobs.get(name)
@@ -130,7 +133,8 @@ class Bench:
         return sum(str(job.life.secondary) != "Pending" for job in self.live())
 
     def live(self) -> list[TrainingJob]:
-        return self.store.training_jobs.live()
+        live = self.store.training_jobs.live()  # of all regions
+        return [job for job in live if job.region == self.store.region]
 
     def all(self) -> list[TrainingJob]:
         return sorted(self.store.training_jobs.newest(1000), key=lambda job: job.name)

@@ -97,3 +97,8 @@ def test_parameters_that_differ_are_told_from_those_that_do_not():
 )  # fmt: skip
 def test_numbers_are_written_as_people_write_them(value, text):
     assert number(value) == text
+
+
+def test_the_second_name_of_a_metric_comes_last():
+    runs = [component(name, loss=1.0, ObjectiveMetric=1.0, zeal=2.0) for name in "ab"]
+    assert metric_names(runs) == ["loss", "zeal", "ObjectiveMetric"]

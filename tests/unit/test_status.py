@@ -47,3 +47,9 @@ def test_a_terminal_that_cannot_show_the_marks_gets_others():
     assert marks_of("utf-8") == MARKS
     assert marks_of("ascii") == marks_of("iso-8859-1") == marks_of("unheard-of") == PLAIN_MARKS
     assert MARKS.keys() == PLAIN_MARKS.keys()
+
+
+def test_an_objective_is_told_once():
+    assert line(metrics=[("acc", 0.5), ("ObjectiveMetric", 0.5)]).endswith("  acc=0.5")
+    own = line(metrics=[("acc", 0.5), ("ObjectiveMetric", 0.7)])
+    assert own.endswith("  acc=0.5 ObjectiveMetric=0.7")

@@ -163,6 +163,29 @@ def test_a_refused_training_job_fails_the_tuning_job(tuner_of, bench, store):
     assert len(store.tuning_jobs.tuned("search")) == 2
 
 
+def instances(*types):
+    configs = [{"InstanceType": t, "InstanceCount": 1, "VolumeSizeInGB": 1} for t in types]
+    return definition(
+        ResourceConfig=..., HyperParameterTuningResourceConfig={"InstanceConfigs": configs}
+    )
+
+
+def test_instances_that_this_machine_has_not_are_passed_over(tuner_of, bench):
+    bench.lacks = {"ml.p3.16xlarge", "ml.p3.8xlarge"}
+    given = instances("ml.p3.16xlarge", "ml.p3.8xlarge", "ml.p3.2xlarge", "ml.m5.large")
+    tuner_of(most=2, parallel=2, TrainingJobDefinition=given).step()
+    resources = [job.request["ResourceConfig"]["InstanceType"] for job in bench.all()]
+    assert resources == ["ml.p3.2xlarge"] * 2
+
+
+def test_a_machine_that_has_none_of_them_fails_it(tuner_of, bench, store):
+    bench.lacks = {"ml.p3.16xlarge", "ml.p3.8xlarge"}
+    tuner = tuner_of(TrainingJobDefinition=instances("ml.p3.16xlarge", "ml.p3.8xlarge"))
+    tuner.step()
+    assert tuner.step() is True
+    assert state(store).failure_reason.endswith("cannot be launched: no ml.p3.8xlarge here")
+
+
 def test_five_failures_end_it_and_stop_the_others(tuner_of, bench, store):
     tuner = tuner_of(most=20, parallel=6)
     tuner.step()
@@ -224,6 +247,17 @@ def test_hyperband_stops_those_that_are_not_among_the_best(tuner_of, bench, stor
     tuner.step()
     assert names(bench)[-1] in bench.stopped
     assert names(bench)[0] not in bench.stopped
+
+
+def test_who_goes_on_judges_no_epoch_again(tuner_of, bench, store):
+    tuner = tuner_of(strategy="Hyperband", most=12, parallel=12)
+    tuner.step()
+    for number, name in enumerate(names(bench)):
+        bench.emit(name, number / 100)
+        tuner.step()
+    again = Tuner(store, bench, "search", clock=lambda: bench.now)
+    again.step()
+    assert bench.stopped == []  # by now most are worse than others were at that rung
 
 
 def test_hyperband_stops_one_that_had_all_its_epochs(tuner_of, bench):

@@ -56,7 +56,7 @@ def ran(bench):
         tuner = Tuner(bench.store, bench, name, clock=lambda: bench.now)
         for objective in objectives:
             tuner.step()
-            live = bench.live()[0].name
+            live = next(j.name for j in bench.live() if j.name.startswith(f"{name}-"))
             if objective is None:
                 bench.fail(live)
             else:
@@ -95,6 +95,13 @@ def test_names_are_taken_whatever_their_case(ask):
     ask("CreateHyperParameterTuningJob", **tuning_request("Search"))
     with pytest.raises(ResourceInUse, match=r"already exists .*tuning-job/search"):
         ask("CreateHyperParameterTuningJob", **tuning_request("search"))
+
+
+def test_the_objective_is_a_metric_of_its_own_name(ask, ran, bench):
+    name, *_ = ran(0.5)
+    definitions = describe(ask)["TrainingJobDefinition"]["AlgorithmSpecification"]
+    assert [m["Name"] for m in definitions["MetricDefinitions"]] == ["acc", "ObjectiveMetric"]
+    assert bench.store.training_jobs.get(name).metric_definitions[1].name == "ObjectiveMetric"
 
 
 def test_what_a_training_job_is_refused_for_is_refused_at_once(ask, bench):
@@ -143,7 +150,7 @@ def test_training_jobs_in_every_order(ask, ran):
     assert listed(ask) == jobs
     assert listed(ask, SortOrder="Descending") == jobs[::-1]
     by_value = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": "Descending"}
-    assert listed(ask, **by_value)[:2] == [jobs[1], jobs[0]]
+    assert listed(ask, **by_value) == [jobs[1], jobs[0]]  # one that has none is not listed
     assert listed(ask, StatusEquals="Failed") == [jobs[2]]
     assert listed(ask, SortBy="Status")[:2] == jobs[:2]
 
@@ -191,6 +198,41 @@ def test_search_finds_the_training_jobs_of_a_tuning_job(ask, ran):
     names = [result["TrainingJob"]["TrainingJobName"] for result in found["Results"]]
     assert sorted(names) == jobs
     assert found["Results"][0]["TrainingJob"]["TuningJobArn"] == arn
+
+
+def test_search_finds_the_best_tuning_job(ask, ran):
+    ran(0.2, 0.9, name="good")
+    ran(0.5, name="fair")
+    ran(None, name="poor")
+    value = "BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value"
+    counted = {
+        "Name": "ObjectiveStatusCounters.Succeeded",
+        "Operator": "GreaterThan",
+        "Value": "0",
+    }
+    found = ask(
+        "Search",
+        Resource="HyperParameterTuningJob",
+        SearchExpression={"Filters": [counted]},
+        SortBy=value,
+        SortOrder="Descending",
+    )
+    jobs = [result["HyperParameterTuningJob"] for result in found["Results"]]
+    assert [job["HyperParameterTuningJobName"] for job in jobs] == ["good", "fair"]
+    best = jobs[0]["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]
+    assert best["Value"] == 0.9
+    assert jobs[0]["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert jobs[0]["HyperParameterTuningJobConfig"]["Strategy"] == "Random"
+
+
+def test_names_of_tuning_jobs_properties_are_suggested(ask, ran):
+    ran(0.5)
+    for hint, name in (("Best", "BestTrainingJob.TrainingJobName"), ("Tags.t", "Tags.team")):
+        query = {"PropertyNameQuery": {"PropertyNameHint": hint}}
+        found = ask(
+            "GetSearchSuggestions", Resource="HyperParameterTuningJob", SuggestionQuery=query
+        )
+        assert name in [each["PropertyName"] for each in found["PropertyNameSuggestions"]]
 
 
 def test_trial_components_are_found_under_their_tuning_job(ask, ran):

@@ -96,7 +96,7 @@ def test_what_is_right_is_taken(given):
                 "strategy": "Hyperband",
                 "TrainingJobDefinition": definition(StaticHyperParameters={}),
             },
-            "MaxResource is required",
+            "MaxResource .--epochs. is required",
         ),
         (
             {
@@ -117,6 +117,20 @@ def test_what_is_right_is_taken(given):
         (
             {"TrainingJobDefinition": definition(ResourceConfig=...)},
             "exactly one of ResourceConfig",
+        ),
+        (
+            {
+                "TrainingJobDefinition": definition(
+                    ResourceConfig=...,
+                    HyperParameterTuningResourceConfig={
+                        "VolumeSizeInGB": 5,
+                        "InstanceConfigs": [
+                            {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+                        ],
+                    },
+                )
+            },
+            "InstanceConfigs cannot be combined with VolumeSizeInGB",
         ),
         (several(named("a"), named("b")), "cannot be combined with TrainingJobDefinitions"),
         ({"config": TWO, **several(named("a"), named("a"))}, "the name 'a' is given twice"),

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import click
 
 from sagelet.cli.kinds import shown, status_of
+from sagelet.domain.jobs import told_once
 
 #: Least time between two drawings of the status line, in seconds.
 REDRAW = 0.1
@@ -139,8 +140,8 @@ def summarise(screen: Screen, document: dict[str, Any], beside: dict[str, Any]) 
     rows.append(("time", ", ".join(phases)))
     metrics = document.get("FinalMetricDataList")
     if metrics:
-        values = [f"{m['MetricName']}={float(m['Value']):g}" for m in metrics]
-        rows.append(("metrics", ", ".join(values)))
+        values = told_once({m["MetricName"]: float(m["Value"]) for m in metrics})
+        rows.append(("metrics", ", ".join(f"{n}={value:g}" for n, value in values.items())))
     rows += _stored(document, status, beside)
     screen.clear()
     click.echo("", err=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagelet.cli.kinds import shown
+from sagelet.domain.jobs import told_once
 
 #: A host's state as one character; shapes, so that it takes no colours to tell them apart.
 MARKS = {"Waiting": "\u25cb", "Running": "\u25cf", "Ended": "\u2713", "Failed": "\u2715"}
@@ -44,7 +45,8 @@ def status_line(
         parts += [f"{host} {marks[state]}" for host, state in hosts.items()]
     metrics = document.get("FinalMetricDataList") or ()
     if metrics:
-        parts.append(" ".join(f"{m['MetricName']}={float(m['Value']):g}" for m in metrics))
+        values = told_once({m["MetricName"]: float(m["Value"]) for m in metrics})
+        parts.append(" ".join(f"{name}={value:g}" for name, value in values.items()))
     return "  ".join(parts)
 
 

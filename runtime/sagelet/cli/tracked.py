@@ -9,6 +9,7 @@ from sagelet.aws.client import Client
 from sagelet.cli.kinds import KINDS
 from sagelet.domain.comparison import Measure, measure_of, metric_names
 from sagelet.domain.errors import Refusal, ValidationException
+from sagelet.domain.jobs import OBJECTIVE_METRIC, told_once
 from sagelet.domain.tuning import trial_name
 
 Document = dict[str, Any]
@@ -94,7 +95,7 @@ def status_of(component: Document) -> str:
 
 
 def measures_of(given: Sequence[str], found: Sequence[Document]) -> list[Measure]:
-    """The measures that were asked for, else the last value of every metric.
+    """The measures that were asked for, else the last value of every metric, each once.
 
     Raises:
         ValidationException: there is no such metric.
@@ -102,7 +103,17 @@ def measures_of(given: Sequence[str], found: Sequence[Document]) -> list[Measure
     known = metric_names(found)
     if given:
         return [measure_of(text, known) for text in given]
-    return [Measure(name) for name in known]
+    twice = not any(OBJECTIVE_METRIC in told_once(_last(component)) for component in found)
+    return [Measure(name) for name in known if not (twice and name == OBJECTIVE_METRIC)]
+
+
+def _last(component: Document) -> dict[str, float]:
+    """The last values of its metrics."""
+    return {
+        metric["MetricName"]: float(metric["Last"])
+        for metric in component.get("Metrics") or ()
+        if "Last" in metric
+    }
 
 
 def is_low(by: Measure | None, *, lowest: bool, highest: bool) -> bool:

@@ -112,11 +112,21 @@ def _config(given: dict[str, Any]) -> dict[str, Any]:
         "ResourceLimits": _limits(given),
         "ParameterRanges": parameter_ranges(given["ranges"]),
     }
+    hyperband = strategy == STRATEGIES["hyperband"]
     if given["early_stopping"]:
+        if hyperband:
+            raise ValidationException(
+                "--early-stopping: hyperband stops training jobs by itself; leave it out."
+            )
         config["TrainingJobEarlyStoppingType"] = "Auto"
     if given["seed"] is not None:
         config["RandomSeed"] = given["seed"]
     if given["epochs"] is not None:
+        if not hyperband:
+            raise ValidationException(
+                "--epochs: only --strategy hyperband counts epochs; what the script does with "
+                "them is a hyperparameter (--hp epochs=N)."
+            )
         config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MaxResource": given["epochs"]}}
     criteria: dict[str, Any] = {}
     if given["target"] is not None:

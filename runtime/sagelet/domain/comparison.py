@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.jobs import OBJECTIVE_METRIC
 
 Document = Mapping[str, Any]
 
@@ -90,8 +91,9 @@ def metric_names(components: Iterable[Document]) -> list[str]:
     )
     most = max(count.values(), default=0)
 
-    def rank(name: str) -> tuple[bool, bool, bool, int, str]:
+    def rank(name: str) -> tuple[bool, bool, bool, bool, int, str]:
         return (
+            name == OBJECTIVE_METRIC,  # another one's second name
             count[name] * 2 < most,
             _CHOSEN.search(name) is None,
             _UNSEEN.search(name) is None,

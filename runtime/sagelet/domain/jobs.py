@@ -94,6 +94,16 @@ class InstanceGroup:
     count: int
 
 
+#: The name that the objective of a tuning job has, beside its own, in each of its training jobs.
+OBJECTIVE_METRIC = "ObjectiveMetric"
+
+
+def told_once(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics by name, as people see them: without an objective's second name."""
+    others = {name: value for name, value in metrics.items() if name != OBJECTIVE_METRIC}
+    return others if metrics.get(OBJECTIVE_METRIC) in others.values() else dict(metrics)
+
+
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
     """A named regular expression; its first group is the value."""

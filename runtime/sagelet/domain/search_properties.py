@@ -106,6 +106,12 @@ STATISTICS: Mapping[str, Kind] = {
     "Min": NR, "Max": NR, "Avg": NR, "StdDev": NR, "Last": NR, "Count": NR, "TimeStamp": TM,
 }  # fmt: skip
 
+#: How many training jobs of a tuning job are in which status; how many objectives are.
+TRAINING_JOB_COUNTERS = (
+    "Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped",
+)  # fmt: skip
+OBJECTIVE_COUNTERS = ("Succeeded", "Pending", "Failed")
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -196,6 +202,46 @@ RESOURCES: Mapping[str, Resource] = {
             },
             maps=frozenset({"HyperParameters", "Environment"}),
             statistics=(),
+        ),
+        Resource(
+            "HyperParameterTuningJob",
+            "HyperParameterTuningJob",
+            {
+                "HyperParameterTuningJobName": N, "HyperParameterTuningJobArn": N,
+                "HyperParameterTuningJobStatus": T, "FailureReason": T,
+                "HyperParameterTuningEndTime": TM, **_CREATED,
+                **{
+                    f"HyperParameterTuningJobConfig.{name}": kind
+                    for name, kind in {
+                        "Strategy": T, "TrainingJobEarlyStoppingType": T, "RandomSeed": NR,
+                        "HyperParameterTuningJobObjective.MetricName": T,
+                        "HyperParameterTuningJobObjective.Type": T,
+                        "ResourceLimits.MaxNumberOfTrainingJobs": NR,
+                        "ResourceLimits.MaxParallelTrainingJobs": NR,
+                        "ResourceLimits.MaxRuntimeInSeconds": NR,
+                    }.items()
+                },
+                **{
+                    f"TrainingJobDefinition.{name}": T
+                    for name in (
+                        "AlgorithmSpecification.TrainingImage",
+                        "AlgorithmSpecification.TrainingInputMode",
+                        "OutputDataConfig.S3OutputPath", "RoleArn",
+                    )
+                },
+                "WarmStartConfig.WarmStartType": T,
+                **{f"TrainingJobStatusCounters.{name}": NR for name in TRAINING_JOB_COUNTERS},
+                **{f"ObjectiveStatusCounters.{name}": NR for name in OBJECTIVE_COUNTERS},
+                "BestTrainingJob.TrainingJobName": N,
+                "BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value": NR,
+            },
+            {
+                "Tags": _TAGS,
+                "TrainingJobDefinitions": {
+                    "DefinitionName": T, "TuningObjective.MetricName": T,
+                    "AlgorithmSpecification.TrainingImage": T,
+                },
+            },
         ),
     )
 }  # fmt: skip

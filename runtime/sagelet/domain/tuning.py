@@ -15,7 +15,7 @@ from typing import Any
 from sagelet.domain.draws import combinations
 from sagelet.domain.early_stopping import EPOCHS, Hyperband
 from sagelet.domain.failure import LastWords
-from sagelet.domain.jobs import Kind
+from sagelet.domain.jobs import OBJECTIVE_METRIC, Kind
 from sagelet.domain.ranges import Range, range_of_hint, read_ranges
 
 Document = Mapping[str, Any]
@@ -35,7 +35,6 @@ _SHARED = (
     "InputDataConfig",
     "VpcConfig",
     "OutputDataConfig",
-    "ResourceConfig",
     "StoppingCondition",
     "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption",
@@ -115,12 +114,26 @@ class Definition:
         return [metric["Name"] for metric in algorithm.get("MetricDefinitions") or ()]
 
     @property
-    def resources(self) -> dict[str, Any]:
-        """ResourceConfig, told from HyperParameterTuningResourceConfig where only that is given."""
+    def algorithm(self) -> dict[str, Any]:
+        """AlgorithmSpecification of its training jobs: the objective has a second name there."""
+        given = dict(self.document.get("AlgorithmSpecification") or {})
+        metrics = given.get("MetricDefinitions") or ()
+        regex = next((m["Regex"] for m in metrics if m["Name"] == self.objective.metric), None)
+        if regex is not None and OBJECTIVE_METRIC not in self.metrics:
+            given["MetricDefinitions"] = [*metrics, {"Name": OBJECTIVE_METRIC, "Regex": regex}]
+        return given
+
+    @property
+    def choices(self) -> tuple[dict[str, Any], ...]:
+        """Each ResourceConfig that will do, what is preferred first.
+
+        Only a HyperParameterTuningResourceConfig has several.
+        """
         plain = self.document.get("ResourceConfig")
         if plain is not None:
-            return dict(plain)
-        return _resources(self.document.get("HyperParameterTuningResourceConfig") or {})
+            return (dict(plain),)
+        config = self.document.get("HyperParameterTuningResourceConfig") or {}
+        return tuple(_resources(config, each) for each in config.get("InstanceConfigs") or [config])
 
     @property
     def image(self) -> str | None:
@@ -304,10 +317,17 @@ class TuningJob:
         mark = hashlib.sha256(f"{self.arn}\0{self.created}\0{number}".encode()).hexdigest()
         return f"{self.name}-{number:03d}-{mark[:8]}"
 
-    def training_request(
+    def training_requests(
+        self, definition: Definition, name: str, tuned: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """The CreateTrainingJob requests that will do for a training job, the best first."""
+        request = self._training_request(definition, name, tuned)
+        return [{**request, "ResourceConfig": each} for each in definition.choices]
+
+    def _training_request(
         self, definition: Definition, name: str, tuned: Mapping[str, str]
     ) -> dict[str, Any]:
-        """The CreateTrainingJob request of a training job.
+        """The same without its resources.
 
         Its TuningJobArn is no member of that request on the wire; it is how the job knows whose
         it is.
@@ -316,7 +336,7 @@ class TuningJob:
         request = {key: given[key] for key in _SHARED if given.get(key) is not None}
         request |= {
             "TrainingJobName": name,
-            "AlgorithmSpecification": dict(given["AlgorithmSpecification"]),
+            "AlgorithmSpecification": definition.algorithm,
             "HyperParameters": {
                 **definition.static,
                 **tuned,
@@ -330,7 +350,6 @@ class TuningJob:
             },
             "TuningJobArn": self.arn,
         }
-        request["ResourceConfig"] = definition.resources
         if "CheckpointConfig" in request:  # a job must not begin from another's checkpoints
             config = dict(request["CheckpointConfig"])
             request["CheckpointConfig"] = {
@@ -345,9 +364,8 @@ def _objective(document: Document | None) -> Objective:
     return Objective(document.get("MetricName", ""), document.get("Type") != "Minimize")
 
 
-def _resources(config: Document) -> dict[str, Any]:
-    """A HyperParameterTuningResourceConfig as ResourceConfig: of several, what is preferred."""
-    chosen = (config.get("InstanceConfigs") or [config])[0]
+def _resources(config: Document, chosen: Document) -> dict[str, Any]:
+    """What is ``chosen`` in a HyperParameterTuningResourceConfig, as ResourceConfig."""
     found = {
         key: chosen[key] for key in ("InstanceType", "InstanceCount") if chosen.get(key) is not None
     }
@@ -377,7 +395,7 @@ class TunedJob:
     ended: float | None = None
     failure_reason: str | None = None
     objective: float | None = None
-    #: How many values of the objective it emitted.
+    #: How many values of the objective it emitted; while it runs, how many early stopping judged.
     epochs: int = 0
     #: The tuning job stopped it before its end.
     stopped_early: bool = False

@@ -193,8 +193,8 @@ def _hyperband(job: TuningJob, definition: Definition) -> None:
     band = job.hyperband(definition)
     if band is None:
         raise ValidationException(
-            f"{where}.MaxResource is required: it cannot be told from StaticHyperParameters "
-            f"either, which have none of {', '.join(EPOCHS)}."
+            f"{where}.MaxResource (--epochs) is required: it cannot be told from "
+            f"StaticHyperParameters either, which have none of {', '.join(EPOCHS)}."
         )
     if band.most > MOST_EPOCHS:
         raise ValidationException(f"{where}.MaxResource: at most {MOST_EPOCHS}.")
@@ -213,11 +213,13 @@ def _resources(job: TuningJob, definition: Definition) -> None:  # noqa: ARG001
             f"{where}: exactly one of ResourceConfig and HyperParameterTuningResourceConfig must "
             "be given."
         )
-    if flexible and flexible.get("InstanceConfigs") and flexible.get("InstanceType"):
-        raise ValidationException(
-            f"{where}.HyperParameterTuningResourceConfig: InstanceConfigs cannot be combined with "
-            "InstanceType."
-        )
+    if flexible and flexible.get("InstanceConfigs"):
+        for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
+            if flexible.get(member):
+                raise ValidationException(
+                    f"{where}.HyperParameterTuningResourceConfig: InstanceConfigs cannot be "
+                    f"combined with {member}, which each of them has."
+                )
 
 
 def _warm_start(job: TuningJob, parents: Sequence[TuningJob]) -> None:

@@ -162,18 +162,11 @@ class Dispatcher:
 
     def drain(self, seconds: float) -> bool:
         """Wait until every job has ended; whether that came to pass."""
-        deadline = time.monotonic() + seconds
-        while not self.idle():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
+        return _until(self.idle, seconds)
 
     def settle(self) -> None:
         """Wait, not forever, for what is made ready or put away after jobs that have ended."""
-        deadline = time.monotonic() + SETTLING
-        while self._tidying and time.monotonic() < deadline:
-            time.sleep(0.02)
+        _until(lambda: not self._tidying, SETTLING)
 
     def _queue(self, job: Job, store: Store, demand: Demand, choice: Choice | None) -> None:
         waiting = self._waiting[_key(job)] = _Waiting(store, demand, choice)
@@ -309,3 +302,12 @@ class Dispatcher:
 
 def _key(job: Job) -> Key:
     return Key(job.region, job.kind, job.name)
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

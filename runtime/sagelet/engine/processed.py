@@ -4,6 +4,7 @@ The files of all hosts go to the same place; of one name, the last host's stays.
 there is remembered, so that an upload that was interrupted goes on. Links are not followed.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from sagelet.engine import remains
 from sagelet.engine.syncing import FolderSync, Receiver, Way
 from sagelet.store.object_store import ObjectStore
 
+#: Of a file's name, so many bytes are in the name it has while it is not whole.
+_LONGEST = 200
+
 
 class Processed:
     """All outputs of a job. ``begin`` when they are staged; then ``start``, and ``finish``."""
@@ -28,7 +32,7 @@ class Processed:
         self, job: ProcessingJob, plan: JobPlan, job_folder: Path, objects: ObjectStore
     ) -> None:
         self._all = [
-            (output, _sync(output, number, host, job_folder, objects))
+            (output, _sync(job, output, number, host, job_folder, objects))
             for number, output in enumerate(job.outputs)
             for host in plan.hosts
         ]
@@ -70,13 +74,21 @@ class _Place(Location):
 
 
 class _Files:
-    """Files of this machine as what an output is brought to."""
+    """Files of this machine as what an output is brought to.
+
+    ``mark`` tells unfinished files from those of other hosts and jobs, which may bring one of that
+    name at the same time.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
 
     def put(self, bucket: str, key: str, source: Path) -> None:  # noqa: ARG002
         """Make ``key`` the file that ``source`` is."""
         place = Path(key)
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name[:200]}.sagelet-part")
+        name = os.fsdecode(os.fsencode(place.name)[:_LONGEST])
+        part = place.with_name(f".{name}.{self._mark}.sagelet-part")
         try:
             with source.open("rb") as read, part.open("wb") as write:
                 shutil.copyfileobj(read, write, 1 << 20)
@@ -92,13 +104,19 @@ class _Files:
 
 
 def _sync(
-    output: Output, number: int, host: HostPlan, job_folder: Path, objects: ObjectStore
+    job: ProcessingJob,
+    output: Output,
+    number: int,
+    host: HostPlan,
+    job_folder: Path,
+    objects: ObjectStore,
 ) -> FolderSync:
     location = location_of(output.uri)
     receiver: Receiver = objects
     if location is None:
         path = os.fsdecode(unquote_to_bytes(output.uri.removeprefix(FILE_SCHEME)))
-        location, receiver = _Place("", path), _Files()
+        mark = hashlib.sha256(f"{job.arn}\0{number}\0{host.name}".encode()).hexdigest()[:12]
+        location, receiver = _Place("", path), _Files(mark)
     work = job_folder / "outputs"
     parts = output.path.removeprefix(f"{ROOT}/").split("/")
     return FolderSync(

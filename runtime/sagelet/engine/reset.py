@@ -16,10 +16,13 @@ def reset(store: Store, dispatcher: Dispatcher, tuners: Tuners) -> None:
     Raises:
         Unavailable: a job does not end; nothing was forgotten.
     """
-    tuners.stop_all()
-    for job in store.live():
-        dispatcher.stop(job, hurry=True)
-    if not (tuners.drain(PATIENCE) and dispatcher.drain(PATIENCE)):
+    for _ in range(int(PATIENCE)):
+        tuners.stop_all()
+        for job in store.live():
+            dispatcher.stop(job, hurry=True)
+        if tuners.drain(1.0):
+            break  # else one may have launched a job amid this
+    if not (tuners.idle() and dispatcher.drain(PATIENCE)):
         raise Unavailable(f"A job did not end within {PATIENCE:g} s; try again.")
     dispatcher.warm.end_all()
     store.database.wipe()

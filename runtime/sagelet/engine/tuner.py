@@ -6,16 +6,16 @@ store does not hold, so another one goes on where it was killed. At most one of 
 waits for room at a time: jobs that others submit do not stand behind all of them.
 """
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from sagelet.domain.early_stopping import worse_than_median
-from sagelet.domain.errors import DomainError, ValidationException
+from sagelet.domain.errors import DomainError, ResourceLimitExceeded, ValidationException
 from sagelet.domain.failure import LIMIT
 from sagelet.domain.jobs import Job
 from sagelet.domain.suggestions import Model, suggest
@@ -30,7 +30,22 @@ from sagelet.store import Store
 #: Between looks when nobody says that a training job has changed, in seconds.
 TICK = 1.0
 
-_log = logging.getLogger("sagelet.engine")
+Request = Mapping[str, Any]
+
+T = TypeVar("T")
+
+
+def first_that_fits(take: Callable[[Request], T], requests: Sequence[Request]) -> T:
+    """What ``take`` makes of the first request that this machine has enough for.
+
+    Raises:
+        DomainError: it has not enough for any, as said of the last; or one is refused otherwise.
+    """
+    *preferred, last = requests
+    for request in preferred:
+        with suppress(ResourceLimitExceeded):
+            return take(request)
+    return take(last)
 
 
 class TrainingJobs(Protocol):
@@ -72,8 +87,6 @@ class Tuner:
         self._tags = {tag["Key"]: tag["Value"] for tag in self._job.request.get("Tags") or ()}
         self._told = {each.number: self._told_to(each) for each in self._job.definitions}
         self._waiting: set[int] = set()
-        #: How many values of a training job early stopping has judged.
-        self._judged: dict[int, int] = {}
         #: The values of those that ended.
         self._series: dict[int, list[float]] = {}
 
@@ -186,10 +199,8 @@ class Tuner:
                 self._stop(job)
                 continue
             values = objective_values(self._store, self._job, known)
-            judged = self._judged.get(known.number, 0)
-            if len(values) <= judged:
-                continue
-            self._judged[known.number] = len(values)
+            if len(values) <= known.epochs:
+                continue  # all were judged
             others = [
                 other
                 for other in self._tuned.values()
@@ -207,15 +218,15 @@ class Tuner:
                 lost = band.ends(
                     bracket,
                     values,
-                    judged,
+                    known.epochs,
                     [
                         self._values(other)
                         for other in others
                         if band.bracket_of(self._job.seed, other.number) == bracket
                     ],
                 )
+            self._keep(replace(known, epochs=len(values), stopped_early=lost))
             if lost:
-                self._keep(replace(known, stopped_early=True))
                 self._stop(job)
 
     def _values(self, job: TunedJob) -> list[float]:
@@ -234,7 +245,8 @@ class Tuner:
                 return
             self._keep(known)
             self._submit(known)
-            if self._job.ending is not None:
+            self._job = self._store.tuning_jobs.get(self._job.name)
+            if self._job.ending is not None:  # refused, or somebody stops it
                 self.wake()
                 return
 
@@ -283,9 +295,11 @@ class Tuner:
     def _submit(self, known: TunedJob) -> None:
         """Hand a training job to the queue; a refusal ends the tuning job."""
         definition = self._job.definitions[known.definition]
-        request = self._job.training_request(definition, known.name, known.tuned)
         try:
-            job = self._jobs.submit(request, self._tags, confined=self._job.confined)
+            job = first_that_fits(
+                partial(self._jobs.submit, tags=self._tags, confined=self._job.confined),
+                self._job.training_requests(definition, known.name, known.tuned),
+            )
         except DomainError as error:
             self._forget(known)
             reason = f"ClientError: {known.name} cannot be launched: {error}"

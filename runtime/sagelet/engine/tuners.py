@@ -8,18 +8,23 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from sagelet.domain import tuning_rules
 from sagelet.domain.draws import at_random
-from sagelet.domain.errors import ResourceInUse, ValidationException
+from sagelet.domain.errors import DomainError, ResourceInUse, ValidationException
+from sagelet.domain.failure import LIMIT
 from sagelet.domain.jobs import Job, without_nulls
 from sagelet.domain.training import TrainingJob
-from sagelet.domain.tuning import STOPPED, TUNING, TuningJob
+from sagelet.domain.tuning import FAILED, STOPPED, TUNING, TuningJob
 from sagelet.engine import tuner
 from sagelet.engine.bus import Bus
-from sagelet.engine.tuner import Tuner
+from sagelet.engine.tuner import Tuner, first_that_fits
 from sagelet.store import Store
+from sagelet.store.database import TROUBLE
 
 #: How long a tuner that could not go on waits for its next try, in seconds.
 RETRY = 5.0
@@ -32,6 +37,13 @@ class TrainingJobs(tuner.TrainingJobs, Protocol):
 
     def rehearse(self, request: Mapping[str, Any], *, confined: bool = False) -> None:
         """Refuse a request as ``submit`` would."""
+
+
+@dataclass(slots=True)
+class _Seat:
+    """The tuner of one tuning job, once it has begun."""
+
+    tuner: Tuner | None = None
 
 
 class Tuners:
@@ -47,7 +59,7 @@ class Tuners:
         self._store = store
         self._in_region = in_region
         self._lock = threading.Lock()
-        self._running: dict[str, Tuner | None] = {}
+        self._running: dict[str, _Seat] = {}
 
     def start(self) -> None:
         """Go on with every tuning job that an earlier process left alive."""
@@ -56,33 +68,44 @@ class Tuners:
 
     def enter(self, job: TuningJob) -> None:
         """Drive a tuning job from now on."""
+        seat = _Seat()
         with self._lock:
-            self._running[job.arn] = None
+            self._running[job.arn] = seat
         self.tell(job)
         threading.Thread(
-            target=self._drive, args=(job,), name=f"tuner-{job.name}", daemon=True
+            target=self._drive, args=(job, seat), name=f"tuner-{job.name}", daemon=True
         ).start()
 
-    def _drive(self, job: TuningJob) -> None:
+    def _drive(self, job: TuningJob, seat: _Seat) -> None:
         store, jobs = self._in_region(job.region)
         try:
-            while True:
-                try:
-                    mine = Tuner(store, jobs, job.name, bus=self._bus)
-                    with self._lock:
-                        self._running[job.arn] = mine
-                    mine.run()
-                except Exception:  # noqa: BLE001 - a full disk, say: it may pass
-                    _log.exception("the tuning job %s in %s waits", job.name, job.region)
-                    time.sleep(RETRY)
-                    if not store.tuning_jobs.has(job.name):
-                        return
-                else:
-                    return
+            while not self._ran(job, seat, store, jobs):
+                time.sleep(RETRY)
         finally:
             with self._lock:
-                self._running.pop(job.arn, None)
+                # One that ended may have been deleted, and its name taken, by now.
+                if self._running.get(job.arn) is seat:
+                    del self._running[job.arn]
             store.database.close()
+
+    def _ran(self, job: TuningJob, seat: _Seat, store: Store, jobs: TrainingJobs) -> bool:
+        """Drive a tuning job; whether it came to its end, or is not there any more."""
+        try:
+            if not _is_there(store, job):
+                return True
+            seat.tuner = Tuner(store, jobs, job.name, bus=self._bus)
+            seat.tuner.run()
+        except TROUBLE:  # a full disk, say: it may pass
+            _log.exception("the tuning job %s in %s waits", job.name, job.region)
+        except Exception as error:  # noqa: BLE001 - a bug here must not leave it without end
+            _log.exception("the tuning job %s in %s fails", job.name, job.region)
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+            with suppress(*TROUBLE):
+                store.tuning_jobs.save_ending(job.name, FAILED, reason[:LIMIT], time.time())
+            self.tell(job)
+        else:
+            return True
+        return False
 
     def hear(self, job: Job) -> None:
         """A job has a new state."""
@@ -96,9 +119,9 @@ class Tuners:
     def wake(self, arn: str) -> None:
         """Let a tuner look now."""
         with self._lock:
-            mine = self._running.get(arn)
-        if mine is not None:
-            mine.wake()
+            seat = self._running.get(arn)
+        if seat is not None and seat.tuner is not None:
+            seat.tuner.wake()
 
     def idle(self) -> bool:
         """Whether no tuning job lives."""
@@ -120,6 +143,14 @@ class Tuners:
             store, _ = self._in_region(job.region)
             store.tuning_jobs.save_ending(job.name, STOPPED, None, time.time())
             self.wake(job.arn)
+
+
+def _is_there(store: Store, job: TuningJob) -> bool:
+    """Whether it was not deleted; another one may have its name."""
+    try:
+        return store.tuning_jobs.get(job.name).created == job.created
+    except DomainError:
+        return False
 
 
 class Tuning:
@@ -155,13 +186,13 @@ class Tuning:
         if self._store.tuning_jobs.has(job.name):
             raise ResourceInUse(TUNING.taken.format(arn=job.arn))
         for definition in job.definitions:
-            self._jobs.rehearse(
-                job.training_request(
+            first_that_fits(
+                partial(self._jobs.rehearse, confined=confined),
+                job.training_requests(
                     definition,
                     job.training_job_name(1),
                     at_random(definition.ranges, job.seed, 0),
                 ),
-                confined=confined,
             )
         self._store.tuning_jobs.add(job, tags)
         self._tuners.enter(job)

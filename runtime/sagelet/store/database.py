@@ -22,6 +22,9 @@ BUSY_TIMEOUT = 30.0
 #: cache is behind all of them.
 CACHE = 512
 
+#: What is raised where the store or a disk cannot do its part just now: full, say, or busy.
+TROUBLE = (sqlite3.OperationalError, OSError)
+
 
 class Database:
     """One SQLite file; a connection a thread."""

@@ -99,6 +99,45 @@ def _times() -> dict[str, str]:
     return {"CreationTime": "t.created", "LastModifiedTime": "t.modified"}
 
 
+def _tuning_columns() -> dict[str, str]:
+    """What is counted of a tuning job's training jobs, as they were when last looked at.
+
+    Mirrors ``domain.tuning_progress``.
+    """
+    rows = "tuned_jobs j WHERE j.region = t.region AND j.tuning_job = t.name AND j.submitted = 1"
+    live = "j.status NOT IN ('Completed', 'Failed', 'Stopped')"
+    ours = "j.status = 'Failed' AND coalesce(j.failure_reason, '') GLOB 'InternalServerError*'"
+    succeeded = "j.settled = 1 AND j.objective IS NOT NULL AND j.status IN ('Completed', 'Stopped')"
+    counted = {
+        "TrainingJobStatusCounters.Completed": "j.status = 'Completed'",
+        "TrainingJobStatusCounters.InProgress": live,
+        "TrainingJobStatusCounters.RetryableError": ours,
+        "TrainingJobStatusCounters.NonRetryableError": f"j.status = 'Failed' AND NOT ({ours})",
+        "TrainingJobStatusCounters.Stopped": "j.status = 'Stopped'",
+        "ObjectiveStatusCounters.Succeeded": succeeded,
+        "ObjectiveStatusCounters.Pending": "j.settled = 0",
+        "ObjectiveStatusCounters.Failed": f"j.settled = 1 AND NOT ({succeeded})",
+    }
+    objectives = (
+        "TrainingJobDefinition.TuningObjective",
+        "HyperParameterTuningJobConfig.HyperParameterTuningJobObjective",
+        "TrainingJobDefinitions[0].TuningObjective",
+    )
+    kind = ", ".join(f"json_extract(t.request, '$.{path}.Type')" for path in objectives)
+    # Outside of ORDER BY, where SQLite knows nothing of ``t``.
+    best = (
+        f"FROM (SELECT j.name, j.objective, j.number, CASE coalesce({kind}) WHEN 'Minimize'"
+        f" THEN j.objective ELSE -j.objective END AS worth FROM {rows} AND {succeeded})"
+        " ORDER BY worth, number LIMIT 1"
+    )
+    return {
+        **{name: f"(SELECT count(*) FROM {rows} AND ({test}))" for name, test in counted.items()},
+        "BestTrainingJob.TrainingJobName": f"(SELECT name {best})",
+        "BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value":
+            f"(SELECT objective {best})",
+    }  # fmt: skip
+
+
 TABLES = {
     "Experiment": Table(
         "experiments", "t.region = ?", "t.id", _arn("experiment"), "t.document",
@@ -153,6 +192,18 @@ TABLES = {
         },
         component="t.component",
     ),
+    "HyperParameterTuningJob": Table(
+        "tuning_jobs", "t.region = ?", "t.rowid", _arn("hyper-parameter-tuning-job"), "t.request",
+        {
+            "HyperParameterTuningJobName": "t.name",
+            "HyperParameterTuningJobArn": _arn("hyper-parameter-tuning-job"),
+            "HyperParameterTuningJobStatus": "t.status",
+            "FailureReason": "t.failure_reason",
+            "HyperParameterTuningEndTime": "t.ended",
+            **_tuning_columns(),
+            **_times(),
+        },
+    ),
 }  # fmt: skip
 
 #: Lists -> where their elements are; members -> what they are there.
@@ -164,7 +215,8 @@ _SUMMARIES = (
     "trial_members JOIN trial_components c ON c.id = trial_members.component"
     " WHERE trial_members.trial = t.id AND c.deleted = 0"
 )
-_CHANNELS = "json_each(t.request, '$.InputDataConfig') WHERE 1"
+#: Lists of a request.
+_IN_REQUEST = ("InputDataConfig", "TrainingJobDefinitions")
 _NAMED = {
     "TrialName": "trials.name",
     "ExperimentName": "experiments.name",
@@ -277,10 +329,10 @@ class Accesses:
                     "series JOIN property_names ON property_names.id = series.name"
                     f" WHERE series.component = {self._table.component}"
                 )
-        return _CHANNELS
+        return f"json_each({self._table.document}, '$.{collection}') WHERE 1"
 
     def _element(self, collection: str, path: tuple[str, ...]) -> str:
-        if collection != "InputDataConfig":
+        if collection not in _IN_REQUEST:
             return _NAMED.get(path[0]) or f"series.{COLUMNS[path[0]]}"
         value = f"json_extract(json_each.value, '$.{'.'.join(path)}')"
         if path[0] in ("CompressionType", "RecordWrapperType"):

@@ -122,7 +122,7 @@ class TrialComponents:
         """
         with self._database.transaction() as connection:
             row = self._number(connection, name, account)
-            before = records(connection, [row])[row].component
+            before = components_of(connection, [row])[row]
             after = change(before)
             connection.execute(
                 "UPDATE trial_components SET modified = ?, document = ? WHERE id = ?",
@@ -161,7 +161,7 @@ class TrialComponents:
         with self._database.transaction() as connection:
             row, found = self._pair(connection, name, trial, account)
             _join(connection, row, self._region, found.name)
-            return records(connection, [row])[row].component, found
+            return components_of(connection, [row])[row], found
 
     def disassociate(self, name: str, trial: str, account: str) -> tuple[TrialComponent, Trial]:
         """Take a component out of a trial; it need not be in it.
@@ -176,7 +176,7 @@ class TrialComponents:
                 " AND trial = (SELECT id FROM trials WHERE region = ? AND name = ?)",
                 (row, self._region, found.name),
             )
-            return records(connection, [row])[row].component, found
+            return components_of(connection, [row])[row], found
 
     def select(
         self,

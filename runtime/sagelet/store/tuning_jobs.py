@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,15 @@ class TuningJobs:
             (*values, limit),
         )
         return [TuningRow(_job(row), row[column]) for row in rows]
+
+    def by_row(self, rows: Sequence[int]) -> dict[int, TuningJob]:
+        """Tuning jobs by the numbers of their rows."""
+        found = self._database.connection().execute(
+            "SELECT rowid AS number, * FROM tuning_jobs"
+            " WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(rows),),
+        )
+        return {row["number"]: _job(row) for row in found}
 
     def live(self) -> list[TuningJob]:
         """Those of all regions that have not ended, in the order they came."""

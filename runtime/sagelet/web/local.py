@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from sagelet.domain.errors import DomainError, Refusal
-from sagelet.domain.jobs import Job, Kind
+from sagelet.domain.jobs import Job, Kind, told_once
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
@@ -235,4 +235,4 @@ def _points(store: Store, arn: str, metric: str) -> Document:
 
 
 def _metrics(store: Store, job: str) -> Document:
-    return {metric.name: metric.value for metric in store.metrics.final(job)}
+    return told_once({metric.name: metric.value for metric in store.metrics.final(job)})

@@ -101,6 +101,24 @@ found = sagemaker.search(
     SearchExpression={"Filters": [{"Name": "TuningJobArn", "Operator": "Equals", "Value": arn}]},
 )["Results"]
 assert {r["TrainingJob"]["TrainingJobName"] for r in found} == {j["TrainingJobName"] for j in jobs}
+(found,) = sagemaker.search(
+    Resource="HyperParameterTuningJob",
+    SearchExpression={
+        "Filters": [
+            {"Name": "Tags.team", "Operator": "Equals", "Value": "proofs"},
+            {"Name": "TrainingJobStatusCounters.Completed", "Operator": "Equals", "Value": "3"},
+            {"Name": "HyperParameterTuningJobName", "Operator": "Equals", "Value": name},
+        ]
+    },
+    SortBy="BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value",
+    SortOrder="Descending",
+)["Results"]
+for member in ("HyperParameterTuningJobArn", "BestTrainingJob", "HyperParameterTuningEndTime"):
+    assert found["HyperParameterTuningJob"][member] == job[member], found
+assert found["HyperParameterTuningJob"]["Tags"] == tags, found
+final = sagemaker.describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])
+final = {metric["MetricName"]: metric["Value"] for metric in final["FinalMetricDataList"]}
+assert final == {"acc": values[0], "ObjectiveMetric": values[0]}, final
 pages = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=name)
 listed = [
     j["HyperParameterTuningJobName"] for p in pages for j in p["HyperParameterTuningJobSummaries"]

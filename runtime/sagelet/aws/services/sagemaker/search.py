@@ -10,6 +10,7 @@ from sagelet.aws.services.sagemaker.experiments import show_experiment
 from sagelet.aws.services.sagemaker.processing import show_processing_job
 from sagelet.aws.services.sagemaker.training import show_training_job
 from sagelet.aws.services.sagemaker.trials import show_trial
+from sagelet.aws.services.sagemaker.tuning import show_tuning_job
 from sagelet.domain.errors import ValidationException
 from sagelet.domain.processing import ProcessingJob
 from sagelet.domain.search import parse
@@ -30,6 +31,7 @@ _TAGGED = {
     "ExperimentTrial": "experiment-trial",
     "ExperimentTrialComponent": "experiment-trial-component",
     "TrainingJob": "training-job",
+    "HyperParameterTuningJob": "hyper-parameter-tuning-job",
 }
 
 Records = Mapping[int, Document]
@@ -172,6 +174,17 @@ def _training_job(context: Context, job: TrainingJob) -> Document:
     return _tagged(context, {**job.request, **show_training_job(context, job)}, job.arn)
 
 
+def _tuning_jobs(context: Context, rows: Sequence[int]) -> Records:
+    """As the tuning jobs themselves know their training jobs: as the condition was asked."""
+    shown = {}
+    for row, job in context.store.tuning_jobs.by_row(rows).items():
+        tuned = [each for each in context.store.tuning_jobs.tuned(job.name) if each.submitted]
+        shown[row] = _tagged(
+            context, {**job.request, **show_tuning_job(context, job, tuned)}, job.arn
+        )
+    return shown
+
+
 def _processing_job(context: Context, job: ProcessingJob) -> Document:
     return _tagged(context, {**job.request, **show_processing_job(job)}, job.arn)
 
@@ -186,4 +199,5 @@ _SHOW: Mapping[str, Callable[[Context, Sequence[int]], Records]] = {
     "ExperimentTrial": _trials,
     "ExperimentTrialComponent": _components,
     "TrainingJob": _training_jobs,
+    "HyperParameterTuningJob": _tuning_jobs,
 }

@@ -39,10 +39,16 @@ def create_hyper_parameter_tuning_job(context: Context, request: Document) -> Do
 def describe_hyper_parameter_tuning_job(context: Context, request: Document) -> Document:
     """All that is known of one tuning job; times are epoch seconds."""
     job = context.store.tuning_jobs.get(request["HyperParameterTuningJobName"])
-    tuned = shown(context.store, job)
+    return {
+        **context.echo(dict(job.request)),
+        **show_tuning_job(context, job, shown(context.store, job)),
+    }
+
+
+def show_tuning_job(context: Context, job: TuningJob, tuned: Sequence[TunedJob]) -> Document:
+    """What is known of a tuning job beyond its request, or is said otherwise than there."""
     objective = job.definitions[0].objective
     document: Document = {
-        **context.echo(dict(job.request)),
         **_definitions(job),
         **_state(job, tuned),
         "TuningJobCompletionDetails": {
@@ -66,7 +72,7 @@ def describe_hyper_parameter_tuning_job(context: Context, request: Document) -> 
 
 
 def _definitions(job: TuningJob) -> Document:
-    """The definitions as asked for, and as training jobs get them: SageMaker adds the objective."""
+    """The definitions as asked for, with what SageMaker adds for training jobs: the objective."""
     found = [_definition(definition) for definition in job.definitions]
     if "TrainingJobDefinition" in job.request:
         return {"TrainingJobDefinition": found[0]}
@@ -80,7 +86,8 @@ def _definition(definition: Definition) -> Document:
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         **definition.document,
-        "ResourceConfig": definition.resources,  # always there: the SDK's attach() reads it
+        "AlgorithmSpecification": definition.algorithm,
+        "ResourceConfig": definition.choices[0],  # always there: the SDK's attach() reads it
         "StaticHyperParameters": static,
     }
 
@@ -174,11 +181,16 @@ def list_hyper_parameter_tuning_jobs(context: Context, request: Document) -> Doc
 
 @operation("sagemaker", "ListTrainingJobsForHyperParameterTuningJob")
 def list_training_jobs_for_tuning_job(context: Context, request: Document) -> Document:
-    """The training jobs of a tuning job, by name and ascending unless asked otherwise."""
+    """The training jobs of a tuning job, by name and ascending unless asked otherwise.
+
+    By FinalObjectiveMetricValue, those that have none are not listed.
+    """
     job = context.store.tuning_jobs.get(request["HyperParameterTuningJobName"])
     status = request.get("StatusEquals")
     sort_by = request.get("SortBy") or "Name"
     found = [t for t in shown(context.store, job) if status in (None, t.status)]
+    if sort_by == "FinalObjectiveMetricValue":
+        found = [tuned for tuned in found if tuned.objective is not None]
     found.sort(key=lambda tuned: _rank(tuned, sort_by), reverse=_descends(request))
 
     def fetch(cursor: Any, size: int) -> list[tuple[TunedJob, Any]]:
@@ -200,10 +212,9 @@ def _descends(request: Document) -> bool:
 
 
 def _rank(tuned: TunedJob, sort_by: str) -> tuple[Any, ...]:
-    """Where it stands; those without an objective come first, so last when descending."""
+    """Where it stands."""
     if sort_by == "FinalObjectiveMetricValue":
-        value = tuned.objective
-        return value is not None, value or 0.0, tuned.number
+        return tuned.objective, tuned.number
     if sort_by == "Status":
         return tuned.status, tuned.number
     return (tuned.number,)  # by name and by time of creation alike
