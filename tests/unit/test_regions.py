@@ -109,6 +109,7 @@ def test_what_runs_is_asked_over_all_regions(store, other, add):
     ]
     store.training_jobs.save_life("a", lived(3.0, *TO_THE_END), 9.0)
     assert other.training_jobs.counts() == {"InProgress": 2, "Completed": 1}
+    assert store.training_jobs.counts("us-east-1") == other.job_table.counts() == {"InProgress": 1}
 
 
 def test_no_change_reaches_another_region(store, other, add):

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from sagelet.domain.jobs import Job
+from sagelet.domain.jobs import OBJECTIVE_METRIC, Job
+from sagelet.domain.metrics import Datum
 from sagelet.engine.bus import Bus
 from sagelet.engine.tuner import Tuner
 from sagelet.store.calls import Calls
@@ -67,6 +68,36 @@ def test_a_tuning_job_and_its_training_jobs(bench, web):
     assert web("tuning-jobs", filter="nothing")[1]["rows"] == []
     assert web("tuning-jobs/other")[0] == 400
     assert web(f"jobs/{jobs[0].name}/series")[0] == 200
+
+
+def test_a_region_is_one_with_anything_to_look_at(bench, web):
+    assert web("about")[1]["regions"] == [REGION]
+    there = bench.store.in_region("us-east-1")
+    there.tuning_jobs.add(dataclasses.replace(tuning_job(), region="us-east-1"), {})
+    launch(bench)
+    assert bench.store.regions() == there.regions() == [REGION, "us-east-1"]
+    assert web("about")[1]["regions"] == [REGION, "us-east-1"]
+    assert web("about", region="us-east-1")[1]["counts"] == {}
+    assert web("about")[1]["counts"] == {"InProgress": 2}
+
+
+def test_training_jobs_tell_whose_they_are_and_their_objective_once(bench, web):
+    tuner, jobs = launch(bench)
+    for name in ("acc", OBJECTIVE_METRIC):
+        bench.store.metrics.append(jobs[0].name, "algo-1", [Datum(name, 0.5, 1.0)])
+    assert list(web(f"jobs/{jobs[0].name}/series")[1]["series"]) == ["acc"]
+    assert web("about")[1]["metrics"] == ["acc"]
+    assert [row["tuning"] for row in web("jobs")[1]["rows"]] == ["search"] * 2
+    reader = Reader(bench.store, Calls(), Watch(REGION, job=jobs[0].name), Cursor())
+    assert [list(found["series"]) for kind, found in reader.read(None) if kind == "metrics"] == [
+        ["acc"]
+    ]
+    columns = web("components")[1]["columns"]
+    assert [each["name"] for each in columns["metrics"]] == ["acc"]
+    bench.store.metrics.append(jobs[1].name, "algo-1", [Datum(OBJECTIVE_METRIC, 0.5, 1.0)])
+    columns = web("components")[1]["columns"]
+    assert [each["name"] for each in columns["metrics"]] == ["acc", OBJECTIVE_METRIC]
+    assert not tuner.step()
 
 
 def test_only_what_is_new_is_told(bench):

@@ -2,8 +2,9 @@
 
 import math
 
+from sagelet.domain.summaries import summarised
 from sagelet.domain.thinning import Point
-from sagelet.web.views import number, read_filter, series
+from sagelet.web.views import number, read_filter, series, statistics
 
 
 def test_a_filter_has_words_statuses_and_conditions():
@@ -25,6 +26,7 @@ def test_a_filter_knows_parameters_trials_and_experiments():
     assert wanted.conditions == (("parameter", "lr", "=", 0.1), ("parameter", "opt", "=", "a b"))
     assert (wanted.trial, wanted.experiment, wanted.unassigned) == ("t", "e", True)
     assert wanted.words == ()
+    assert read_filter("tuning:search").trial == "search-aws-tuning-job"
 
 
 def test_what_is_no_condition_is_a_word():
@@ -39,6 +41,18 @@ def test_numbers_without_a_word_in_json():
         "Infinity",
         "-Infinity",
     ]
+
+
+def test_the_second_name_of_an_objective_is_not_told():
+    one, other = (summarised([value], 1.0) for value in (0.5, 0.7))
+    assert set(statistics([("acc", one), ("loss", other), ("ObjectiveMetric", one)])) == {
+        "acc",
+        "loss",
+    }
+    assert set(statistics([("acc", other), ("ObjectiveMetric", one)])) == {
+        "acc",
+        "ObjectiveMetric",
+    }
 
 
 def test_series_are_columns():

@@ -26,6 +26,16 @@ from sagelet.store.trial_components import TrialComponents
 from sagelet.store.tuning_jobs import TuningJobs
 from sagelet.store.uploads import Uploads
 
+#: The tables with what people look at.
+_SEEN = ("training_jobs", "processing_jobs", "tuning_jobs", "experiments", "trial_components")
+
+#: The regions in a table, each found by its index: a table may be long.
+_REGIONS = (
+    "WITH RECURSIVE found(region) AS (SELECT min(region) FROM {table} UNION ALL"
+    " SELECT (SELECT min(region) FROM {table} WHERE region > found.region) FROM found"
+    " WHERE found.region IS NOT NULL) SELECT region FROM found WHERE region IS NOT NULL"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -74,6 +84,14 @@ class Store:
     def placed(self) -> list[PlacedJob]:
         """Jobs of all regions and kinds that have a backend and have not ended."""
         return [placed for jobs in self.jobs for placed in jobs.placed()]
+
+    def regions(self) -> list[str]:
+        """The regions that have anything for a person to look at."""
+        connection = self.database.connection()
+        found: set[str] = set()
+        for table in _SEEN:
+            found |= {row[0] for row in connection.execute(_REGIONS.format(table=table))}
+        return sorted(found)
 
     def in_region(self, region: str) -> "Store":
         """The same memory as another region sees it.

@@ -125,16 +125,11 @@ class JobTable:
             return None
         return job
 
-    def regions(self) -> list[str]:
-        """The regions that have jobs."""
-        text = " UNION ".join(f"SELECT region FROM {jobs.table}" for jobs in self._kinds)  # noqa: S608
-        return sorted(row[0] for row in self._database.connection().execute(text))
-
     def counts(self) -> dict[str, int]:
-        """Status -> number of jobs of all kinds, over all regions."""
+        """Status -> number of jobs of all kinds."""
         found: dict[str, int] = {}
         for jobs in self._kinds:
-            for status, count in jobs.counts().items():
+            for status, count in jobs.counts(self._region).items():
                 found[status] = found.get(status, 0) + count
         return found
 

@@ -209,10 +209,12 @@ class Jobs(Generic[J]):
         )
         return [dict(row) for row in rows]
 
-    def counts(self) -> dict[str, int]:
-        """Status -> number of jobs, over all regions."""
+    def counts(self, region: str | None = None) -> dict[str, int]:
+        """Status -> number of jobs, of a region or over all."""
         rows = self._database.connection().execute(
-            f"SELECT status, count(*) FROM {self.table} GROUP BY status"  # noqa: S608
+            f"SELECT status, count(*) FROM {self.table}"  # noqa: S608
+            " WHERE ?1 IS NULL OR region = ?1 GROUP BY status",
+            (region,),
         )
         return dict(rows.fetchall())
 

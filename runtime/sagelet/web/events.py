@@ -23,7 +23,7 @@ from sagelet.store import Store
 from sagelet.store.calls import Calls
 from sagelet.web.call_views import call_row
 from sagelet.web.lanes import Lanes, View, lane_document, view_document
-from sagelet.web.rows import job_rows, tracked
+from sagelet.web.rows import job_rows, metric_names_of, tracked
 from sagelet.web.tunings import Search
 from sagelet.web.views import job_document, series
 
@@ -179,7 +179,7 @@ class Reader:
 
     def _metrics(self, job: str) -> list[tuple[str, Document]]:
         new: Document = {}
-        for _, name, _ in self._store.metrics.names(job=job):
+        for name in metric_names_of(self._store, job):
             points = self._store.metrics.points(job, name, low=self.cursor.metrics.get(name, 0))
             if points:
                 self.cursor.metrics[name] = points[-1].place + 1

@@ -13,7 +13,7 @@ from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.web.answers import HEADERS, Json
 from sagelet.web.lanes import ERROR, Lanes, compile_search, lane_document, view_document
-from sagelet.web.rows import job_rows, tracked
+from sagelet.web.rows import job_rows, metric_names_of, tracked
 from sagelet.web.sources import Sources
 from sagelet.web.views import job_document, read_filter, series
 
@@ -108,7 +108,7 @@ def _add_series(router: APIRouter, sources: Sources, kind: Kind) -> None:
         """Series of metrics, thinned to a width in pixels; all of them unless some are named."""
         store, _ = sources.region_of(region)
         store.jobs_of(kind).get(name)
-        names = metric or [each for _, each, _ in store.metrics.names(job=name)]
+        names = metric or metric_names_of(store, name)
         found: dict[str, Any] = {}
         for each in names:
             points = store.metrics.thinned(name, each, width, low, high)

@@ -23,6 +23,7 @@ from sagelet.web.events import Cursor, Reader, Watch, stream
 from sagelet.web.experiments import experiments_router
 from sagelet.web.jobs import Region, job_router, table_router
 from sagelet.web.previews import model_files
+from sagelet.web.rows import metric_names_of
 from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
@@ -83,7 +84,7 @@ def create_web(sources: Sources) -> FastAPI:
 def _metric_names(store: Store) -> list[str]:
     """Those of the last jobs: what a table offers as columns."""
     jobs = store.job_table.rows(Wanted(kinds=(TRAINING.name,)), 0, _LATEST)
-    return sorted({datum.name for job in jobs for datum in store.metrics.final(job.name)})
+    return sorted({name for job in jobs for name in metric_names_of(store, job.name)})
 
 
 def _add_plane(web: FastAPI, sources: Sources) -> None:
@@ -108,7 +109,7 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
                 "version": __version__,
                 "account": sources.account,
                 "region": sources.region,
-                "regions": sorted({sources.region, *store.job_table.regions()}),
+                "regions": sorted({sources.region, *store.regions()}),
                 "url": sources.about.get("Url"),
                 "home": str(sources.home),
                 "counts": store.job_table.counts(),

@@ -1,10 +1,10 @@
 """Rows of tables: from the store to what ``views`` makes of it, few questions for many rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sagelet.domain.comparison import Measure, metric_names
-from sagelet.domain.jobs import Job
+from sagelet.domain.jobs import OBJECTIVE_METRIC, Job, told_once
 from sagelet.store import Store
 from sagelet.store.trial_components import Record
 from sagelet.web.tracked_views import component_row
@@ -33,6 +33,22 @@ def component_rows(store: Store, rows: Sequence[int]) -> list[Document]:
     return [component_row(row, records[row], jobs.get(row)) for row in rows if row in records]
 
 
+def metric_names_of(store: Store, job: str) -> list[str]:
+    """The metrics of a training job that people see, by name."""
+    return sorted(told_once({each.name: each.value for each in store.metrics.final(job)}))
+
+
+def _is_second_name(store: Store, rows: Sequence[int], metrics: Iterable[str]) -> bool:
+    """Whether all that have a value of an objective's second name have it by another, too."""
+    told: dict[int, dict[str, float]] = {}
+    if OBJECTIVE_METRIC not in (names := set(metrics)):
+        return False
+    for name in names:
+        for row, value in store.component_table.last_values(rows, name).items():
+            told.setdefault(row, {})[name] = value
+    return not any(OBJECTIVE_METRIC in told_once(each) for each in told.values())
+
+
 def columns(store: Store, rows: Sequence[int]) -> Document:
     """The parameters and metrics that a table of these components has, the telling ones first.
 
@@ -40,6 +56,8 @@ def columns(store: Store, rows: Sequence[int]) -> Document:
     """
     told = store.component_table.measured(rows) or list(rows)
     metrics = store.component_table.metrics(rows)
+    if _is_second_name(store, rows, metrics):
+        del metrics[OBJECTIVE_METRIC]
     shown: list[Document] = []
     for name, count in metrics.items():
         shown += [{"Metrics": [{"MetricName": name}]}] * count

@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sagelet.domain.jobs import Job
+from sagelet.domain.jobs import Job, told_once
 from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.opt_ml import host_names
 from sagelet.domain.processing import PROCESSING, ProcessingJob
 from sagelet.domain.summaries import Summary
 from sagelet.domain.thinning import Point
 from sagelet.domain.training import TRAINING, TrainingJob
+from sagelet.domain.tuning import trial_name
 from sagelet.store.trial_components import Record
 from sagelet.store.wishes import Condition, Wanted
 
@@ -20,7 +21,7 @@ Document = dict[str, Any]
 _CONDITION = re.compile(
     r"(?:^|(?<=\s))(metric|parameter)\.(\S+?)\s*(<=|>=|!=|<|>|=)\s*(\"[^\"]*\"|[^\s<>=!]\S*)(?=\s|$)"
 )
-_WORD = re.compile(r"(status|experiment|trial|is|kind):(\S+)")
+_WORD = re.compile(r"(status|experiment|trial|tuning|is|kind):(\S+)")
 
 #: The kinds of jobs as pages name them.
 KINDS = {"training": TRAINING, "processing": PROCESSING}
@@ -54,7 +55,7 @@ def read_filter(text: str, sort: str = "created", *, descending: bool = True) ->
         tuple(marks.get("status", ())),
         tuple(conditions),
         next(iter(marks.get("experiment", ())), None),
-        next(iter(marks.get("trial", ())), None),
+        next(iter([*marks.get("trial", ()), *map(trial_name, marks.get("tuning", ()))]), None),
         "unassigned" in marks.get("is", ()),
         sort,
         descending,
@@ -99,6 +100,7 @@ def job_row(job: Job, mark: int | None, record: Record | None) -> Document:
         "backend": job.backend,
         "failure": life.failure_reason,
         "attempt": life.attempt,
+        "tuning": _tuning(job),
         "component": record.component.name if record else None,
         "trials": [list(pair) for pair in record.parents] if record else [],
         "metrics": statistics(record.metrics) if record else {},
@@ -106,7 +108,12 @@ def job_row(job: Job, mark: int | None, record: Record | None) -> Document:
 
 
 def statistics(metrics: Iterable[tuple[str, Summary]]) -> Document:
-    """Metrics by name, each with its statistics; those that are not defined are left out."""
+    """Metrics by name, each with its statistics; those that are not defined are left out.
+
+    An objective's second name is left out, too.
+    """
+    summaries = dict(metrics)
+    shown = told_once({name: each.last for name, each in summaries.items()})
     return {
         name: {
             key: number(value)
@@ -121,7 +128,8 @@ def statistics(metrics: Iterable[tuple[str, Summary]]) -> Document:
             )
             if value is not None
         }
-        for name, summary in metrics
+        for name, summary in summaries.items()
+        if name in shown
     }
 
 
@@ -158,6 +166,12 @@ def _phase(job: Job, state: Secondary) -> str:
     return str(state)
 
 
+def _tuning(job: Job) -> str | None:
+    """The name of the tuning job that it is a part of."""
+    arn = job.tuning_job_arn if isinstance(job, TrainingJob) else None
+    return arn.rpartition("/")[2] if arn else None
+
+
 def _image(job: Job) -> str:
     if isinstance(job, TrainingJob):
         return str(job.algorithm.get("TrainingImage") or job.algorithm.get("AlgorithmName", ""))
@@ -167,8 +181,7 @@ def _image(job: Job) -> str:
 def _own(job: Job) -> Document:
     """What only jobs of its kind have."""
     if isinstance(job, TrainingJob):
-        arn = job.tuning_job_arn
-        return {"spot": job.spot, "tuning": arn.rpartition("/")[2] if arn else None}
+        return {"spot": job.spot}
     if isinstance(job, ProcessingJob):
         return {
             "exitMessage": job.exit_message,

@@ -43,6 +43,10 @@ test("a component is called by its trial, or more where that does not tell", () 
   const of = (name, title, trial, more) => row(name, {}, {}, { title, trials: trial ? [[trial, "e"]] : [], ...more });
   const found = labels([of("a", "Training", "t1"), of("b", "Training", "t2"), of("c", "Prepare", "t2"), of("d", "Loose", ""), of("e", "Loose", "", { job: "job-e" }), { ...of("f", "Shared", "t1"), trials: [["t1", "e"], ["t2", "e"]] }]);
   assert.deepEqual([...found.values()], ["t1", "t2 / Training", "t2 / Prepare", "Loose", "job-e", "Shared"]);
+  const own = (rows) => [...labels(rows).values()];
+  assert.deepEqual(own([of("a", "Training", "t1"), of("b", "Prepare", "t1")]), ["Training", "Prepare"]);
+  const search = "search-aws-tuning-job"; // whose training jobs are called after it
+  assert.deepEqual(own([of("a", "search-001-ab", search), of("b", "search-002-cd", search), of("c", "Training", "t2")]), ["search-001-ab", "search-002-cd", "t2"]);
 });
 
 test("differences from a baseline", () => {

@@ -9,7 +9,7 @@ import { append, byHost, extent, halve, logTicks, smooth, ticks, value } from ".
 import { link, params, parts } from "../../../runtime/sagelet/web/assets/core/url.js";
 
 test("durations and sizes", () => {
-  assert.deepEqual([0.04, 9.96, 42, 61, 3661, 90061, null].map(duration), ["0.0 s", "10.0 s", "42 s", "1 min 1 s", "1 h 1 min", "1 d 1 h", "–"]);
+  assert.deepEqual([0, 0.0042, 0.04, 9.96, 42, 61, 3661, 90061, null].map(duration), ["0.0 s", "4 ms", "40 ms", "10.0 s", "42 s", "1 min 1 s", "1 h 1 min", "1 d 1 h", "–"]);
   assert.deepEqual([0, 999, 1000, 999_600, 15e9].map(size), ["0 B", "999 B", "1.0 kB", "1.0 MB", "15 GB"]);
 });
 

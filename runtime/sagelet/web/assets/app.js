@@ -46,7 +46,7 @@ function page(path, about, turn) {
 const Region = ({ known }) => {
   const now = region() ?? known.region;
   if (known.regions.length < 2) return html`<span>${now}</span>`;
-  return html`<label><span class="unseen">Region</span><select class="select small" style=${{ width: "100%" }} value=${now} onChange=${(e) => (location.search = params({ region: e.currentTarget.value === known.region ? "" : e.currentTarget.value }))}>${known.regions.map((each) => html`<option>${each}</option>`)}</select></label>`;
+  return html`<label><span class="unseen">Region</span><select class="select small" style=${{ width: "100%" }} value=${now} onChange=${(e) => (location.search = params({ region: e.currentTarget.value === known.region ? "" : e.currentTarget.value }))}>${known.regions.map((each) => html`<option value=${each}>${each}</option>`)}</select></label>`;
 };
 
 const Help = ({ close }) => html`<${Dialog} title="Keys" close=${close}><div class="keys">

@@ -11,7 +11,11 @@ import { short } from "./canvas.js";
 const TOP = 40;
 const BOTTOM = 30;
 const SIDE = 56;
-const NEAR = 96;
+const NEAR = 82;
+/** How wide a letter of an axis's title is, roughly. */
+const LETTER = 6.6;
+/** From so many on, lines let others shine through. */
+const CROWD = 60;
 
 /** `axes`: {id, title, read(row), log}; `objective`: one of them that gives the colour, or null. */
 export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onKeep }) => {
@@ -22,6 +26,7 @@ export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onK
   const [kept, setKept] = useState({});
   const [drag, setDrag] = useState(null);
   const laid = useMemo(() => axes.map((axis, i) => lay(axis, rows, SIDE + (axes.length > 1 ? (i * (width - 2 * SIDE)) / (axes.length - 1) : (width - 2 * SIDE) / 2), height)), [axes, rows, width, height]);
+  const letters = axes.length > 1 ? Math.min(15, Math.floor((width - 2 * SIDE) / (axes.length - 1) / LETTER)) : 15;
   const range = objective && extent(rows.map((row) => objective.read(row)));
   const colorOf = (row) => {
     if (!objective) return colorOfMark(row.mark, dark);
@@ -62,13 +67,13 @@ export const Parallel = ({ rows, axes, objective, low, labels, height = 320, onK
       ${rows.map((row) => {
         const on = passes(row);
         const faint = !on || (under !== null && under !== row.name && rows.some((each) => each.name === under));
-        return html`<path key=${row.name} class="thread" d=${lineOf(row)} stroke=${colorOf(row)} opacity=${!on ? 0.07 : faint ? 0.2 : 0.85} stroke-width=${row.name === under ? 3 : 1.6}
+        return html`<path key=${row.name} class="thread" d=${lineOf(row)} stroke=${colorOf(row)} opacity=${!on ? 0.07 : faint ? 0.2 : rows.length > CROWD ? 0.5 : 0.85} stroke-width=${row.name === under ? 3 : 1.6}
           onPointerEnter=${() => on && point({ name: row.name })} onPointerLeave=${() => point({ name: null })}><title>${labels.get(row.name)}</title></path>`;
       })}
       ${laid.map((axis) => {
         const part = drag?.id === axis.id ? [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)] : kept[axis.id];
         return html`<g key=${axis.id}>
-          <text class="name" x=${axis.at} y="16" text-anchor="middle">${cut(axis.title)}<title>${axis.title}</title></text>
+          <text class="name" x=${axis.at} y="16" text-anchor="middle">${cut(axis.title, letters)}<title>${axis.title}</title></text>
           <line class="axis" x1=${axis.at} x2=${axis.at} y1=${TOP} y2=${height - BOTTOM} />
           ${axis.ticks.map(([y, text]) => html`<g><line class="axis" x1=${axis.at - 4} x2=${axis.at} y1=${y} y2=${y} /><text class="tick" x=${axis.at - 7} y=${y + 3.5} text-anchor="end">${text}</text></g>`)}
           ${axis.lacking && html`<text class="tick" x=${axis.at} y=${height - 6} text-anchor="middle">none</text>`}
@@ -100,5 +105,5 @@ function lay(axis, rows, at, height) {
   } };
 }
 
-const cut = (text) => (text.length > 15 ? `${text.slice(0, 14)}…` : text);
+const cut = (text, most = 15) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 

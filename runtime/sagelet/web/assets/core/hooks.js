@@ -120,6 +120,24 @@ export function useWidth(box, first = 600) {
   return width;
 }
 
+/** How wide a page's contents may be, in pixels. */
+export function useRoom() {
+  const [room, set] = useState(roomOf);
+  useEffect(() => {
+    const hear = () => set(roomOf());
+    addEventListener("resize", hear);
+    return () => removeEventListener("resize", hear);
+  }, []);
+  return room;
+}
+
+/** The window without the column of pages and without margins, as the styles have them. */
+function roomOf() {
+  if (innerWidth <= 640) return innerWidth - 28;
+  if (innerWidth <= 1040) return innerWidth - 56 - 40;
+  return Math.min(innerWidth - 208, 1680) - 56;
+}
+
 export function useNarrow(query = "(max-width: 760px)") {
   const media = matchMedia(query);
   const [narrow, set] = useState(media.matches);

@@ -75,13 +75,22 @@ export function labels(rows) {
   const found = new Map();
   for (const row of rows) {
     const trial = trialOf(row);
-    found.set(row.name, !trial ? (nameOf(row) ?? row.title) : members.get(trial) === 1 ? trial : `${trial} / ${row.title}`);
+    found.set(row.name, !trial ? (nameOf(row) ?? row.title) : members.get(trial) === 1 ? trial : isPlain(row, trial, members.get(trial) === rows.length) ? row.title : `${trial} / ${row.title}`);
   }
   const seen = new Map();
   for (const label of found.values()) seen.set(label, (seen.get(label) ?? 0) + 1);
   for (const row of rows) if (seen.get(found.get(row.name)) > 1) found.set(row.name, nameOf(row) ?? row.name);
   return found;
 }
+
+/** Whether a title alone tells: all are of one trial, or it is a training job of a tuning job.
+ * @param {any} row @param {string} trial @param {boolean} alone */
+function isPlain(row, trial, alone) {
+  return alone || (trial.endsWith(TUNING) && row.title.startsWith(`${trial.slice(0, -TUNING.length)}-`));
+}
+
+/** How the trials of tuning jobs end. */
+const TUNING = "-aws-tuning-job";
 
 /** The name of a component's job. @param {any} row @returns {string|undefined} */
 function nameOf(row) {

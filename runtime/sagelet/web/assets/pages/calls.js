@@ -1,7 +1,7 @@
 // Every call of an AWS client: what was asked, what was answered, how long it took.
 import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { clock, count, plural, size } from "../core/format.js";
-import { useApi, useEvents, useTitle } from "../core/hooks.js";
+import { useApi, useEvents, useNarrow, useTitle } from "../core/hooks.js";
 import { change, link } from "../core/url.js";
 import { Code, Dialog, Empty, Failed, Loading } from "../parts/basics.js";
 import { Table } from "../parts/table.js";
@@ -15,6 +15,7 @@ export const Calls = () => {
   const [rows, setRows] = useState(null);
   const [text, setText] = useState(query.get("filter") ?? "");
   const [failures, setFailures] = useState(query.get("failed") === "1");
+  const phone = useNarrow("(max-width: 640px)");
   const [paused, setPaused] = useState(false);
   const [chosen, setChosen] = useState(query.get("call"));
   useEffect(() => found && setRows((old) => old ?? [...found.rows].reverse()), [found]);
@@ -34,11 +35,11 @@ export const Calls = () => {
   const missing = Object.entries(found?.missing ?? {});
   const columns = [
     { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
-    { id: "operation", title: "Operation", min: 130, flex: 1.3, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
-    { id: "status", title: "Status", min: 60, flex: 0.8, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
-    { id: "took", title: "Took", num: true, min: 72, flex: 0, cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
-    ...(innerWidth < 700 ? [] : [
-      { id: "path", title: "Path", min: 60, flex: 1.4, cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
+    { id: "operation", title: "Operation", min: phone ? 116 : 200, flex: 2.2, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
+    { id: "status", title: "Status", min: phone ? 44 : 60, flex: phone ? 0.4 : 1, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
+    { id: "took", title: "Took", num: true, min: 66, flex: 0, cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
+    ...(phone ? [] : [
+      { id: "path", title: "Path", min: 60, flex: 1, cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
       { id: "size", title: "Answer", num: true, min: 72, flex: 0, cell: (each) => html`<span class="quiet">${size(each.responseSize)}</span>` },
     ]),
   ];

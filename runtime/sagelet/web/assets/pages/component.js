@@ -58,5 +58,5 @@ export const Component = ({ name }) => {
     ${configuration.length > 0 && html`<details class="panel choices"><summary>Environment of its job <span class="quiet">${configuration.length} settings</span></summary><div class="body"><dl class="facts">${configuration.map(([key, text]) => html`<dt class="mono">${key}</dt><dd class="mono">${String(text)}</dd>`)}</dl></div></details>`}`;
 };
 
-const Artifacts = ({ title, list, none }) => html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header>${list.length ? html`<div class="scrolls" role="group" tabindex="0" aria-label=${title}><table class="simple"><thead><tr><th>Name</th><th>Where</th><th>Type</th></tr></thead><tbody>
-  ${list.map((each) => html`<tr><td class="name">${each.name}</td><td><${Uri} uri=${each.value} /></td><td class="quiet">${each.type}</td></tr>`)}</tbody></table></div>` : html`<p class="quiet pad">${none}</p>`}</section>`;
+const Artifacts = ({ title, list, none, typed = list.some((each) => each.type) }) => html`<section class="panel" aria-label=${title}><header><h2>${title}</h2></header>${list.length ? html`<div class="scrolls" role="group" tabindex="0" aria-label=${title}><table class="simple"><thead><tr><th>Name</th><th>Where</th>${typed && html`<th>Type</th>`}</tr></thead><tbody>
+  ${list.map((each) => html`<tr><td class="name">${each.name}</td><td><${Uri} uri=${each.value} /></td>${typed && html`<td class="quiet">${each.type}</td>`}</tr>`)}</tbody></table></div>` : html`<p class="quiet pad">${none}</p>`}</section>`;

@@ -66,7 +66,6 @@ export const Job = ({ kind = "training", name, tab }) => {
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
     ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${to("logs", { jump: "error" })}>First error in the log</a></div>`}
     ${shown.exitMessage && !full && html`<div class="note quiet" role="note" aria-label="Exit message"><b>Exit message.</b> <${Long} text=${plain(shown.exitMessage)} /></div>`}
-    ${(shown.notes ?? []).length > 0 && !full && html`<div class="note quiet" role="note" aria-label="Notes">${shown.notes.map((each) => html`<p>${each}</p>`)}</div>`}
     ${!full && html`<${Timeline} job=${shown} now=${now} />`}
     <nav class="tabs" aria-label="Parts of the job">${tabs.map(([id, text]) => html`<a href=${to(id)} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && kind === "training" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
@@ -102,7 +101,7 @@ const Timeline = ({ job, now }) => {
       const kind = step.end === null && !job.over ? "live" : KIND[step.status] ?? "";
       return html`<span role="listitem" class="cut" title=${step.message}>${step.status}</span><span class="track" aria-hidden="true" title=${`${step.status}: ${step.message}, from ${clock(step.start)}`}><i class="bar ${kind}" style=${style}></i></span><span class="quiet num">${duration(to - step.start)}</span>`;
     })}
-  </div></section>`;
+  </div>${(job.notes ?? []).length > 0 && html`<div class="below quiet small" role="note" aria-label="Notes">${job.notes.map((each) => html`<p>${each}</p>`)}</div>`}</section>`;
 };
 
 const Files = ({ job }) => html`<div class="two">
@@ -113,7 +112,7 @@ const Files = ({ job }) => html`<div class="two">
   <section class="panel" aria-label="Outputs"><header><h2>Outputs</h2></header><div class="body"><dl class="facts">
     ${Object.entries(job.artifacts ?? {}).map(([kind, uri]) => html`<dt>${kind}</dt><dd><${Uri} uri=${uri} /></dd>`)}
     ${!Object.keys(job.artifacts ?? {}).length && html`<dt>Outputs</dt><dd class="quiet">${job.over ? "It left none." : "They are stored when the hosts have ended."}</dd>`}
-    ${job.version && html`<dt>Model</dt><dd><a href=${link(["models", job.version.name])}>${job.version.name} version ${job.version.version}</a> <span class="quiet">${size(job.version.size)}</span></dd>`}
+    ${job.version && html`<dt>Version</dt><dd><a href=${link(["models", job.version.name])}>${job.version.name} version ${job.version.version}</a> <span class="quiet">${size(job.version.size)}</span></dd>`}
   </dl></div></section></div>`;
 
 /** What a processing job reads and writes. */

@@ -2,14 +2,14 @@
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, image, plural } from "../core/format.js";
-import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useTitle } from "../core/hooks.js";
+import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, useTitle } from "../core/hooks.js";
 import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
-import { Badge, Failed, FirstJob, Loading } from "../parts/basics.js";
+import { Badge, Failed, FirstJob, Icon, Loading } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 import { useStatistics } from "../parts/statistics.js";
-import { Table } from "../parts/table.js";
+import { fitting, Table } from "../parts/table.js";
 
 const PAGE = 100;
 
@@ -26,7 +26,7 @@ export const Jobs = ({ about }) => {
   const round = useRef(0);
   const input = useRef(null);
   const phone = useNarrow();
-  const tight = useNarrow("(max-width: 1200px)");
+  const room = useRoom();
   const [picked, setPicked] = useAskedList("c");
   const [stats, setStat] = useStatistics();
   const compare = () => picked.length > 1 && go(link(["compare"], { c: picked }));
@@ -89,29 +89,29 @@ export const Jobs = ({ about }) => {
   }, { t: Date.now() / 1000 - 60 });
   useEffect(() => () => clearTimeout(later.current), []);
   const now = useNow(5);
-  const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"), tight ? 2 : 3);
+  const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"), 3);
   const dark = useDark();
-  const metric = (name) => {
+  const metric = (name, place) => {
     const statistic = stats[name] ?? "last";
     return {
-      id: name, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
+      id: name, spare: place && 5 + place, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
       head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => setStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
     };
   };
-  const columns = [
-    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 150, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span>${job.kind === "processing" ? html`<span class="crown">processing</span>` : ""}</span>` },
+  const columns = fitting([
+    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 216, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span>${job.kind === "processing" && html`<${Processing} short=${phone} />`}</span>` },
     { id: "status", title: "Status", sort: "status", min: 102, flex: 0.7, cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
     ...(phone ? [] : metrics.map(metric)),
     ...(phone ? [] : [
-      { id: "trial", title: "Trial", min: 84, flex: 0.9, cell: (job) => (job.trials.length ? html`<span title=${job.trials.map((each) => each.join(" in ")).join(", ")}>${job.trials[0][0]}</span>` : html`<span class="quiet">–</span>`) },
-      { id: "created", title: "Created", sort: "created", num: true, min: 80, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
+      { id: "trial", title: "Trial or tuning", min: 112, flex: 0.9, spare: 2, cell: (job) => html`<${Within} job=${job} />` },
+      { id: "created", title: "Created", sort: "created", num: true, min: 84, spare: 1, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
     ]),
-    { id: "duration", title: "Took", sort: "duration", num: true, min: 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
+    { id: "duration", title: "Took", sort: "duration", num: true, min: phone ? 66 : 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
     ...(phone ? [] : [
-      { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, cell: (job) => job.hosts },
-      ...(tight ? [] : [{ id: "image", title: "Image", sort: "image", min: 84, flex: 1, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` }]),
+      { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, spare: 8, cell: (job) => job.hosts },
+      { id: "image", title: "Image", sort: "image", min: 150, flex: 1, spare: 9, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
     ]),
-  ];
+  ], room);
   if (error && total === null) return html`<${Failed} error=${error} again=${() => restart(false)} />`;
   const bare = total === 0 && !text;
   return html`
@@ -125,9 +125,19 @@ export const Jobs = ({ about }) => {
     ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
     ${total === null ? html`<${Loading} />`
       : bare ? html`<section class="panel"><${FirstJob} /></section>`
-      : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code>, <code>trial:NAME</code>, <code>parameter.NAME = 3</code> and <code>metric.NAME.max > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
+      : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code>, <code>trial:NAME</code>, <code>tuning:NAME</code>, <code>parameter.NAME = 3</code> and <code>metric.NAME.max > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
       : html`<${Table} label="Jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => jobPage(job)} pointing chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])}
           sort=${sort} onSort=${(id) => setSort((old) => ({ id, descending: old.id === id ? !old.descending : id !== "name" }))} />`}`;
+};
+
+/** What a processing job has beside its name. */
+const Processing = ({ short }) => html`<span class="crown none" title="a processing job">${short ? html`<${Icon} name="processing" /><span class="unseen">processing</span>` : "processing"}</span>`;
+
+/** The tuning job that a job is a part of, or else its trial. */
+const Within = ({ job }) => {
+  if (job.tuning) return html`<span title=${`of the tuning job ${job.tuning}`}>${job.tuning}</span>`;
+  if (!job.trials.length) return html`<span class="quiet">–</span>`;
+  return html`<span title=${job.trials.map((each) => each.join(" in ")).join(", ")}>${job.trials[0][0]}</span>`;
 };
 
 /** The one kind that a filter names. */

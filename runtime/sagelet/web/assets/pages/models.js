@@ -21,8 +21,8 @@ export const Models = ({ name }) => {
       <${Rows} versions=${own.slice(-5)} /></section>`)}`;
 };
 
-const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num">Made</th></tr></thead><tbody>
-  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet">${moment(one.created)}</td></tr>`)}
+const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
+  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
 </tbody></table></div>`;
 
 const Versions = ({ name, versions }) => {

@@ -1,16 +1,19 @@
 // What runs now, what ran last, and how this machine is.
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
+import { value } from "../core/series.js";
 import { link } from "../core/url.js";
 import { Badge, Code, Failed, FirstJob, Loading, Spark } from "../parts/basics.js";
 import { tone } from "../core/colors.js";
 
 const LIVE = "status:InProgress,Stopping";
+/** So many tuning jobs and experiments. */
+const SHOWN = 4;
 
 export const Overview = ({ about }) => {
   useTitle("");
@@ -20,10 +23,13 @@ export const Overview = ({ about }) => {
   const [counts, setCounts] = useState(null);
   useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
   useEffects(about, setCounts);
-  const [tracked, , trackedAgain] = useApi("experiments", { limit: 4 });
+  const [tracked, notTracked, trackedAgain] = useApi("experiments", { limit: 2 * SHOWN });
+  const [tunings, noTunings, tuningsAgain] = useKept("tuning-jobs", { limit: SHOWN });
   useTracked(trackedAgain, recent !== null);
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
-  useEvents({ jobs: true }, {
+  const search = useSoon(tuningsAgain);
+  useEvents({ jobs: true, tunings: true }, {
+    tunings: search,
     jobs: (event) => {
       setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.key)));
       setCounts(event.counts);
@@ -35,9 +41,14 @@ export const Overview = ({ about }) => {
   if (!rows) return html`<${Loading} />`;
   const latest = rows.filter((each) => each.ended).slice(0, 8);
   const done = counts ?? {};
+  const searches = tunings?.rows ?? [];
+  const own = new Set(searches.map((each) => `${each.name}-aws-tuning-job`)); // shown as what they are
+  const experiments = (tracked?.rows ?? []).filter((each) => !own.has(each.name)).slice(0, SHOWN);
+  const bare = !rows.length && !searches.length && !experiments.length;
+  if (bare && ((!tracked && !notTracked) || (!tunings && !noTunings))) return html`<${Loading} />`;
   return html`
     <div class="head"><h1 class="grow">Overview</h1></div>
-    ${!rows.length ? html`<section class="panel"><${FirstJob} /></section>` : html`
+    ${bare ? html`<section class="panel"><${FirstJob} /></section>` : html`
     <section class="cards" aria-label="Numbers">
       ${[["InProgress", "running or waiting"], ["Completed", "completed"], ["Failed", "failed"], ["Stopped", "stopped"]].map(([status, text]) => html`
         <a class="panel card" href=${link(["jobs"], { filter: `status:${status}` })}><b>${done[status] ?? 0}</b><span>${text}</span></a>`)}
@@ -53,12 +64,43 @@ export const Overview = ({ about }) => {
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <div class="stack">
-      ${(tracked?.rows ?? []).length > 0 && html`<section class="panel" aria-label="Experiments"><header><h2 class="grow">Experiments</h2><a href=${link(["experiments"])}>All</a></header>
-        ${tracked.rows.slice(0, 4).map((each) => html`<a class="strip two-wide" href=${link(["experiments", each.name])}><span class="stack none"><b class="cut">${each.title}</b><span class="quiet cut">${each.best ? html`<b>${figure(measured(each.best, each.objective.name))}</b> ${each.best.trials[0]?.[0] ?? each.best.title}` : plural(each.components, "component")}</span></span><span><${Spark} values=${each.course} /></span></a>`)}</section>`}
+      ${searches.length > 0 && html`<section class="panel" aria-label="Tuning"><header><h2 class="grow">Tuning</h2><a href=${link(["tuning"])}>All</a></header>
+        ${searches.map((each) => html`<${Search} key=${each.name} tuning=${each} />`)}</section>`}
+      ${experiments.length > 0 && html`<section class="panel" aria-label="Experiments"><header><h2 class="grow">Experiments</h2><a href=${link(["experiments"])}>All</a></header>
+        ${experiments.map((each) => html`<a class="strip two-wide" href=${link(["experiments", each.name])}><span class="stack none"><b class="cut">${each.title}</b><span class="quiet cut">${each.best ? html`<b>${figure(measured(each.best, each.objective.name))}</b> ${each.best.trials[0]?.[0] ?? each.best.title}` : plural(each.components, "component")}</span></span><span><${Spark} values=${each.course} /></span></a>`)}</section>`}
       <section class="panel" aria-label="Clients"><header><h2>Use it from a shell</h2></header><div class="body stack">
         <p class="quiet">Clients of AWS in that shell come here.</p><${Code} text=${'eval "$(sagelet env)"'} named="command" /></div></section></div>
     </div>`}`;
 };
+
+/** A tuning job: how far it is, its best. */
+const Search = ({ tuning }) => {
+  const { best } = tuning;
+  const far = tuning.over ? plural(tuning.launched, "job") : `${tuning.launched}${tuning.most ? ` of ${tuning.most}` : ""} launched`;
+  return html`<a class="strip two-wide" href=${link(["tuning", tuning.name])}><span class="stack none"><span class="row"><b class="cut" title=${tuning.name}>${tuning.name}</b>${!tuning.over && html`<${Badge} status=${tuning.status} />`}</span><span class="quiet cut">${best ? html`<b>${figure(value(best.value))}</b> #${best.number} · ${far}` : far}</span></span><span><${Spark} values=${tuning.course} /></span></a>`;
+};
+
+/** The same as useApi; what was there stays until there is newer. */
+function useKept(path, query) {
+  const [found, error, again] = useApi(path, query);
+  const kept = useRef(null);
+  if (found) kept.current = found;
+  return [found ?? kept.current, error, again];
+}
+
+/** What calls back a moment later, once for many calls. */
+function useSoon(call) {
+  const latest = useRef(call);
+  latest.current = call;
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    timer.current ||= setTimeout(() => {
+      timer.current = 0;
+      latest.current();
+    }, 1000);
+  };
+}
 
 function useEffects(about, setCounts) {
   useEffect(() => about && setCounts((old) => old ?? about.counts), [about]);

@@ -93,8 +93,8 @@ export const Tuning = ({ name }) => {
 function columnsOf(definition, best, now, phone, dark) {
   const crown = (row) => (row.name === best?.name ? html`<span class="crown">best</span>` : "");
   return [
-    { id: "name", title: "Training job", sort: "number", min: phone ? 110 : 170, flex: 1.6, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>#${row.number}<span class="quiet"> ${row.name}</span></span>${crown(row)}</span>` },
-    { id: "objective", title: definition.objective, sort: "objective", num: true, min: Math.min(180, Math.max(96, 40 + definition.objective.length * 7)), flex: 0.7, cell: (row) => (row.objective === null ? html`<span class="quiet">–</span>` : html`<span class=${row.counts ? "" : "quiet"} title=${row.settled ? "" : "so far"}>${figure(objective(row))}</span>`) },
+    { id: "name", title: phone ? "Job" : "Training job", sort: "number", min: phone ? 76 : 170, flex: 1.6, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>#${row.number}${!phone && html`<span class="quiet"> ${row.name}</span>`}</span>${crown(row)}</span>` },
+    { id: "objective", title: definition.objective, sort: "objective", num: true, min: phone ? 96 : Math.min(180, Math.max(96, 40 + definition.objective.length * 7)), flex: 0.7, cell: (row) => (row.objective === null ? html`<span class="quiet">–</span>` : html`<span class=${row.counts ? "" : "quiet"} title=${row.settled ? "" : "so far"}>${figure(objective(row))}</span>`) },
     { id: "status", title: "Status", sort: "status", min: 112, flex: 0.6, cell: (row) => (row.early ? html`<span class="badge warn" title="The tuning job stopped it before its end">stopped early</span>` : html`<span title=${row.failure ?? ""}><${Badge} status=${row.status} /></span>`) },
     ...(phone ? [] : definition.ranges.slice(0, COLUMNS).map((range) => ({
       id: range.name, title: range.name, sort: `parameter.${range.name}`, num: !range.values, min: Math.min(150, Math.max(70, 22 + range.name.length * 7.5)), flex: 0.6,
@@ -103,7 +103,7 @@ function columnsOf(definition, best, now, phone, dark) {
         return given === undefined ? html`<span class="quiet">–</span>` : typeof given === "number" ? html`<span title=${given}>${figure(given)}</span>` : given;
       },
     }))),
-    { id: "took", title: "Took", sort: "took", num: true, min: 78, flex: phone ? 0 : 0.5, cell: (row) => (row.started ? duration((row.ended ?? now) - row.started) : html`<span class="quiet">–</span>`) },
+    ...(phone ? [] : [{ id: "took", title: "Took", sort: "took", num: true, min: 78, flex: 0.5, cell: (row) => (row.started ? duration((row.ended ?? now) - row.started) : html`<span class="quiet">–</span>`) }]),
   ];
 }
 

@@ -47,6 +47,6 @@ const Tile = ({ tuning, now }) => {
   const said = [`${tuning.launched}${tuning.most ? ` of ${tuning.most}` : ""} launched`, counts.early && `${counts.early} stopped early`, counts.Failed && `${counts.Failed} failed`].filter(Boolean).join(", ");
   return html`<article class="panel tile"><header><h2 class="grow cut"><a class="cover" href=${link(["tuning", tuning.name])} title=${tuning.name}>${tuning.name}</a></h2><${Badge} status=${tuning.status} /></header>
     <div class="body stack tight"><p class="quiet cut">${tuning.strategy} · ${said} · ${ago(tuning.created, now)}</p>
-      <div class="row"><span class="grow stack none"><span class="quiet cut">best ${objective.name}</span><b class="big">${best ? figure(value(best.value)) : "–"}</b><span class="quiet cut">${best ? `number ${best.number}` : ""}</span></span><span class="half"><${Spark} values=${tuning.course} /></span></div>
+      <div class="row"><span class="grow stack none"><span class="quiet cut">best ${objective.name}</span><b class="big">${best ? figure(value(best.value)) : "–"}</b><span class="quiet cut">${best ? `training job #${best.number}` : ""}</span></span><span class="half"><${Spark} values=${tuning.course} /></span></div>
     </div></article>`;
 };

@@ -7,10 +7,30 @@ import { go } from "../core/url.js";
 const ROW = 38;
 const PAGE = 100;
 const SPARE = 12;
-const GAP = 12;
+/** Between cells, and beside them: as the styles have it, on a phone and elsewhere. */
+const GAPS = { phone: [8, 10], desk: [12, 14] };
+const TICK = { id: "choose", title: "", min: 18, flex: 0 };
 
 /** What a row is known by: jobs of two kinds may have one name. */
 const idOf = (row) => row?.key ?? row?.name;
+
+/** How wide columns are at least. */
+function widthOf(columns) {
+  const [gap, side] = innerWidth <= 640 ? GAPS.phone : GAPS.desk;
+  return columns.reduce((sum, each) => sum + each.min, 0) + gap * (columns.length - 1) + 2 * side;
+}
+
+/** Those of the columns of a choosable table that a width has room for: the highest `spare` go first. */
+export function fitting(columns, room) {
+  let kept = columns;
+  while (widthOf([TICK, ...kept]) + 2 > room) {
+    const most = Math.max(...kept.map((each) => each.spare ?? 0));
+    if (!most) break;
+    const at = kept.findLastIndex((each) => each.spare === most);
+    kept = kept.filter((_, i) => i !== at);
+  }
+  return kept;
+}
 
 /** `columns`: {id, title, min, flex, num, cell(row), sort, head}; `total` rows; `rowAt(index)` is a
  * row or undefined, `need(page)` asks for a page of a hundred; `href(row)` is where a row leads.
@@ -57,9 +77,9 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     { keys: "enter", what: "", run: () => rowAt(here) && go(href(rowAt(here))) },
     ...(onChoose ? [{ keys: "x", what: "choose the row", run: () => rowAt(here) && choose(here) }] : []),
   ]);
-  const shown = onChoose ? [{ id: "choose", title: "", min: 18, flex: 0 }, ...columns] : columns;
+  const shown = onChoose ? [TICK, ...columns] : columns;
   const template = shown.map((each) => (each.flex === 0 ? `${each.min}px` : `minmax(${each.min}px, ${each.flex ?? 1}fr)`)).join(" ");
-  const wide = shown.reduce((sum, each) => sum + each.min + GAP, GAP);
+  const wide = widthOf(shown);
   const cellOf = (column, row, index, lead) => {
     if (column.id === "choose") return html`<input type="checkbox" aria-label=${`Choose ${row.name}`} checked=${chosen.has(idOf(row))} onClick=${(e) => (e.stopPropagation(), choose(index, e.shiftKey))} />`;
     return lead ? html`<a class="cover" href=${href(row)}>${column.cell(row, index)}</a>` : column.cell(row, index);
