@@ -33,13 +33,13 @@ open("/opt/ml/output/message", "w").write("three rows")
 WHERE = ("--framework", "pytorch", "--python", sys.executable)
 
 
-def clients(plane: Plane, *services: str) -> list[Any]:
+def clients(plane: Plane, *services: str, region: str = "us-east-1") -> list[Any]:
     """boto3's clients of a control plane."""
     return [
         boto3.client(
             service,
             endpoint_url=plane.url,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.pages import go, shows
+from support.pages import clients, go, shows
 from support.serve import Plane
 
 Open = Any
@@ -39,6 +39,20 @@ PAGES = {
     "settings": "SAGELET_HOME",
     "nowhere": "There is no such page",
     "experiments/nowhere": "Not here",
+}
+
+#: What they say where there is nothing; what a region does not have is left out.
+EMPTY = {
+    "": "These two lines make the first job",
+    "jobs": "These two lines make the first job",
+    "tuning": "No tuning jobs yet",
+    "experiments": "No experiments yet",
+    "jobs/x": "There is no training job named x.",
+    "processing/x": "There is no processing job named x.",
+    "tuning/x": "All tuning jobs",
+    "trials/x": "All experiments",
+    "models/x": "All models",
+    "storage/no-such-bucket": "All buckets",
 }
 
 
@@ -98,3 +112,21 @@ def test_a_region_is_chosen_where_there_are_several(see: Open, plane: Plane) -> 
     page.keyboard.press("e")
     page.wait_for_url("**/experiments?region=eu-west-1")
     shows(page, "No experiments yet")
+    [sagemaker] = clients(plane, "sagemaker", region="eu-west-1")
+    sagemaker.create_experiment(ExperimentName="far-away")
+    page.reload()
+    chosen = page.get_by_label("Region")
+    assert chosen.input_value() == "eu-west-1"
+    chosen.select_option("us-east-1")
+    shows(page, "digits")
+    page.get_by_label("Region").select_option("eu-west-1")
+    shows(page, "far-away")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_pages_without_anything_fit_and_tell_what_to_do(see: Open, width: int) -> None:
+    page = see("", width)
+    for path, text in EMPTY.items():
+        go(page, f"{path}?region=ap-south-1")
+        shows(page, text)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path

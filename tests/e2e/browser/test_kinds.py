@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.pages import shows, tune
+from support.pages import go, shows, tune
 from support.serve import Plane
 
 Open = Any
@@ -33,6 +33,19 @@ def test_a_tuning_job_is_seen_as_it_goes_and_stopped(see: Open, plane: Plane) ->
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Stop it").click()
     page.locator("h1 + .badge", has_text="Stopped").wait_for(timeout=60_000)
+
+
+def test_training_jobs_of_a_search_tell_it_and_the_overview_has_it(see: Open) -> None:
+    page = see("")
+    page.get_by_label("Tuning", exact=True).get_by_text("#").first.wait_for()
+    page.get_by_label("Tuning", exact=True).get_by_role("link", name="search").first.click()
+    page.wait_for_url("**/tuning/*search")
+    go(page, "jobs?filter=tuning:search")
+    page.get_by_text("4 jobs", exact=True).wait_for()
+    page.get_by_title("of the tuning job search").first.wait_for()
+    page.get_by_role("link", name="search-0").first.click()
+    shows(page, "1 value")
+    assert page.get_by_text("ObjectiveMetric").count() == 0  # the second name of one of them
 
 
 def test_what_a_search_found(see: Open) -> None:

@@ -126,7 +126,7 @@ def test_a_page_without_its_control_plane_says_so_and_goes_on(
     see: Open, tmp_path: Path, browser: Any
 ) -> None:
     del browser
-    other = Plane(tmp_path, "--port", "0", environ={"SAGELET_BACKEND": "process"})
+    other = Plane(tmp_path, environ={"SAGELET_BACKEND": "process"})
     try:
         page = see("")
         page.goto(f"{other.url}/_ui/jobs")
@@ -135,6 +135,12 @@ def test_a_page_without_its_control_plane_says_so_and_goes_on(
         other.process.terminate()
         other.process.wait(30)
         shows(page, "The control plane does not answer")
+        page.get_by_role("link", name="Experiments").click()
+        shows(page, "Is it running?")
+        other.options = ("--port", other.url.rpartition(":")[2])
+        other.start()
+        shows(page, "No experiments yet")  # by itself
+        page.locator(".offline").wait_for(state="detached")
     finally:
         other.process.kill()
 

@@ -1,4 +1,5 @@
 // Asking the control plane, and what it says when it refuses.
+import { answered } from "./connection.js";
 import { params, region } from "./url.js";
 
 export class Refused extends Error {
@@ -31,13 +32,16 @@ export async function write(method, path, query = {}, body = undefined) {
 /** A browser drops requests when a network of this machine comes or goes: reading is tried again. */
 async function ask(url, options, tries = options.method ? 0 : 3) {
   try {
-    return await fetch(url, { ...options, redirect: "error" });
+    const answer = await fetch(url, { ...options, redirect: "error" });
+    answered(true);
+    return answer;
   } catch (error) {
     if (error.name === "AbortError") throw error;
     if (tries > 0) {
       await new Promise((go) => setTimeout(go, 250));
       return ask(url, options, tries - 1);
     }
+    answered(false);
     throw new Refused(0, "Offline", "The control plane does not answer. Is it running? Start it with: sagelet serve");
   }
 }

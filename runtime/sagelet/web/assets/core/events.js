@@ -1,13 +1,6 @@
 // What changes, as it changes: one stream a page, which goes on where it was after every break.
+import { answered } from "./connection.js";
 import { params, region } from "./url.js";
-
-let broken = false;
-
-function say(isBroken) {
-  if (broken === isBroken) return;
-  broken = isBroken;
-  dispatchEvent(new CustomEvent("sagelet:connection", { detail: !isBroken }));
-}
 
 /** Open a stream; `on` has a function for each kind of event. Returns what closes it.
  * A hidden page lets go of its connection (a browser has six) and takes it up when it is seen. */
@@ -22,13 +15,13 @@ export function listen(watch, on, cursor = {}) {
     for (const kind of ["hello", "jobs", "job", "metrics", "log", "calls", "tracked", "tunings", "tuning", "gone"]) {
       source.addEventListener(kind, (event) => {
         if (event.lastEventId) place = event.lastEventId;
-        say(false);
+        answered(true);
         wait = 1000;
         on[kind]?.(JSON.parse(event.data));
       });
     }
     source.addEventListener("error", () => {
-      say(true);
+      answered(false);
       if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
       close();
       again = setTimeout(open, wait);

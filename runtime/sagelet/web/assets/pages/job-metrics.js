@@ -20,12 +20,17 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
   const { x, log, weight, clip, zoom, setZoom } = options;
   const [close, setClose] = useState({}); // what was fetched for the zoom
   const path = `jobs/${encodeURIComponent(name)}/series`;
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     get(path, { width: 1200 }).then((found) => {
       setAll(found.series);
+      setError(null);
       ready(Object.fromEntries(Object.entries(found.series).map(([each, one]) => [each, one.next])));
-    }, setError);
-  }, [path]);
+    }, (refused) => {
+      setError(refused);
+      if (refused.status) ready({}); // the stream tells if the job is gone
+    });
+  }, [path, turn]);
   hear.current = (more) => setAll((old) => {
     const next = { ...old };
     for (const [each, points] of Object.entries(more)) next[each] = halve(append(next[each], points), MOST);
@@ -42,7 +47,7 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
       stop.abort();
     };
   }, [zoom, x]);
-  if (error) return html`<${Failed} error=${error} />`;
+  if (error) return html`<${Failed} error=${error} head="h2" again=${() => setTurn((each) => each + 1)} />`;
   if (!all) return html`<${Loading} />`;
   const names = Object.keys(all).sort();
   if (!names.length) {

@@ -48,7 +48,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     ...tabs.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(to(id)) })),
     { keys: "c", what: "clone as code", run: () => setOpen("clone") },
   ]);
-  if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: `There is no ${kind} job named ${name}.` } : error} again=${again} />`;
+  if (error && !shown) return html`<${Failed} error=${[400, 404].includes(error.status) ? { status: 404, message: `There is no ${kind} job named ${name}.` } : error} again=${again} />`;
   if (!shown) return html`<${Loading} />`;
   const full = tab === "logs";
   return html`

@@ -86,8 +86,8 @@ const Bucket = ({ bucket, prefix, chosen }) => {
 };
 
 const Preview = ({ bucket, name }) => {
-  const [found, error] = useApi(`storage/${encodeURIComponent(bucket)}/preview`, { key: name });
-  if (error) return html`<section class="panel"><${Failed} error=${error} /></section>`;
+  const [found, error, again] = useApi(`storage/${encodeURIComponent(bucket)}/preview`, { key: name });
+  if (error) return html`<section class="panel"><${Failed} error=${error} head="h2" again=${again} /></section>`;
   if (!found) return html`<section class="panel"><${Loading} /></section>`;
   const raw = `/_api/storage/${encodeURIComponent(bucket)}/raw?${params({ key: name })}`;
   return html`<section class="panel" aria-label="Preview"><header><h2 class="grow cut" title=${name}>${name.slice(name.lastIndexOf("/") + 1)}</h2><a class="button small" href=${raw} download>Download</a></header>

@@ -39,7 +39,7 @@ export const Tunings = () => {
 
 const FirstTuning = () => html`<${Empty} title="No tuning jobs yet">
   <p class="quiet">A tuning job runs a script with other hyperparameters again and again, and keeps the best:</p>
-  <${Code} text=${'eval "$(sagelet env)"\nsagelet tune --help'} named="commands" />
+  <${Code} text=${'eval "$(sagelet env)"\nsagelet tune examples/mnist/pytorch_mnist.py --framework pytorch --channel training=examples/mnist/data --hp epochs=1 \\\n    --range learning-rate=0.0005:0.02:log --range batch-size=32,64,128 --objective test_accuracy --max-jobs 6'} named="commands" />
   <p class="quiet">The SDK's <code>HyperparameterTuner</code> and boto3 in that shell work too; what they find shows up here as they find it.</p><//>`;
 
 const Tile = ({ tuning, now }) => {

@@ -2,6 +2,7 @@
 import { html, useState, useEffect, useRef } from "../vendor/preact-htm.js";
 import { tone } from "../core/colors.js";
 import { figure } from "../core/format.js";
+import { link, parts } from "../core/url.js";
 
 const ICONS = {
   home: "M3 7.5 8 3l5 4.5V13H9.8V9.6H6.2V13H3z",
@@ -53,13 +54,31 @@ export const Code = ({ text, label = "Copy", named = "code" }) => html`
 
 export const Loading = ({ what = "Loading" }) => html`<div class="loading" role="status">${what} …</div>`;
 
-/** What is there instead of a page (then it has the page's heading) or of a part of it. */
-export const Failed = ({ error, again, head = again ? "h1" : "h2" }) => html`
-  <div class="empty" role="alert">
+/** What is there instead of a page (then it has the page's heading) or of a part of it.
+ * Where the control plane did not answer, it is asked again as soon as it does. */
+export const Failed = ({ error, again, head = again ? "h1" : "h2" }) => {
+  const latest = useRef(again);
+  latest.current = again;
+  useEffect(() => {
+    const hear = (event) => event.detail && error.status === 0 && latest.current?.();
+    addEventListener("sagelet:connection", hear);
+    return () => removeEventListener("sagelet:connection", hear);
+  }, [error]);
+  const [list, name] = parts(location.pathname);
+  const to = head === "h1" && name ? LISTS[list] : undefined;
+  return html`<div class="empty" role="alert">
     <${head}>${error.status === 404 || /not found/i.test(error.message) ? "Not here" : "That did not work"}<//>
     <p class="note bad">${error.message}</p>
-    ${again && html`<button class="button" onClick=${again}>Try again</button>`}
+    <div class="row">${again && html`<button class="button" onClick=${again}>Try again</button>`}
+      ${to && html`<a class="button" href=${link([to[0]])}>${to[1]}</a>`}</div>
   </div>`;
+};
+
+/** Where the other things of a kind are. */
+const LISTS = {
+  jobs: ["jobs", "All jobs"], processing: ["jobs", "All jobs"], tuning: ["tuning", "All tuning jobs"], experiments: ["experiments", "All experiments"],
+  trials: ["experiments", "All experiments"], components: ["experiments", "All experiments"], models: ["models", "All models"], storage: ["storage", "All buckets"],
+};
 
 export const Empty = ({ title, children, head = "h2" }) => html`<div class="empty"><${head}>${title}<//>${children}</div>`;
 

@@ -25,6 +25,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const here = useRef({ start: {}, end: {}, sizes: {}, atEnd: false, busy: false, lanes: [] }).current;
   const [known, setKnown] = useState(null); // lanes of the job
   const [error, setError] = useState(null);
+  const [turn, setTurn] = useState(0); // how often it was begun
   const [lane, setLane] = useState(query.get("host") ?? "");
   const [follow, setFollow] = useState(!query.get("line") && !query.get("jump"));
   const [wrap, setWrap] = useState(query.get("wrap") === "1");
@@ -87,7 +88,8 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       else box.current.scrollTop = 0;
       return page;
     } catch (refused) {
-      setError(refused);
+      if (!here.started) throw refused;
+      setStatus(refused.message);
     } finally {
       here.busy = false;
     }
@@ -145,8 +147,11 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       await start();
       here.started = true;
       ready(here.atEnd ? here.end : here.sizes, lane ? [lane] : undefined);
-    }, setError);
-  }, []);
+    }).catch((refused) => {
+      setError(refused);
+      if (refused.status) ready({}, undefined); // the stream tells if the job is gone
+    });
+  }, [turn]);
   const start = async () => {
     if (query.get("line")) return around(query.get("line"));
     if (query.get("jump") === "error") {
@@ -206,6 +211,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
 
   const scrolled = async () => {
     const lines = box.current;
+    if (!lines) return; // it scrolled a last time as it went
     const low = lines.scrollTop < 300;
     const high = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 300;
     const bottom = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 4;
@@ -252,7 +258,11 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     { keys: "f", what: "search the log", run: () => document.getElementById("logsearch")?.focus() },
   ]);
 
-  if (error) return html`<${Failed} error=${error} />`;
+  const again = () => {
+    setError(null);
+    setTurn((each) => each + 1);
+  };
+  if (error) return html`<${Failed} error=${error} head="h2" again=${again} />`;
   if (known === null) return html`<${Loading} />`;
   if (!known.length) {
     return html`<section class="panel"><${Empty} title=${running ? "Nothing was printed yet" : "It printed nothing"}><p class="quiet">${running ? "Lines show up here as the hosts print them." : "No host of this job came as far as printing a line."}</p><//></section>`;
