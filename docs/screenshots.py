@@ -23,9 +23,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from support.cli import sagelet  # noqa: E402
+from support.pages import WHERE, process  # noqa: E402
 from support.serve import Plane  # noqa: E402
 
 EXPERIMENT = "mnist-widths"
+SEARCH = "digits-search"
 EPOCHS = 6
 ROLE = "arn:aws:iam::123456789012:role/sagelet"
 
@@ -52,6 +55,7 @@ PICTURES = {
         900,
         "light",
     ),
+    "page-tuning": (f"tuning/{SEARCH}", 1440, 900, "light"),
     "page-phone": (f"experiments/{EXPERIMENT}", 390, 844, "dark"),
 }
 
@@ -66,6 +70,9 @@ EVERY = {
     "experiments": "experiments",
     "experiment": f"experiments/{EXPERIMENT}",
     "loose": "experiments/-",
+    "processing": "processing/{processing}",
+    "tuning": "tuning",
+    "tuning-job": f"tuning/{SEARCH}",
     "compare": "compare?c={job}&c={other}",
     "compare-many": f"compare?e={EXPERIMENT}",
     "trial": "trials/width-64-4",
@@ -123,7 +130,29 @@ def run(plane: Plane) -> dict[str, str]:
     assert states == ["Completed"] * len(jobs) + ["Failed"], states
     for job in jobs:
         keep_quality(plane, s3, sagemaker, job)
-    return {"job": jobs[5], "other": jobs[3], "failed": broken}
+    search(plane, script)
+    process(plane, "prepare-digits")
+    return {
+        "job": jobs[5],
+        "other": jobs[3],
+        "failed": broken,
+        "processing": "prepare-digits",
+    }
+
+
+def search(plane: Plane, script: Path) -> None:
+    """A tuning job, to its end."""
+    ranges = ("lr=0.003:0.5:log", "hidden=8:96", "activation=relu,tanh")
+    metrics = ("test:accuracy=test_accuracy=([0-9.]+);", "train:loss=train_loss=([0-9.]+);")
+    done = sagelet(
+        *("tune", str(script), "--name", SEARCH, *WHERE, "--channel", "training=s3://digits/mnist"),
+        *("--hp", "momentum=0.9", "--hp", "epochs=3", "--max-jobs", "16", "--seed", "4"),
+        *(part for each in ranges for part in ("--range", each)),
+        *(part for each in metrics for part in ("--metric", each)),
+        *("--objective", "test:accuracy"),
+        env=plane.environ,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def start(

@@ -143,6 +143,7 @@ def test_a_page_without_its_control_plane_says_so_and_goes_on(
         page.locator(".offline").wait_for(state="detached")
     finally:
         other.process.kill()
+        other.process.wait()
 
 
 def test_the_plane_stops_at_once_though_a_page_listens(see: Open, tmp_path: Path) -> None:

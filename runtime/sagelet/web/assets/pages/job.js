@@ -43,6 +43,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     if (tab !== "metrics" && tab !== "logs") setMarks({ tab, m: {}, l: {} });
   }, [tab]);
   const running = shown && !shown.over;
+  useEffect(() => shown?.hosts > 1 && again(), [shown?.secondary, shown?.message]); // what its hosts do
   const now = useNow(1, Boolean(running));
   useKeys([
     ...tabs.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(to(id)) })),
@@ -66,7 +67,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
     ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${to("logs", { jump: "error" })}>First error in the log</a></div>`}
     ${shown.exitMessage && !full && html`<div class="note quiet" role="note" aria-label="Exit message"><b>Exit message.</b> <${Long} text=${plain(shown.exitMessage)} /></div>`}
-    ${!full && html`<${Timeline} job=${shown} now=${now} />`}
+    ${!full && html`<${Timeline} job=${shown} now=${now} states=${running ? job?.hostStates : undefined} />`}
     <nav class="tabs" aria-label="Parts of the job">${tabs.map(([id, text]) => html`<a href=${to(id)} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && kind === "training" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
     ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
@@ -89,7 +90,7 @@ const Long = ({ text }) => {
 const KIND = { Training: "main", Processing: "main", Completed: "good", Failed: "bad", Stopped: "bad" };
 
 /** The phases to scale: when each began, how long it took. */
-const Timeline = ({ job, now }) => {
+const Timeline = ({ job, now, states }) => {
   const steps = job.steps.filter((step, i) => !(i === job.steps.length - 1 && job.over && (step.end ?? step.start) === step.start) || job.steps.length === 1);
   const start = job.steps[0].start;
   const end = Math.max(job.ended ?? now, start + 0.1);
@@ -101,7 +102,7 @@ const Timeline = ({ job, now }) => {
       const kind = step.end === null && !job.over ? "live" : KIND[step.status] ?? "";
       return html`<span role="listitem" class="cut" title=${step.message}>${step.status}</span><span class="track" aria-hidden="true" title=${`${step.status}: ${step.message}, from ${clock(step.start)}`}><i class="bar ${kind}" style=${style}></i></span><span class="quiet num">${duration(to - step.start)}</span>`;
     })}
-  </div>${(job.notes ?? []).length > 0 && html`<div class="below quiet small" role="note" aria-label="Notes">${job.notes.map((each) => html`<p>${each}</p>`)}</div>`}</section>`;
+  </div>${job.hosts > 1 && Object.keys(states ?? {}).length > 0 && html`<ul class="below row wrap" aria-label="Hosts">${Object.entries(states).map(([host, state]) => html`<li key=${host}><a class="chip" href=${jobPage(job, ["logs"], { host })}>${host} <span class="quiet">${state.toLowerCase()}</span></a></li>`)}</ul>`}${(job.notes ?? []).length > 0 && html`<div class="below quiet small" role="note" aria-label="Notes">${job.notes.map((each) => html`<p>${each}</p>`)}</div>`}</section>`;
 };
 
 const Files = ({ job }) => html`<div class="two">

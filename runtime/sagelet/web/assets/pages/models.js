@@ -1,9 +1,12 @@
 // The versions of each model, newest first; what is in one, and how it differs from another.
-import { html } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { link } from "../core/url.js";
 import { Code, Empty, Failed, Loading } from "../parts/basics.js";
+
+/** So many models at first, and at a time. */
+const PAGE = 100;
 
 export const Models = ({ name }) => {
   useTitle(name ?? "Models");
@@ -16,9 +19,24 @@ export const Models = ({ name }) => {
     <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div></div>
     ${!groups.size && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
     ${name && html`<${Versions} name=${name} versions=${groups.get(name)} />`}
-    ${!name && [...groups].map(([each, own]) => html`<section class="panel" key=${each} aria-label=${each}>
-      <header><h2 class="grow cut"><a href=${link(["models", each])}>${each}</a></h2><span class="quiet">${plural(own.length, "version")}</span></header>
-      <${Rows} versions=${own.slice(-5)} /></section>`)}`;
+    ${!name && groups.size > 0 && html`<${Newest} models=${newestFirst(groups)} />`}`;
+};
+
+/** Models with their versions, the one that changed last first. */
+function newestFirst(groups) {
+  const last = (versions) => versions[versions.length - 1];
+  return [...groups].sort(([, a], [, b]) => last(b).created - last(a).created);
+}
+
+/** The newest version of each model. */
+const Newest = ({ models }) => {
+  const [limit, setLimit] = useState(PAGE);
+  return html`<section class="panel" aria-label="Models"><div class="scrolls" role="group" tabindex="0" aria-label="Models"><table class="simple"><thead><tr><th>Model</th><th class="num">Version</th><th class="wide">Job</th><th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
+    ${models.slice(0, limit).map(([name, versions]) => {
+      const newest = versions[versions.length - 1];
+      return html`<tr key=${name}><td><a href=${link(["models", name])}>${name}</a></td><td class="num">${newest.version}</td><td class="wide"><a href=${link(["jobs", newest.job])}>${newest.job}</a></td><td class="num">${size(newest.size)}</td><td class="num quiet wide">${moment(newest.created)}</td></tr>`;
+    })}
+  </tbody></table></div>${models.length > limit && html`<div class="pad"><button class="button" onClick=${() => setLimit((old) => old + PAGE)}>More</button></div>`}</section>`;
 };
 
 const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
