@@ -72,7 +72,7 @@ const Bucket = ({ bucket, prefix, chosen }) => {
       <h1>${steps[steps.length - 1] ?? bucket}</h1></div>
       <button class="button" onClick=${() => pick.current.click()}>Upload</button><input type="file" multiple hidden ref=${pick} aria-label="Files to upload" onChange=${(e) => store([...e.currentTarget.files])} />
       <button class="button" onClick=${() => copy(`s3://${bucket}/${prefix}`)}>Copy address</button></div>
-    <p class="quiet" role="status">${busy}</p>
+    <p class=${busy ? "quiet" : "unseen"} role="status">${busy}</p>
     <div class=${chosen ? "files" : ""}>
       <section class="panel ${over ? "drop" : ""}" aria-label="Objects" onDragOver=${(e) => (e.preventDefault(), setOver(true))} onDragLeave=${() => setOver(false)} onDrop=${drop}>
         ${!page && html`<${Loading} />`}
