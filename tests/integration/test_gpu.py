@@ -97,7 +97,7 @@ def test_digits_train_on_the_card(
         timeout=280,
     )
     assert done.returncode == 0, done.stderr
-    assert b" on cuda: 10000 images" in log_of(home, "digits")
+    assert b" on cuda, worker 1 of 1: 10000 images" in log_of(home, "digits")
     (metric,) = json.loads(done.stdout)["FinalMetricDataList"]
     assert metric["Value"] > 0.95
     assert (home / "models/digits/latest/model.tar.gz").is_file()
@@ -185,8 +185,8 @@ def test_a_search_takes_turns_on_the_cards(trainer: Trainer, home: Path, tmp_pat
 import argparse, os, pathlib, sys, time
 import torch
 parser = argparse.ArgumentParser()
-parser.add_argument("--x", type=float)
-x = torch.tensor(parser.parse_known_args()[0].x, device="cuda")
+parser.add_argument("--rate", type=float)
+x = torch.tensor(parser.parse_known_args()[0].rate, device="cuda")
 place = pathlib.Path({str(turns)!r}, os.environ["CUDA_VISIBLE_DEVICES"])
 place.mkdir()  # fails if another job has this card
 time.sleep(0.3)
@@ -197,7 +197,7 @@ place.rmdir()
     more = len(list_gpus()) + 1
     done = sagelet(
         *("tune", script, "--backend", "process", "--python", PYTHON, "--gpus", "1"),
-        *("--range", "x=0.0:1.0", "--objective", "score", "--strategy", "random"),
+        *("--range", "rate=0.0:1.0", "--objective", "score", "--strategy", "random"),
         *("--max-jobs", str(more + 2), "--parallel", str(more), "--json"),
         timeout=280,
     )
