@@ -1,9 +1,12 @@
-"""Make torchvision usable beside a CPU build of torch; run by the Python that has both.
+"""What scripts find in SageMaker's images and not in the packages; run by the Python they run in.
 
-Scripts import torchvision for its data sets and transforms. The package index has it for CUDA
+Scripts import torchvision, for its data sets and transforms. The package index has it for CUDA
 builds of torch only; beside another build its compiled operators cannot be loaded, and without two
 of them it cannot be imported either. These two are declared here, without an implementation: all
 but the compiled operators then works. A torchvision that fits its torch is not affected.
+
+Published scripts for the first images import sagemaker_containers, too, and do not use it. The name
+is there; what could be asked of it is in the SM_ variables.
 """
 
 import sysconfig
@@ -20,10 +23,15 @@ if not _has_ops():
         )
 """
 
+NAME = '''"""Scripts import this name; what it knew on SageMaker is in the SM_ variables."""
+'''
+
 
 def main() -> None:
-    """Add the declarations to the module that loads the operators, once."""
-    module = Path(sysconfig.get_path("purelib")) / "torchvision" / "extension.py"
+    """Add the declarations to the module that loads the operators, once, and the name."""
+    packages = Path(sysconfig.get_path("purelib"))
+    (packages / "sagemaker_containers.py").write_text(NAME)
+    module = packages / "torchvision" / "extension.py"
     if MARK not in module.read_text():
         with module.open("a") as file:
             file.write(TEXT)

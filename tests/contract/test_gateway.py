@@ -266,6 +266,7 @@ def test_compressed_bodies(served):
         (gzip.compress(b'{"Namespace": "n", "MetricData": []}')[:20], 400),
         (gzip.compress(b" " * (MAX_BODY + 1)), 413),
     ],
+    ids=["no gzip", "cut off", "too large"],
 )
 def test_compressed_bodies_that_are_broken_or_too_large(served, body, status):
     target = "GraniteServiceVersion20100801.PutMetricData"

@@ -105,7 +105,7 @@ def test_nothing_to_train_says_what_to_give(served: Path) -> None:
 
 
 def test_a_script_without_an_environment_says_what_to_give(served: Path, script: str) -> None:
-    refused(served, script, says="--framework pytorch")
+    refused(served, script, says="Give --framework (pytorch, sklearn, tensorflow)")
 
 
 def test_an_empty_channel_is_refused_as_sagemaker_does(
@@ -292,5 +292,6 @@ def test_images_lists_what_there_is(home: Path) -> None:
     listed = json.loads(sagelet("images", "--json").stdout)
     assert {row["Image"].partition(":")[0] for row in listed} == {
         "sagelet/pytorch",
+        "sagelet/sklearn",
         "sagelet/tensorflow",
     }

@@ -73,6 +73,18 @@ def test_a_terminal_shows_a_table_and_the_best_so_far(script: str) -> None:
     assert "Completed: 3 of 3 done; best acc=" in shown
 
 
+def test_why_all_failed_is_said_at_once(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text("raise SystemError('no such luck')")
+    done = sagelet("tune", str(path), *WHERE, *WHAT, "--max-jobs", "2", "--name", "search")
+    assert done.returncode == 1
+    said = done.stderr[done.stderr.index("  status") :]
+    assert "All training jobs failed." in said
+    assert 'ErrorMessage "SystemError: no such luck' in said
+    assert re.search(r"sagelet logs search-001-[0-9a-f]{8}\n", said)
+    assert len(said.splitlines()) == 7
+
+
 def test_a_request_that_only_is_shown(script: str) -> None:
     done = sagelet(
         *("tune", script, *WHERE, "--range", "lr=1:8", "--objective", "val:loss", "--dry-run"),

@@ -306,7 +306,10 @@ def test_a_channel_on_a_file_system_without_overlay_is_read_only(
         assert [p.name for p in folders["data"].iterdir()] == ["x"]
     finally:
         wait_until(lambda: not planes_of(folders["merged"] / "home"), "the control plane's end")
-        subprocess.run(["umount", str(folders["merged"])], check=True)
+        unmount = ["umount", str(folders["merged"])]
+        wait_until(  # a process that has ended may hold it for a moment more
+            lambda: subprocess.run(unmount, check=False).returncode == 0, "nobody to use the folder"
+        )
 
 
 def test_a_container_removed_from_outside_fails_the_job(trainer: Trainer, home: Path) -> None:

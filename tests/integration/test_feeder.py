@@ -186,6 +186,7 @@ def test_a_packed_record_too_long_to_hold(tmp_path: Path) -> None:
         (gzip.compress(b"x") + b"rest", "s3://b/object is not gzip ("),
         (None, "s3://b/object: No such file or directory"),
     ],
+    ids=["text", "empty", "cut off", "more behind it", "gone"],
 )
 def test_what_cannot_be_streamed_is_said_and_does_not_look_like_the_end(tmp_path, data, says):
     with one_file(tmp_path, data or b"", gzipped=True) as fed:

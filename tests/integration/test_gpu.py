@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,12 @@ def memory_in_use() -> set[int]:
     return {int(pid) for pid in listed.stdout.split() if pid.isdigit()}
 
 
+def kept(home: Path, after: str) -> bool:
+    """Whether hosts are kept after a job."""
+    records = [json.loads(p.read_text()) for p in (home / "warm").glob("*/spare.json")]
+    return any(record["made"] and record["job"] == after for record in records)
+
+
 def test_the_doctor_names_the_card(home: Path) -> None:
     found = json.loads(sagelet("doctor", "--json").stdout)
     (card,) = [finding for finding in found if finding["check"] == "GPU"]
@@ -90,7 +97,7 @@ def test_digits_train_on_the_card(
         timeout=280,
     )
     assert done.returncode == 0, done.stderr
-    assert b" on cuda: 10000 images" in log_of(home, "digits")
+    assert b" on cuda, worker 1 of 1: 10000 images" in log_of(home, "digits")
     (metric,) = json.loads(done.stdout)["FinalMetricDataList"]
     assert metric["Value"] > 0.95
     assert (home / "models/digits/latest/model.tar.gz").is_file()
@@ -149,3 +156,71 @@ def test_a_stopped_job_lets_the_card_go(trainer: Trainer, tmp_path: Path) -> Non
     running.communicate(timeout=60)
     assert describe("held")["TrainingJobStatus"] == "Stopped"
     wait_until(lambda: memory_in_use() <= before, "the card to be free")
+
+
+def test_a_script_processes_on_the_card(home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "square.py"
+    script.write_text(
+        """
+import pathlib
+import torch
+place = pathlib.Path("/opt/ml/processing/output/squares")
+numbers = torch.arange(4.0, device="cuda") ** 2
+place.joinpath("numbers.txt").write_text(f"{numbers.tolist()} {torch.cuda.device_count()}")
+"""
+    )
+    done = sagelet(
+        *("process", str(script), "--backend", "process", "--python", PYTHON, "--gpus", "1"),
+        *("--output", f"squares={tmp_path / 'out'}"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/numbers.txt").read_text() == "[0.0, 1.0, 4.0, 9.0] 1"
+
+
+def test_a_search_takes_turns_on_the_cards(trainer: Trainer, home: Path, tmp_path: Path) -> None:
+    turns = tmp_path / "turns"
+    turns.mkdir()
+    script = trainer.script(
+        f"""
+import argparse, os, pathlib, sys, time
+import torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--rate", type=float)
+x = torch.tensor(parser.parse_known_args()[0].rate, device="cuda")
+place = pathlib.Path({str(turns)!r}, os.environ["CUDA_VISIBLE_DEVICES"])
+place.mkdir()  # fails if another job has this card
+time.sleep(0.3)
+print(f"score={{(1 - (x - 0.5) ** 2).item():.6f}}", flush=True)
+place.rmdir()
+"""
+    )
+    more = len(list_gpus()) + 1
+    done = sagelet(
+        *("tune", script, "--backend", "process", "--python", PYTHON, "--gpus", "1"),
+        *("--range", "rate=0.0:1.0", "--objective", "score", "--strategy", "random"),
+        *("--max-jobs", str(more + 2), "--parallel", str(more), "--json"),
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    counters = json.loads(done.stdout)["TrainingJobStatusCounters"]
+    assert counters["Completed"] == more + 2
+
+
+def test_hosts_are_kept_warm_beside_the_card(trainer: Trainer, home: Path) -> None:
+    script = """
+import sys
+ready = "torch" in sys.modules
+import torch
+print("ready", ready, torch.ones(3, device="cuda").sum().item(), flush=True)
+"""
+    options = ("--framework", "pytorch", "--gpus", "1", "--warm")
+    before = memory_in_use()
+    for name in ("one", "two"):
+        assert trainer.run(script, *options, "--name", name).returncode == 0
+        wait_until(partial(kept, home, name), f"hosts kept after {name}", 60)
+        assert memory_in_use() <= before  # those hold no memory of the card
+    assert b"ready True 3.0" in log_of(home, "two")
+    # A job that wants the card gets it, whoever waits.
+    done = trainer.run(LOOK, "--gpus", "all", "--name", "three")
+    assert done.returncode == 0, done.stderr
+    assert not list((home / "warm").glob("*/spare.json"))

@@ -396,6 +396,15 @@ def test_links_inside_are_unpacked(tmp_path):
     assert look(tmp_path / "back") == look(tmp_path / "tree")
 
 
+def test_links_to_each_other_are_unpacked(tmp_path):
+    for name, to in (("a", "b"), ("b", "a"), ("self", "self")):
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        (tmp_path / "tree" / name).symlink_to(to)
+    pack([tmp_path / "tree"], tmp_path / "a.tar.gz")
+    unpack(tmp_path / "a.tar.gz", tmp_path / "back")
+    assert look(tmp_path / "back") == look(tmp_path / "tree")
+
+
 def test_unpacking_leaves_room_on_the_disk(tmp_path):
     fill(tmp_path / "tree")
     (tmp_path / "tree" / "zeros").write_bytes(bytes(20 << 20))

@@ -217,6 +217,8 @@ def summarise(client: Client, screen: Screen, document: Document) -> None:
     ]
     if document.get("FailureReason"):
         rows.append(("reason", document["FailureReason"]))
+    if failed:
+        rows += _failure(training_jobs(client, name))
     best = document.get("OverallBestTrainingJob") or document.get("BestTrainingJob")
     if best:
         job = best["TrainingJobName"]
@@ -229,6 +231,15 @@ def summarise(client: Client, screen: Screen, document: Document) -> None:
     click.echo("", err=True)
     for key, value in rows:
         click.echo(f"  {key:<10} {value}", err=True)
+
+
+def _failure(jobs: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    """Why the first training job failed that did; the others' reason is mostly the same."""
+    first = next((job for job in jobs if job["TrainingJobStatus"] == "Failed"), None)
+    if first:
+        yield "failed", first["TrainingJobName"]
+        yield "", " ".join(first.get("FailureReason", "").splitlines()[:3])[:200]
+        yield "", f"sagelet logs {first['TrainingJobName']}"
 
 
 def _model(beside: Document) -> Iterator[tuple[str, str]]:

@@ -165,7 +165,7 @@ def _combinations(job: TuningJob, definition: Definition) -> None:
     if there < given:
         raise ValidationException(
             "You don't have enough combinations of hyperparameter ranges. The total number of "
-            f"hyperparameter combinations for the provided ranges [{there}] must be equal or "
+            f"hyperparameter combinations for the provided ranges [{int(there)}] must be equal or "
             f"greater than the value of MaxNumberOfJobs, [{given}]. Provide additional ranges."
         )
 

@@ -161,7 +161,8 @@ class _Inside:
     """A filter of tar members that does not trust the disk.
 
     tarfile's own asks where a path leads, and links nested deeply enough hide that from it on many
-    versions of Python. Here nothing is unpacked by way of a link, and links are judged as text.
+    versions of Python, while others fail at links that lead to each other. Here nothing is unpacked
+    by way of a link, and links are judged as text.
     """
 
     def __init__(self, folder: Path, keep_free: int) -> None:
@@ -171,24 +172,30 @@ class _Inside:
         self._unchecked = _CHECK_EVERY
 
     def __call__(self, member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-        safe = tarfile.data_filter(member, path)
-        if safe is None:
-            return None
-        name = PurePosixPath(safe.name).parts
+        name = PurePosixPath(member.name.lstrip("/")).parts
         if ".." in name or self._by_link(name[:-1]):
-            raise tarfile.OutsideDestinationError(member, safe.name)
-        if safe.islnk():
-            target = PurePosixPath(safe.linkname).parts
-            if ".." in target or self._by_link(target):
-                raise tarfile.LinkOutsideDestinationError(member, safe.linkname)
-        elif safe.issym():
-            target = PurePosixPath(safe.linkname).parts
-            up = next((i for i, part in enumerate(target) if part != ".."), len(target))
-            if up >= len(name) or ".." in target[up:]:
-                raise tarfile.LinkOutsideDestinationError(member, safe.linkname)
+            raise tarfile.OutsideDestinationError(member, member.name)
+        safe: tarfile.TarInfo | None
+        if member.issym():
+            self._judge_link(member, name)
             self._links.add(name)
-        self._make_room(safe.size)
+            safe = tarfile.TarInfo("/".join(name))
+            safe.type, safe.linkname, safe.mtime = member.type, member.linkname, member.mtime
+        else:
+            target = PurePosixPath(member.linkname).parts
+            if member.islnk() and (".." in target or self._by_link(target)):
+                raise tarfile.LinkOutsideDestinationError(member, member.linkname)
+            safe = tarfile.data_filter(member, path)
+        self._make_room(member.size)
         return safe
+
+    def _judge_link(self, member: tarfile.TarInfo, name: tuple[str, ...]) -> None:
+        target = PurePosixPath(member.linkname)
+        if target.is_absolute():
+            raise tarfile.AbsoluteLinkError(member)
+        up = next((i for i, part in enumerate(target.parts) if part != ".."), len(target.parts))
+        if up >= len(name) or ".." in target.parts[up:]:
+            raise tarfile.LinkOutsideDestinationError(member, member.linkname)
 
     def _by_link(self, parts: tuple[str, ...]) -> bool:
         return any(parts[:end] in self._links for end in range(1, len(parts) + 1))

@@ -81,9 +81,9 @@ class Chores:
         connection = self._database.connection()
         for name in self._blobs.drafts():
             named = connection.execute(
-                "SELECT 1 FROM objects WHERE blob = ?1"
-                " UNION ALL SELECT 1 FROM upload_parts WHERE blob = ?1",
-                (name,),
+                "SELECT 1 FROM objects WHERE blob = :blob"
+                " UNION ALL SELECT 1 FROM upload_parts WHERE blob = :blob",
+                {"blob": name},
             ).fetchone()
             if named is None:
                 self._blobs.remove(name)

@@ -71,16 +71,16 @@ class ComponentTable:
         for kind, table in _TABLES:
             keys = [name for name in names if name.startswith(kind.prefix)]
             rows = self._database.connection().execute(
-                f"SELECT value, c.id FROM json_each(?2) JOIN {table} j"  # noqa: S608
-                " ON j.region = ?1 AND j.name = value"
+                f"SELECT value, c.id FROM json_each(?) JOIN {table} j"  # noqa: S608
+                " ON j.region = ? AND j.name = value"
                 " JOIN trial_components c ON c.id = j.component WHERE c.deleted = 0",
-                (self._region, json.dumps([key.removeprefix(kind.prefix) for key in keys])),
+                (json.dumps([key.removeprefix(kind.prefix) for key in keys]), self._region),
             )
             found |= {kind.key(row[0]): int(row[1]) for row in rows}
         rows = self._database.connection().execute(
-            "SELECT value, c.id FROM json_each(?2) JOIN trial_components c"
-            " ON c.region = ?1 AND c.name = value AND c.deleted = 0",
-            (self._region, json.dumps(list(names))),
+            "SELECT value, c.id FROM json_each(?) JOIN trial_components c"
+            " ON c.region = ? AND c.name = value AND c.deleted = 0",
+            (json.dumps(list(names)), self._region),
         )
         return found | {row[0]: int(row[1]) for row in rows}
 

@@ -254,17 +254,18 @@ def insert_trial(connection: sqlite3.Connection, trial: Trial, tags: Mapping[str
     """Add a trial of an experiment that is there, within somebody's transaction."""
     connection.execute(
         "INSERT INTO trials (region, name, experiment, account, created, modified, document)"
-        " VALUES (?1, ?2, (SELECT id FROM experiments WHERE region = ?1 AND name = ?3), ?4, ?5, ?6,"
-        " ?7)",
-        (
-            trial.region,
-            trial.name,
-            trial.experiment,
-            trial.account,
-            trial.created,
-            trial.modified,
-            json.dumps(trial.document),
-        ),
+        " VALUES (:region, :name,"
+        " (SELECT id FROM experiments WHERE region = :region AND name = :experiment),"
+        " :account, :created, :modified, :document)",
+        {
+            "region": trial.region,
+            "name": trial.name,
+            "experiment": trial.experiment,
+            "account": trial.account,
+            "created": trial.created,
+            "modified": trial.modified,
+            "document": json.dumps(trial.document),
+        },
     )
     write_tags(connection, trial.arn, tags)
 

@@ -213,8 +213,8 @@ class Jobs(Generic[J]):
         """Status -> number of jobs, of a region or over all."""
         rows = self._database.connection().execute(
             f"SELECT status, count(*) FROM {self.table}"  # noqa: S608
-            " WHERE ?1 IS NULL OR region = ?1 GROUP BY status",
-            (region,),
+            " WHERE :region IS NULL OR region = :region GROUP BY status",
+            {"region": region},
         )
         return dict(rows.fetchall())
 

@@ -153,9 +153,14 @@ class Lineage:
     ) -> list[Association]:
         """Associations, from or to these ARNs where given, in the order they were made."""
         rows = self._database.connection().execute(
-            "SELECT source, destination, type, created FROM associations WHERE region = ?1"
-            " AND (?2 IS NULL OR source = ?2) AND (?3 IS NULL OR destination = ?3) ORDER BY id",
-            (self._region, source and source.lower(), destination and destination.lower()),
+            "SELECT source, destination, type, created FROM associations WHERE region = :region"
+            " AND (:source IS NULL OR source = :source)"
+            " AND (:destination IS NULL OR destination = :destination) ORDER BY id",
+            {
+                "region": self._region,
+                "source": source and source.lower(),
+                "destination": destination and destination.lower(),
+            },
         )
         return [Association(*row) for row in rows]
 
@@ -200,13 +205,17 @@ class Lineage:
         """(component, name, type, URI) of artifacts of these types, by components' ARNs."""
         rows = self._database.connection().execute(
             "SELECT c.value, coalesce(json_extract(document, '$.ArtifactName'), ''), e.type, e.uri"
-            " FROM json_each(?2) c JOIN associations a"
-            " ON (a.source = lower(c.value) OR a.destination = lower(c.value)) AND a.region = ?1"
-            " JOIN lineage_entities e ON e.region = ?1 AND e.kind = 'artifact' AND e.name ="
+            " FROM json_each(:components) c JOIN associations a"
+            " ON (a.source = lower(c.value) OR a.destination = lower(c.value)) AND a.region = :region"
+            " JOIN lineage_entities e ON e.region = :region AND e.kind = 'artifact' AND e.name ="
             " CASE WHEN a.source = lower(c.value) THEN substr(a.destination, instr(a.destination,"
             " '/') + 1) ELSE substr(a.source, instr(a.source, '/') + 1) END"
-            " WHERE e.type IN (SELECT value FROM json_each(?3)) ORDER BY a.id",
-            (self._region, json.dumps(list(components)), json.dumps(list(types))),
+            " WHERE e.type IN (SELECT value FROM json_each(:types)) ORDER BY a.id",
+            {
+                "region": self._region,
+                "components": json.dumps(list(components)),
+                "types": json.dumps(list(types)),
+            },
         )
         return [tuple(row) for row in rows]
 
@@ -242,7 +251,8 @@ def link_outputs(connection: sqlite3.Connection, job: Job, component: int, now: 
 def unlink(connection: sqlite3.Connection, arn: str) -> None:
     """Remove all associations of what is deleted, within somebody's transaction."""
     connection.execute(
-        "DELETE FROM associations WHERE source = ?1 OR destination = ?1", (arn.lower(),)
+        "DELETE FROM associations WHERE source = :arn OR destination = :arn",
+        {"arn": arn.lower()},
     )
 
 
@@ -310,8 +320,8 @@ def _entity(row: Sequence[Any]) -> Entity:
 def _near(connection: sqlite3.Connection, arns: Sequence[str]) -> list[Association]:
     rows = connection.execute(
         "SELECT source, destination, type, created FROM associations"
-        " WHERE source IN (SELECT value FROM json_each(?1))"
-        " OR destination IN (SELECT value FROM json_each(?1)) ORDER BY id",
-        (json.dumps(list(arns)),),
+        " WHERE source IN (SELECT value FROM json_each(:arns))"
+        " OR destination IN (SELECT value FROM json_each(:arns)) ORDER BY id",
+        {"arns": json.dumps(list(arns))},
     )
     return [Association(*row) for row in rows]

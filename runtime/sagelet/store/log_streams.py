@@ -26,7 +26,7 @@ _SLACK = 60.0
 #: What is read of a stream at once when many are read side by side, in bytes.
 _STEP = 1 << 18
 
-_QUERY = "SELECT name, steps, over FROM {table} WHERE region = ?1 AND steps LIKE '%\"Training\"%'"
+_QUERY = "SELECT name, steps, over FROM {table} WHERE region = ? AND steps LIKE '%\"Training\"%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class LogStreams:
     def since(self, time: float) -> Iterator[LogStream]:
         """Streams of jobs that had not ended by ``time`` (epoch seconds)."""
         rows = self._database.connection().execute(
-            self._query + " AND (over = 0 OR modified >= ?2)", (self._region, time - _SLACK)
+            self._query + " AND (over = 0 OR modified >= ?)", (self._region, time - _SLACK)
         )
         for row in rows.fetchall():
             yield from self._of_row(*row)
@@ -97,13 +97,13 @@ class LogStreams:
 
     def _jobs(self, prefix: str) -> list[str]:
         rows = self._database.connection().execute(
-            self._query + " AND name >= ?2 AND name < ?3", (self._region, prefix, prefix + "\x7f")
+            self._query + " AND name >= ? AND name < ?", (self._region, prefix, prefix + "\x7f")
         )
         return [row[0] for row in rows]
 
     def _of_job(self, name: str) -> Iterator[LogStream]:
         rows = self._database.connection().execute(
-            self._query + " AND name = ?2", (self._region, name)
+            self._query + " AND name = ?", (self._region, name)
         )
         for row in rows.fetchall():
             yield from self._of_row(*row)

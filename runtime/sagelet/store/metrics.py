@@ -91,12 +91,18 @@ class Metrics:
             "SELECT training_jobs.name, property_names.name, series.time FROM training_jobs"
             " JOIN series ON series.component = training_jobs.component"
             " JOIN property_names ON property_names.id = series.name"
-            " WHERE training_jobs.region = ?1 AND training_jobs.name >= ?2"
-            " AND (training_jobs.name, property_names.name) > (?2, ?3)"
-            " AND (?4 IS NULL OR training_jobs.name = ?4)"
-            " AND (?5 IS NULL OR property_names.name = ?5)"
+            " WHERE training_jobs.region = :region AND training_jobs.name >= :job_after"
+            " AND (training_jobs.name, property_names.name) > (:job_after, :name_after)"
+            " AND (:job IS NULL OR training_jobs.name = :job)"
+            " AND (:name IS NULL OR property_names.name = :name)"
             " ORDER BY training_jobs.name, property_names.name",
-            (self._region, *after, job, name),
+            {
+                "region": self._region,
+                "job_after": after[0],
+                "name_after": after[1],
+                "job": job,
+                "name": name,
+            },
         )
         for found in rows:
             yield tuple(found)

@@ -36,10 +36,10 @@ class ModelVersions:
             ).fetchone()
             if row is None:
                 row = connection.execute(
-                    "INSERT INTO model_versions (name, version, region, job, created) SELECT ?1,"
-                    " coalesce(max(version), 0) + 1, ?2, ?3, ?4 FROM model_versions"
-                    " WHERE name = ?1 RETURNING version",
-                    (name, self._region, job, now),
+                    "INSERT INTO model_versions (name, version, region, job, created) SELECT :name,"
+                    " coalesce(max(version), 0) + 1, :region, :job, :now FROM model_versions"
+                    " WHERE name = :name RETURNING version",
+                    {"name": name, "region": self._region, "job": job, "now": now},
                 ).fetchone()
             return int(row[0])
 
@@ -63,8 +63,8 @@ class ModelVersions:
         """Published versions by name and version; all names when ``name`` is None."""
         rows = self._database.connection().execute(
             "SELECT name, version, region, job, created, size FROM model_versions"
-            " WHERE size IS NOT NULL AND (?1 IS NULL OR name = ?1) ORDER BY name, version",
-            (name,),
+            " WHERE size IS NOT NULL AND (:name IS NULL OR name = :name) ORDER BY name, version",
+            {"name": name},
         )
         return [ModelVersion(*row) for row in rows]
 

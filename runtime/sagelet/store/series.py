@@ -123,9 +123,10 @@ def points(
 ) -> list[tuple[float, float, int | None]]:
     """(value, time, step) in the order they came; ``until`` excluded."""
     rows = connection.execute(
-        "SELECT value, time, step FROM points WHERE series = ?1 AND time >= ?2 AND time < ?3"
-        " AND (?4 IS NULL OR host = ?4) ORDER BY ordinal",
-        (series, since, until, host),
+        "SELECT value, time, step FROM points WHERE series = :series"
+        " AND time >= :since AND time < :until AND (:host IS NULL OR host = :host)"
+        " ORDER BY ordinal",
+        {"series": series, "since": since, "until": until, "host": host},
     )
     return [(_value(value), time, step) for value, time, step in rows]
 

@@ -10,12 +10,12 @@ from sagelet.domain.training import TrainingJob, training_job_arn
 from sagelet.store import jobs
 from sagelet.store.jobs import Jobs, members_of
 
-#: Whether a job's pool is warm, by the clock; ``?1`` is now. Mirrors ``domain.warm_pool``.
+#: Whether a job's pool is warm, by the clock; ``?`` is now. Mirrors ``domain.warm_pool``.
 _WARM_STATUS = (
     "CASE WHEN pool_ended IS NOT NULL THEN 'Terminated' WHEN keep_alive = 0 THEN NULL"
     " WHEN over = 0 THEN 'InUse'"
     " WHEN reused_by IS NOT NULL THEN 'Reused'"
-    " WHEN ended + keep_alive > ?1 THEN 'Available' ELSE 'Terminated' END"
+    " WHEN ended + keep_alive > ? THEN 'Available' ELSE 'Terminated' END"
 )
 
 
@@ -86,7 +86,7 @@ class TrainingJobs(Jobs[TrainingJob]):
             clauses.append(f"{_PLAN} = ?")
             values.append(wanted.training_plan)
         if wanted.warm_pool is not None:
-            clauses.append(f"{_WARM_STATUS.replace('?1', '?')} = ?")
+            clauses.append(f"{_WARM_STATUS} = ?")
             values += [now, wanted.warm_pool]
         rows = self._select(
             "name, account, created, modified, status, secondary, ended, keep_alive, reused_by,"

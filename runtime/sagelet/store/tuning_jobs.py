@@ -132,10 +132,19 @@ class TuningJobs:
         """Store how it will end: no training job is launched any more. The first word stays."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE tuning_jobs SET ending = ?1, failure_reason = ?2, modified = ?3,"
-                " status = CASE WHEN ?1 = ?4 THEN ?5 ELSE status END"
-                " WHERE region = ?6 AND name = ?7 AND ending IS NULL",
-                (ending, reason, now, STOPPED, STOPPING, self._region, name),
+                "UPDATE tuning_jobs SET ending = :ending, failure_reason = :reason,"
+                " modified = :now,"
+                " status = CASE WHEN :ending = :stopped THEN :stopping ELSE status END"
+                " WHERE region = :region AND name = :name AND ending IS NULL",
+                {
+                    "ending": ending,
+                    "reason": reason,
+                    "now": now,
+                    "stopped": STOPPED,
+                    "stopping": STOPPING,
+                    "region": self._region,
+                    "name": name,
+                },
             )
 
     def save_end(self, name: str, status: str, reason: str | None, now: float) -> None:

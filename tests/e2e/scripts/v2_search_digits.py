@@ -65,6 +65,7 @@ tuner = HyperparameterTuner(
     max_jobs=3,
     max_parallel_jobs=1,
     random_seed=1,
+    base_tuning_job_name="digits",  # the default name is the same for all within a minute
 )
 tuner.fit({"training": prepared})
 frame = tuner.analytics().dataframe().sort_values("FinalObjectiveValue", ascending=False)

@@ -93,6 +93,7 @@ assert stopped.latest_tuning_job.hyper_parameter_tuning_job_name in names, names
 stopped.latest_tuning_job.delete()
 stopped.latest_tuning_job.wait_for_delete()
 
+print()  # the panel of the last wait ends without a new line
 print(
     json.dumps(
         {

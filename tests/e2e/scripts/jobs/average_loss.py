@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 
+import sagemaker_containers  # noqa: F401 - the published script does so, for nothing
 import torch
 from torch import nn, optim
 from torch.nn import functional
