@@ -206,7 +206,8 @@ class Lineage:
         rows = self._database.connection().execute(
             "SELECT c.value, coalesce(json_extract(document, '$.ArtifactName'), ''), e.type, e.uri"
             " FROM json_each(:components) c JOIN associations a"
-            " ON (a.source = lower(c.value) OR a.destination = lower(c.value)) AND a.region = :region"
+            " ON (a.source = lower(c.value) OR a.destination = lower(c.value))"
+            " AND a.region = :region"
             " JOIN lineage_entities e ON e.region = :region AND e.kind = 'artifact' AND e.name ="
             " CASE WHEN a.source = lower(c.value) THEN substr(a.destination, instr(a.destination,"
             " '/') + 1) ELSE substr(a.source, instr(a.source, '/') + 1) END"
