@@ -17,6 +17,9 @@ for number in range(int(os.environ["LINES"])):
     if "SLOW" in os.environ:
         while number > 20 and not pathlib.Path(os.environ["SLOW"], str(number)).exists():
             time.sleep(0.02)
+if "HOLD" in os.environ:
+    while not pathlib.Path(os.environ["HOLD"], os.environ["SM_CURRENT_HOST"]).exists():
+        time.sleep(0.02)
 if "FAIL" in os.environ:
     raise RuntimeError("out of luck")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_bytes(bytes(1000))

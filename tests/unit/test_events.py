@@ -79,6 +79,20 @@ def test_a_job_s_values_come_once_with_their_steps(ask, job_of):
     assert [kind for kind, _ in again.read(None)] == ["job"]
 
 
+def test_what_hosts_do_is_told_as_they_do_it(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    states = {"algo-1": "Waiting", "algo-2": "Waiting"}
+    watch = Watch(REGION, job="j")
+    reader = Reader(ask.store, Calls(), watch, Cursor(), lambda job: dict(states))
+    topic = ("hosts", REGION, "j")
+    assert watch.wants(topic)
+    assert not Watch(REGION, jobs=True, tracked=True, tuning="s").wants(topic)
+    assert [job["hostStates"] for _, job in reader.read(None)] == [states]
+    assert reader.read({topic}) == []
+    states["algo-2"] = "Running"
+    assert [job["hostStates"] for _, job in reader.read({topic})] == [states]
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"t": "x"}', '{"l": 3}', '{"m": {"a": null}}', '{"c": [1]}']
 )

@@ -1,16 +1,17 @@
 """Who wants to hear that something changed, within this process.
 
-What is told is only *that* something changed; what it is now stands in the store. So a listener
-that is slow misses nothing: all it did not hear yet is one set of topics.
+What is told is only *that* something changed; what it is now stands in the store, and of hosts
+with the engine. So a listener that is slow misses nothing: all it did not hear yet is one set of
+topics.
 """
 
 import threading
 from collections.abc import Callable
 from typing import Self
 
-#: ``("job", region, key)``, ``("log", region, key, host)``, ``("metrics", region, key)`` with a
-#: job's key, which no job of another kind has; ``("tuning", region, name)`` with a tuning job's
-#: name; ``("calls",)``; ``("tracked", region)``.
+#: ``("job", region, key)``, ``("log", region, key, host)``, ``("metrics", region, key)``,
+#: ``("hosts", region, key)`` with a job's key, which no job of another kind has; ``("tuning",
+#: region, name)`` with a tuning job's name; ``("calls",)``; ``("tracked", region)``.
 Topic = tuple[str, ...]
 
 

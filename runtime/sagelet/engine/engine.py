@@ -185,7 +185,11 @@ class Engine:
 
     def hosts(self, name: str, kind: Kind = TRAINING) -> dict[str, str]:
         """Each host of a job that runs, and whether it is Waiting, Running, Ended or Failed."""
-        return self._dispatcher.hosts(self._store.jobs_of(kind).get(name))
+        return self.hosts_of(self._store.jobs_of(kind).get(name))
+
+    def hosts_of(self, job: Job) -> dict[str, str]:
+        """The same of a job that was read already."""
+        return self._dispatcher.hosts(job)
 
     def interrupt(self, name: str, host: str | None = None, away: float = 0.0) -> None:
         """Take managed spot capacity away, as SageMaker may: the job begins again from checkpoints.

@@ -163,6 +163,7 @@ class Supervisor:
             for host in self._plan.hosts:
                 self._collector.restart(host.name)
                 self._fate.begin(host.name)
+            self._bus.tell("hosts", self._job.region, self._job.key)
             self._find_hosts()
             self._synced.start(self._note)
         return self._drive(again(life.secondary, launched=launched))
@@ -381,6 +382,7 @@ class Supervisor:
             return None
         if isinstance(event, HostStarted):
             self._fate.begin(event.host)
+            self._bus.tell("hosts", self._job.region, self._job.key)
             for note in event.notes:
                 self._note(f"{event.host}: {note}")
         elif isinstance(event, HostExited | HostLost):
@@ -393,6 +395,7 @@ class Supervisor:
         self._collect(lambda: self._collector.finish(event.host))
         failed_before = self._fate.failed
         self._fate.hear(event)
+        self._bus.tell("hosts", self._job.region, self._job.key)
         first_failure = self._fate.failed and not failed_before
         if self._fate.waiting and (interrupted or (training and first_failure)):
             self._stop_hosts()  # one fate: a host that fails ends the others

@@ -1,9 +1,9 @@
 """/_api/events: what changes, as server-sent events, from where a page left off.
 
-The bus says that something changed, the store says what. A place in the stream is a cursor: the
-time of the last state, an offset in each log, the length of each metric's series, the number of
-the last call. So a page that lost its connection goes on without a gap, however long it was away
-and whichever process answers.
+The bus says that something changed, the store says what, and the engine how hosts are. A place in
+the stream is a cursor: the time of the last state, an offset in each log, the length of each
+metric's series, the number of the last call. So a page that lost its connection goes on without a
+gap, however long it was away and whichever process answers.
 """
 
 import asyncio
@@ -42,6 +42,13 @@ _ROWS = 200
 
 Document = dict[str, Any]
 
+#: Each host of a job in one word; none of a job that does not run.
+HostStates = Callable[[Job], Mapping[str, str]]
+
+
+def _no_hosts(_job: Job) -> Mapping[str, str]:
+    return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -76,6 +83,8 @@ class Watch:
             return self.tracked
         if topic[0] == "log":
             return self.log and topic[2] == self.job
+        if topic[0] == "hosts":
+            return topic[2] == self.job
         if topic[0] == "tuning":
             return self.tunings or topic[2] == self.tuning
         if self.tuning is not None and topic[2].startswith(f"{self.tuning}-"):
@@ -113,11 +122,19 @@ class Cursor:
 
 
 class Reader:
-    """Reads what is new for one page; blocking."""
+    """Reads what is new for one page; blocking. ``hosts`` tells how those of a job are."""
 
-    def __init__(self, store: Store, calls: Calls, watch: Watch, cursor: Cursor) -> None:
+    def __init__(
+        self,
+        store: Store,
+        calls: Calls,
+        watch: Watch,
+        cursor: Cursor,
+        hosts: HostStates = _no_hosts,
+    ) -> None:
         self._store = store
         self._calls = calls
+        self._hosts = hosts
         self._watch = watch
         self.cursor = cursor
         self._shown: Document | None = None
@@ -171,7 +188,10 @@ class Reader:
             found += self._metrics(job.name)
         if self._watch.log and (topics is None or told & {"log", "job"}):
             found += self._log(job)
-        document = job_document(job, *tracked(self._store, [job]).get(key, (None, None)))
+        document = {
+            **job_document(job, *tracked(self._store, [job]).get(key, (None, None))),
+            "hostStates": dict(self._hosts(job)),
+        }
         if document != self._shown:
             self._shown = document
             found.append(("job", document))

@@ -220,10 +220,10 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
     ) -> StreamingResponse:
         """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
         name = region or sources.region
-        store, _ = sources.context_for(name)
+        store, engine = sources.context_for(name)
         watch = Watch(name, jobs, job, log, tuple(lane or ()), calls, tracked, tunings, tuning)
         start = Cursor.read(request.headers.get("last-event-id") or cursor)
-        reader = Reader(store, sources.calls, watch, start)
+        reader = Reader(store, sources.calls, watch, start, engine.hosts_of)
         return StreamingResponse(
             stream(sources.bus, reader, watch),
             media_type="text/event-stream",

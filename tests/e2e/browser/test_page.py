@@ -45,6 +45,22 @@ def test_a_job_can_be_stopped(see: Open, plane: Plane, tmp_path: Path) -> None:
     page.locator(".badge", has_text="Stopped").wait_for()
 
 
+def test_hosts_are_seen_as_they_go(see: Open, plane: Plane, tmp_path: Path) -> None:
+    train(plane, "two-hosts", "--hosts", "2", "--detach", LINES="1", HOLD=str(tmp_path))
+    page = see("jobs/two-hosts")
+    hosts = page.get_by_label("Hosts").get_by_role("listitem")
+    hosts.filter(has_text="algo-1 running").wait_for()
+    hosts.filter(has_text="algo-2 running").wait_for()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    (tmp_path / "algo-2").touch()
+    hosts.filter(has_text="algo-2 ended").wait_for()
+    assert "algo-1 running" in hosts.first.inner_text()
+    assert asked == []  # it was told
+    (tmp_path / "algo-1").touch()
+    page.locator("h1 + .badge", has_text="Completed").wait_for()
+
+
 def test_text_of_a_log_is_text(see: Open) -> None:
     page = see("jobs/done/logs")
     shows(page, "<img src=x onerror=alert(1)>")

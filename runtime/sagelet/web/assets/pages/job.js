@@ -43,7 +43,6 @@ export const Job = ({ kind = "training", name, tab }) => {
     if (tab !== "metrics" && tab !== "logs") setMarks({ tab, m: {}, l: {} });
   }, [tab]);
   const running = shown && !shown.over;
-  useEffect(() => shown?.hosts > 1 && again(), [shown?.secondary, shown?.message]); // what its hosts do
   const now = useNow(1, Boolean(running));
   useKeys([
     ...tabs.map(([id, text], i) => ({ keys: String(i + 1), what: text, run: () => go(to(id)) })),
@@ -67,7 +66,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     ${gone && html`<p class="note warn" role="status">This job was deleted; what is shown is what was known of it.</p>`}
     ${shown.failure && !full && html`<div class="note bad" role="alert"><b>Why it failed.</b> <${Long} text=${plain(shown.failure)} /> <a class="button small" href=${to("logs", { jump: "error" })}>First error in the log</a></div>`}
     ${shown.exitMessage && !full && html`<div class="note quiet" role="note" aria-label="Exit message"><b>Exit message.</b> <${Long} text=${plain(shown.exitMessage)} /></div>`}
-    ${!full && html`<${Timeline} job=${shown} now=${now} states=${running ? job?.hostStates : undefined} />`}
+    ${!full && html`<${Timeline} job=${shown} now=${now} states=${running ? shown.hostStates : undefined} />`}
     <nav class="tabs" aria-label="Parts of the job">${tabs.map(([id, text]) => html`<a href=${to(id)} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && kind === "training" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
     ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
