@@ -10,7 +10,7 @@ from sagelet.domain.training import TRAINING
 from sagelet.store.calls import Calls
 from sagelet.store.wishes import Wanted
 from sagelet.web.events import Cursor, Reader, Watch
-from sagelet.web.rows import job_rows
+from sagelet.web.rows import job_rows, jobs_of_components
 from sagelet.web.views import job_document, read_filter
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -77,9 +77,8 @@ def test_rows_know_their_kind_and_component(ask, table):
     assert len(marks) == 4
     numbers = ask.store.component_table.named(["same", "processing.same"])
     assert numbers == {key: rows[key]["mark"] for key in ("same", "processing.same")}
-    assert ask.store.component_table.jobs(list(numbers.values())) == {
-        number: key for key, number in numbers.items()
-    }
+    jobs = jobs_of_components(ask.store, list(numbers.values()))
+    assert {job.key: number for number, job in jobs.items()} == numbers
 
 
 def test_a_processing_job_s_page(ask, table):

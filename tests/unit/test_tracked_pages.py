@@ -1,5 +1,6 @@
 """What pages are told of experiments, trials, components and comparisons."""
 
+import dataclasses
 import io
 import json
 import math
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.metrics import Datum
 from sagelet.engine.bus import Bus
 from sagelet.store.calls import Calls
@@ -135,6 +137,38 @@ def test_columns_are_what_tells_the_measured_ones_apart(web, tracked):
         {"name": "loss", "low": True, "holders": 2},
     ]
     assert [each["numeric"] for each in columns["differ"]] == [True, False]
+
+
+def test_what_a_run_cost_is_told_beside_it(web, ask, tracked, job_of):
+    states = (
+        (Secondary.STARTING, 100.0, 110.0),
+        (Secondary.DOWNLOADING, 110.0, 112.0),
+        (Secondary.TRAINING, 112.0, 120.0),
+        (Secondary.INTERRUPTED, 120.0, 130.0),
+        (Secondary.DOWNLOADING, 130.0, 132.0),
+        (Secondary.TRAINING, 132.0, 140.0),
+        (Secondary.COMPLETED, 140.0, 140.0),
+    )
+    done = Life(tuple(Step(*each, "") for each in states))
+    two = job_of(
+        TrainingJobName="j",
+        ResourceConfig={"InstanceCount": 2, "VolumeSizeInGB": 1},
+        ExperimentConfig={"ExperimentName": "mnist", "TrialName": "low"},
+    )
+    ask.store.training_jobs.add(dataclasses.replace(two, life=done))
+    version = ask.store.models.reserve("j", "j", 140.0)
+    ask.store.models.publish("j", 1234)
+    assert version == 1
+    rows = {row["name"]: row for row in web("components")["rows"]}
+    assert rows["j-aws-training-job"]["cost"] == {
+        "trained": 30.0,
+        "billable": 20.0,
+        "hosts": 2,
+        "spot": False,
+        "model": 1234,
+    }
+    assert rows["low-training"]["cost"] is None
+    assert web("compare", c="j")["rows"][0]["cost"]["model"] == 1234
 
 
 def test_a_component_is_told_whole(web, ask, tracked):

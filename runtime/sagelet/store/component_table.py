@@ -93,18 +93,6 @@ class ComponentTable:
         )
         return {row[0]: row[1] for row in found}
 
-    def jobs(self, rows: Sequence[int]) -> dict[int, str]:
-        """The keys of the jobs that are there, by their components."""
-        found: dict[int, str] = {}
-        for kind, table in _TABLES:
-            there = self._database.connection().execute(
-                f"SELECT component, name FROM {table}"  # noqa: S608
-                " WHERE component IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(rows)),),
-            )
-            found |= {row[0]: kind.key(row[1]) for row in there}
-        return found
-
     def parameters(self, rows: Sequence[int]) -> list[ParameterColumn]:
         """The parameters that these components have."""
         found = self._database.connection().execute(

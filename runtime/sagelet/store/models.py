@@ -3,6 +3,8 @@
 The files are ``home.models/<name>/<version>``; a version counts once its files are in place.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sagelet.store.database import Database
@@ -67,6 +69,15 @@ class ModelVersions:
             {"name": name},
         )
         return [ModelVersion(*row) for row in rows]
+
+    def sizes(self, jobs: Sequence[str]) -> dict[str, int]:
+        """How large what each of these jobs left is, in bytes, by their names."""
+        found = self._database.connection().execute(
+            "SELECT job, size FROM model_versions WHERE region = ? AND size IS NOT NULL"
+            " AND job IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(jobs))),
+        )
+        return {row[0]: row[1] for row in found}
 
     def of_job(self, job: str) -> ModelVersion | None:
         """The published version a job left, if any."""

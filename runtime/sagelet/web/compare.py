@@ -14,7 +14,7 @@ from sagelet.web.answers import Json
 from sagelet.web.code import code_of, difference, digest
 from sagelet.web.graphs import graph
 from sagelet.web.jobs import Region
-from sagelet.web.rows import columns, component_rows
+from sagelet.web.rows import columns, component_rows, jobs_of_components
 from sagelet.web.sources import Sources
 from sagelet.web.tracked_views import GRAPHS
 
@@ -61,7 +61,7 @@ def compare_router(sources: Sources) -> APIRouter:
         store, _ = sources.region_of(region)
         rows, unknown = _rows(store, component or [], trial or [], experiment or [])
         shown = component_rows(store, rows[:MOST])
-        jobs = _jobs(store, rows[:MOST])
+        jobs = jobs_of_components(store, rows[:MOST])
         arns = {row["arn"].lower(): row["mark"] for row in shown}
         graphs: dict[int, list[Document]] = {}
         for arn, name, kind, uri in store.lineage.graphs(list(arns), sorted(GRAPHS)):
@@ -151,14 +151,9 @@ def _rows(
     return list(dict.fromkeys(found)), unknown
 
 
-def _jobs(store: Store, rows: list[int]) -> dict[int, Job]:
-    """The jobs of all kinds that these components describe."""
-    return {row: job for jobs in store.jobs for row, job in jobs.of_components(rows).items()}
-
-
 def _job(store: Store, name: str) -> Job:
     number = store.component_table.named([name]).get(name)
-    job = None if number is None else _jobs(store, [number]).get(number)
+    job = None if number is None else jobs_of_components(store, [number]).get(number)
     if job is None:
         raise Refusal("NotFound", f"'{name}' is no job, nor the component of one.", 404)
     return job

@@ -1,14 +1,16 @@
 """Rows of tables: from the store to what ``views`` makes of it, few questions for many rows."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sagelet.domain.comparison import Measure, metric_names
 from sagelet.domain.jobs import OBJECTIVE_METRIC, Job, told_once
+from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.store.trial_components import Record
 from sagelet.web.tracked_views import component_row
-from sagelet.web.views import job_row
+from sagelet.web.views import cost, job_row
 
 Document = dict[str, Any]
 
@@ -29,8 +31,24 @@ def tracked(store: Store, jobs: Sequence[Job]) -> dict[str, tuple[int, Record | 
 def component_rows(store: Store, rows: Sequence[int]) -> list[Document]:
     """Lines of a table of trial components, in the order of ``rows``."""
     records = store.trial_components.by_row(rows)
-    jobs = store.component_table.jobs(rows)
-    return [component_row(row, records[row], jobs.get(row)) for row in rows if row in records]
+    jobs = jobs_of_components(store, rows)
+    models = store.models.sizes([job.name for job in jobs.values() if job.kind is TRAINING])
+    now = time.time()
+    return [
+        component_row(row, records[row], job.key if job else None, _cost(job, models, now))
+        for row, job in ((row, jobs.get(row)) for row in rows if row in records)
+    ]
+
+
+def jobs_of_components(store: Store, rows: Sequence[int]) -> dict[int, Job]:
+    """The jobs of all kinds that these components describe."""
+    return {row: job for jobs in store.jobs for row, job in jobs.of_components(rows).items()}
+
+
+def _cost(job: Job | None, models: Mapping[str, int], now: float) -> Document | None:
+    if job is None:
+        return None
+    return cost(job, models.get(job.name) if job.kind is TRAINING else None, now)
 
 
 def metric_names_of(store: Store, job: str) -> list[str]:

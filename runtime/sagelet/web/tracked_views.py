@@ -15,8 +15,10 @@ Document = dict[str, Any]
 GRAPHS = frozenset({"ConfusionMatrix", "ROCCurve", "PrecisionRecallCurve", "Table"})
 
 
-def component_row(mark: int, record: Record, job: str | None) -> Document:
-    """One line of a table of components; ``job`` is the training job it describes, if any."""
+def component_row(
+    mark: int, record: Record, job: str | None, cost: Document | None = None
+) -> Document:
+    """One line of a table of components; ``job`` is the job it describes, if any."""
     component = record.component
     document = component.document
     status = document.get("Status") or {}
@@ -33,6 +35,7 @@ def component_row(mark: int, record: Record, job: str | None) -> Document:
         "ended": document.get("EndTime"),
         "source": (document.get("Source") or {}).get("SourceType"),
         "job": job,
+        "cost": cost,
         "trials": [list(pair) for pair in record.parents],
         "parameters": parameters(component.parameters),
         "metrics": statistics(record.metrics),

@@ -107,6 +107,18 @@ def job_row(job: Job, mark: int | None, record: Record | None) -> Document:
     }
 
 
+def cost(job: Job, model: int | None, now: float) -> Document:
+    """What a job took: seconds from its start to its end, seconds billed a host, bytes it left."""
+    started, ended = job.life.started(), job.life.ended()
+    return {
+        "trained": None if started is None else (ended or now) - started,
+        "billable": job.life.ran(ended or now),
+        "hosts": job.host_count,
+        "spot": isinstance(job, TrainingJob) and job.spot,
+        "model": model,
+    }
+
+
 def statistics(metrics: Iterable[tuple[str, Summary]]) -> Document:
     """Metrics by name, each with its statistics; those that are not defined are left out.
 
