@@ -3,15 +3,23 @@
 import base64
 import gzip
 import io
+import mimetypes
+import shutil
 import tarfile
+import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
+
+from sagelet.domain.errors import Refusal
 
 #: How much of a text is shown, in bytes.
 TEXT = 64 * 1024
 #: How many members of an archive are listed.
 MEMBERS = 500
+#: The largest member of an archive that is taken out to be looked at, in bytes.
+_MEMBER = 64 << 20
 #: How many values of an array a histogram looks at.
 _VALUES = 1 << 20
 _BINS = 32
@@ -37,6 +45,55 @@ def preview(key: str, path: Path, size: int) -> Document:
         return _text(path, size, zipped=name.endswith(".gz"))
     except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         return {"kind": "none", "reason": f"it cannot be read as its name says: {error}"}
+
+
+def member_preview(archive: Path, member: str) -> Document:
+    """The size of a file in an archive, and its preview.
+
+    Raises:
+        Refusal: there is no such file in it.
+    """
+    with tempfile.NamedTemporaryFile() as file:
+        try:
+            size = _take_out(archive, member, file)
+        except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+            return _nothing(0, f"the archive cannot be read: {error}")
+        if size is None:
+            raise Refusal("NotFound", f"The archive has no file '{member}'.", 404)
+        if size > _MEMBER:
+            return _nothing(size, f"inside an archive only {_MEMBER >> 20} MiB are looked at")
+        file.flush()
+        found = preview(member, Path(file.name), size)
+        if found["kind"] == "image":
+            kind = mimetypes.guess_type(member)[0] or "image/png"
+            data = base64.b64encode(Path(file.name).read_bytes()).decode()
+            found["data"] = f"data:{kind};base64,{data}"
+        return {"size": size, "preview": found}
+
+
+def _nothing(size: int, reason: str) -> Document:
+    return {"size": size, "preview": {"kind": "none", "reason": reason}}
+
+
+def _take_out(archive: Path, member: str, into: IO[bytes]) -> int | None:
+    """The size of a member, whose bytes are copied unless they are too many; None: it is none."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as found:
+            if member not in found.namelist() or member.endswith("/"):
+                return None
+            size = found.getinfo(member).file_size
+            if size <= _MEMBER:
+                with found.open(member) as source:
+                    shutil.copyfileobj(source, into)
+            return size
+    with tarfile.open(archive, "r|*") as tar:
+        for each in tar:
+            if each.name == member and each.isfile():
+                bytes_ = tar.extractfile(each)
+                if bytes_ is not None and each.size <= _MEMBER:
+                    shutil.copyfileobj(bytes_, into)
+                return each.size
+    return None
 
 
 def model_files(folder: Path) -> Document:

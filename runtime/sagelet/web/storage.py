@@ -15,7 +15,7 @@ from sagelet.store.blobs import Draft
 from sagelet.store.objects import Objects
 from sagelet.store.traits import Traits
 from sagelet.web.answers import HEADERS, Json
-from sagelet.web.previews import preview
+from sagelet.web.previews import member_preview, preview
 from sagelet.web.sources import Sources
 
 #: Shown by the browser itself; anything else is offered as a file.
@@ -71,11 +71,14 @@ def storage_router(sources: Sources) -> APIRouter:
         )
 
     @router.get("/{bucket}/preview")
-    def show(bucket: str, key: str) -> Json:
-        """What is in an object, in short."""
+    def show(bucket: str, key: str, member: str = "") -> Json:
+        """What is in an object, or in a member of an archive, in short."""
         store = objects()
         found = store.get(bucket, key)
         traits = found.traits
+        path = store.blobs.path(found.blob)
+        if member:
+            return Json({"key": key, "modified": found.modified, **member_preview(path, member)})
         return Json(
             {
                 "key": key,
@@ -84,8 +87,8 @@ def storage_router(sources: Sources) -> APIRouter:
                 "modified": found.modified,
                 "type": traits.headers.get("ContentType", ""),
                 "metadata": traits.metadata,
-                "path": str(store.blobs.path(found.blob)),
-                "preview": preview(key, store.blobs.path(found.blob), found.size),
+                "path": str(path),
+                "preview": preview(key, path, found.size),
             }
         )
 

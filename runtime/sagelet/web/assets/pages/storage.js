@@ -19,7 +19,7 @@ export const Storage = ({ bucket }) => {
     };
   }, []);
   useTitle(bucket ?? "Storage");
-  return bucket ? html`<${Bucket} key=${bucket} bucket=${bucket} prefix=${query.get("prefix") ?? ""} chosen=${query.get("key")} />` : html`<${Buckets} />`;
+  return bucket ? html`<${Bucket} key=${bucket} bucket=${bucket} prefix=${query.get("prefix") ?? ""} chosen=${query.get("key")} member=${query.get("member")} />` : html`<${Buckets} />`;
 };
 
 const Buckets = () => {
@@ -33,7 +33,7 @@ const Buckets = () => {
     </section>`;
 };
 
-const Bucket = ({ bucket, prefix, chosen }) => {
+const Bucket = ({ bucket, prefix, chosen, member }) => {
   const [turn, setTurn] = useState(0);
   const path = `storage/${encodeURIComponent(bucket)}`;
   const [page, error, again] = useApi(path, { prefix }, turn);
@@ -41,6 +41,31 @@ const Bucket = ({ bucket, prefix, chosen }) => {
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState("");
   const pick = useRef(null);
+  const stored = useRef(() => {}); // as it is now: the folder may have changed since the effect
+  useEffect(() => {
+    // Anywhere on the page: what is dropped beside a panel would be opened instead of it.
+    const carries = (event) => event.dataTransfer?.types.includes("Files");
+    const moves = (event) => {
+      if (!carries(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const leaves = (event) => event.relatedTarget === null && setOver(false);
+    const drops = (event) => {
+      if (!carries(event)) return;
+      event.preventDefault();
+      setOver(false);
+      dropped(event.dataTransfer).then((files) => stored.current(files));
+    };
+    addEventListener("dragover", moves);
+    addEventListener("dragleave", leaves);
+    addEventListener("drop", drops);
+    return () => {
+      removeEventListener("dragover", moves);
+      removeEventListener("dragleave", leaves);
+      removeEventListener("drop", drops);
+    };
+  }, []);
   useEffect(() => setMore(null), [bucket, prefix, turn]);
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   const folders = [...(page?.folders ?? []), ...(more?.folders ?? [])];
@@ -51,56 +76,75 @@ const Bucket = ({ bucket, prefix, chosen }) => {
     setMore({ ...found, folders: [...(more?.folders ?? []), ...found.folders], objects: [...(more?.objects ?? []), ...found.objects] });
   };
   const store = async (files) => {
-    for (const file of files) {
-      setBusy(`Storing ${file.name} …`);
+    let kept = 0;
+    for (const { name, file } of files) {
+      setBusy(`Storing ${name} …`);
       try {
-        await write("PUT", path, { key: prefix + file.name }, file);
+        await write("PUT", path, { key: prefix + name }, file);
+        kept += 1;
       } catch (refused) {
-        toast(`${file.name}: ${refused.message}`);
+        toast(`${name}: ${refused.message}`);
       }
     }
     setBusy("");
+    if (kept) toast(`${plural(kept, "file")} stored.`);
     setTurn((each) => each + 1);
   };
-  const drop = (event) => {
-    event.preventDefault();
-    setOver(false);
-    store([...event.dataTransfer.files]);
-  };
+  stored.current = store;
   const steps = prefix.split("/").filter(Boolean);
   return html`<div class="head"><div class="grow"><div class="crumbs"><a href=${link(["storage"])}>Storage</a>${steps.length ? html` / <a href=${link(["storage", bucket])}>${bucket}</a>` : ""}${steps.slice(0, -1).map((each, i) => html` / <a href=${link(["storage", bucket], { prefix: `${steps.slice(0, i + 1).join("/")}/` })}>${each}</a>`)}</div>
       <h1>${steps[steps.length - 1] ?? bucket}</h1></div>
-      <button class="button" onClick=${() => pick.current.click()}>Upload</button><input type="file" multiple hidden ref=${pick} aria-label="Files to upload" onChange=${(e) => store([...e.currentTarget.files])} />
+      <button class="button" onClick=${() => pick.current.click()}>Upload</button><input type="file" multiple hidden ref=${pick} aria-label="Files to upload" onChange=${(e) => (store([...e.currentTarget.files].map((file) => ({ name: file.name, file }))), (e.currentTarget.value = ""))} />
       <button class="button" onClick=${() => copy(`s3://${bucket}/${prefix}`)}>Copy address</button></div>
     <p class=${busy ? "quiet" : "unseen"} role="status">${busy}</p>
     <div class=${chosen ? "files" : ""}>
-      <section class="panel ${over ? "drop" : ""}" aria-label="Objects" onDragOver=${(e) => (e.preventDefault(), setOver(true))} onDragLeave=${() => setOver(false)} onDrop=${drop}>
+      <section class="panel ${over ? "drop" : ""}" aria-label="Objects">
         ${!page && html`<${Loading} />`}
         ${folders.map((each) => html`<a class="file" key=${each} href=${link(["storage", bucket], { prefix: each })}><${Icon} name="folder" /><span class="grow cut">${each.slice(prefix.length).replace(/\/$/, "") || "/"}</span></a>`)}
         ${objects.map((each) => html`<a class="file" key=${each.key} aria-current=${each.key === chosen} href=${link(["storage", bucket], { prefix, key: each.key })}><${Icon} name="file" /><span class="grow cut" title=${each.key}>${each.key.slice(prefix.length) || each.key}</span><span class="quiet">${size(each.size)}</span></a>`)}
-        ${page && !folders.length && !objects.length && html`<${Empty} title="Nothing here"><p class="quiet">Drop files on this panel to store them under s3://${bucket}/${prefix}</p><//>`}
+        ${page && !folders.length && !objects.length && html`<${Empty} title="Nothing here"><p class="quiet">Drop files or folders on this page to store them under s3://${bucket}/${prefix}</p><//>`}
         ${end?.more && html`<div class="body" style=${{ padding: "10px 14px" }}><button class="button small" onClick=${next}>More</button></div>`}
       </section>
-      ${chosen && html`<${Preview} key=${chosen} bucket=${bucket} name=${chosen} />`}
+      ${chosen && html`<${Preview} key=${`${chosen} ${member ?? ""}`} bucket=${bucket} prefix=${prefix} name=${chosen} member=${member} />`}
     </div>`;
 };
 
-const Preview = ({ bucket, name }) => {
-  const [found, error, again] = useApi(`storage/${encodeURIComponent(bucket)}/preview`, { key: name });
+/** What was dropped, as files with the paths that they have in folders. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.length) return [...transfer.files].map((file) => ({ name: file.name, file }));
+  const found = [];
+  const walk = async (entry, before) => {
+    const name = before + entry.name;
+    if (entry.isFile) return found.push({ name, file: await new Promise((done, fail) => entry.file(done, fail)) });
+    const reader = entry.createReader();
+    for (;;) {
+      const some = await new Promise((done, fail) => reader.readEntries(done, fail));
+      if (!some.length) return found.length;
+      for (const each of some) await walk(each, `${name}/`);
+    }
+  };
+  for (const entry of entries) await walk(entry, "");
+  return found;
+}
+
+const Preview = ({ bucket, prefix, name, member }) => {
+  const [found, error, again] = useApi(`storage/${encodeURIComponent(bucket)}/preview`, { key: name, member });
+  const to = (inside) => link(["storage", bucket], { prefix, key: name, member: inside });
   if (error) return html`<section class="panel"><${Failed} error=${error} head="h2" again=${again} /></section>`;
   if (!found) return html`<section class="panel"><${Loading} /></section>`;
   const raw = `/_api/storage/${encodeURIComponent(bucket)}/raw?${params({ key: name })}`;
-  return html`<section class="panel" aria-label="Preview"><header><h2 class="grow cut" title=${name}>${name.slice(name.lastIndexOf("/") + 1)}</h2><a class="button small" href=${raw} download>Download</a></header>
+  return html`<section class="panel" aria-label="Preview"><header><h2 class="grow cut" title=${name}>${member ? html`<a href=${to("")}>${name.slice(name.lastIndexOf("/") + 1)}</a> / ${member}` : name.slice(name.lastIndexOf("/") + 1)}</h2><a class="button small" href=${raw} download>Download</a></header>
     <div class="body stack">
-      <dl class="facts"><dt>Address</dt><dd class="mono">s3://${bucket}/${name}</dd><dt>Size</dt><dd>${size(found.size)} <span class="quiet">(${count(found.size)} bytes)</span></dd><dt>Stored</dt><dd>${moment(found.modified)}</dd>${found.type && html`<dt>Type</dt><dd>${found.type}</dd>`}</dl>
-      <${Shown} preview=${found.preview} raw=${raw} name=${name} />
+      <dl class="facts"><dt>${member ? "Archive" : "Address"}</dt><dd class="mono">s3://${bucket}/${name}</dd><dt>Size</dt><dd>${size(found.size)} <span class="quiet">(${count(found.size)} bytes)</span></dd><dt>Stored</dt><dd>${moment(found.modified)}</dd>${found.type && html`<dt>Type</dt><dd>${found.type}</dd>`}</dl>
+      <${Shown} preview=${found.preview} raw=${raw} name=${member || name} to=${to} />
     </div></section>`;
 };
 
-const Shown = ({ preview, raw, name }) => {
-  if (preview.kind === "image") return html`<img class="shown" src=${raw} alt=${name} />`;
+const Shown = ({ preview, raw, name, to }) => {
+  if (preview.kind === "image") return html`<${Image} src=${preview.data ?? raw} name=${name} />`;
   if (preview.kind === "array") return html`<${ArrayView} array=${preview} />`;
-  if (preview.kind === "archive") return html`<${Members} archive=${preview} />`;
+  if (preview.kind === "archive") return html`<${Members} archive=${preview} to=${to} />`;
   if (preview.kind === "none") return html`<p class="quiet">There is no preview: ${preview.reason}.</p>`;
   if (/\.csv(\.gz)?$/i.test(name)) return html`<${Rows} text=${preview.text} cut=${preview.cut} />`;
   return html`<${Code} text=${pretty(name, preview.text)} named="text" />${preview.cut && html`<p class="quiet">The beginning is shown.</p>`}`;
@@ -128,7 +172,13 @@ const Picture = ({ images, at }) => {
   return html`<canvas ref=${canvas} width=${images.width} height=${images.height} aria-hidden="true"></canvas>`;
 };
 
-const Members = ({ archive }) => html`<div class="scrolls"><table class="simple"><thead><tr><th>Member</th><th class="num">Size</th></tr></thead><tbody>${archive.members.map((each) => html`<tr><td class="mono">${each.name}${each.folder ? "/" : ""}</td><td class="num">${each.folder ? "" : size(each.size)}</td></tr>`)}</tbody></table>${archive.cut && html`<p class="quiet">There are more.</p>`}</div>`;
+const Image = ({ src, name }) => {
+  const [told, setTold] = useState("");
+  if (told === "broken") return html`<p class="quiet">There is no preview: the browser cannot read it as an image.</p>`;
+  return html`<figure class="stack tight"><img class="shown" src=${src} alt=${name} onError=${() => setTold("broken")} onLoad=${(e) => setTold(`${e.currentTarget.naturalWidth} × ${e.currentTarget.naturalHeight} pixels`)} /><figcaption class="quiet">${told}</figcaption></figure>`;
+};
+
+const Members = ({ archive, to }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="members"><table class="simple"><thead><tr><th>Member</th><th class="num">Size</th></tr></thead><tbody>${archive.members.map((each) => html`<tr><td class="mono">${each.folder ? `${each.name.replace(/\/$/, "")}/` : html`<a href=${to(each.name)}>${each.name}</a>`}</td><td class="num">${each.folder ? "" : size(each.size)}</td></tr>`)}</tbody></table>${archive.cut && html`<p class="quiet">There are more.</p>`}</div>`;
 
 const Rows = ({ text, cut }) => {
   const rows = parse(text).slice(0, 200);
