@@ -1,7 +1,8 @@
 // @ts-check
-// Keys: one at a time, or two after each other (`g j`). Nothing happens while somebody types.
+// Keys: one at a time, or two after each other (`g j`). Nothing happens while somebody types. What
+// a key does may say `false`: nothing, so that the browser does what it does with it.
 
-/** @typedef {{keys: string, what: string, run: (event: KeyboardEvent) => void}} Key */
+/** @typedef {{keys: string, what: string, run: (event: KeyboardEvent) => any}} Key */
 /** @type {Set<Key>} */
 const known = new Set();
 let before = "";
@@ -29,14 +30,15 @@ export function press(event) {
   const name = nameOf(event);
   const target = /** @type {HTMLElement} */ (event.target);
   if (!name.startsWith("mod+") && target.closest?.("input, textarea, select, [contenteditable], [role=dialog]")) return;
+  // What has the focus and does something itself, does it.
+  if ((name === "enter" || name === " ") && target.closest?.("button, a[href], summary")) return;
   const chord = before ? `${before} ${name}` : name;
   before = "";
   clearTimeout(timer);
   const newest = [...known].reverse();
   const found = newest.find((each) => each.keys === chord) ?? newest.find((each) => each.keys === name);
   if (found) {
-    event.preventDefault();
-    found.run(event);
+    if (found.run(event) !== false) event.preventDefault();
   } else if ([...known].some((each) => each.keys.startsWith(`${name} `))) {
     before = name;
     timer = setTimeout(() => (before = ""), 900);

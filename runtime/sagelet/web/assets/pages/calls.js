@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNarrow, useTitle } from "../core/hooks.js";
 import { change, link } from "../core/url.js";
-import { Code, Dialog, Empty, Failed, Loading } from "../parts/basics.js";
+import { Code, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 import { Table } from "../parts/table.js";
 
 const KEPT = 2000;
@@ -37,10 +37,10 @@ export const Calls = () => {
     { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
     { id: "operation", title: "Operation", min: phone ? 116 : 200, flex: 2.2, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
     { id: "status", title: "Status", min: phone ? 44 : 60, flex: phone ? 0.4 : 1, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
-    { id: "took", title: "Took", num: true, min: 66, flex: 0, cell: (each) => `${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms` },
+    { id: "took", title: "Took", num: true, min: 66, flex: 0, cell: (each) => html`<${Figure} cell value=${each.took} unit="ms" text=${`${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms`} />` },
     ...(phone ? [] : [
       { id: "path", title: "Path", min: 60, flex: 1, cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
-      { id: "size", title: "Answer", num: true, min: 72, flex: 0, cell: (each) => html`<span class="quiet">${size(each.responseSize)}</span>` },
+      { id: "size", title: "Answer", num: true, min: 72, flex: 0, cell: (each) => html`<span class="quiet"><${Size} cell bytes=${each.responseSize} /></span>` },
     ]),
   ];
   return html`

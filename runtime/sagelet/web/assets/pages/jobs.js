@@ -1,12 +1,12 @@
 // Every job of every kind: filtered, sorted, live.
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
-import { ago, duration, figure, image, plural } from "../core/format.js";
+import { ago, image, plural } from "../core/format.js";
 import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, useTitle } from "../core/hooks.js";
 import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
-import { Badge, Failed, FirstJob, Icon, Loading } from "../parts/basics.js";
+import { Badge, Failed, Figure, FirstJob, Icon, Loading, Took } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
@@ -94,7 +94,7 @@ export const Jobs = ({ about }) => {
   const metric = (name, place) => {
     const statistic = stats[name] ?? "last";
     return {
-      id: name, spare: place && 5 + place, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => figure(measured(job, name, statistic)),
+      id: name, spare: place && 5 + place, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => html`<${Figure} cell value=${measured(job, name, statistic)} />`,
       head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => setStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
     };
   };
@@ -106,9 +106,9 @@ export const Jobs = ({ about }) => {
       { id: "trial", title: "Trial or tuning", min: 112, flex: 0.9, spare: 2, cell: (job) => html`<${Within} job=${job} />` },
       { id: "created", title: "Created", sort: "created", num: true, min: 84, spare: 1, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
     ]),
-    { id: "duration", title: "Took", sort: "duration", num: true, min: phone ? 66 : 78, flex: phone ? 0 : 0.6, cell: (job) => duration((job.ended ?? now) - job.created) },
+    { id: "duration", title: "Took", sort: "duration", num: true, min: phone ? 66 : 78, flex: phone ? 0 : 0.6, cell: (job) => html`<${Took} cell seconds=${(job.ended ?? now) - job.created} />` },
     ...(phone ? [] : [
-      { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, spare: 8, cell: (job) => job.hosts },
+      { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, spare: 8, cell: (job) => html`<${Figure} cell value=${job.hosts} />` },
       { id: "image", title: "Image", sort: "image", min: 150, flex: 1, spare: 9, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
     ]),
   ], room);

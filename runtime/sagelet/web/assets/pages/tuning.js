@@ -1,7 +1,7 @@
 // One tuning job: its training jobs as they come, the best so far, ranges against the objective.
 import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
-import { duration, figure, moment, plural } from "../core/format.js";
+import { duration, moment, plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useTitle } from "../core/hooks.js";
 import { jobPage } from "../core/jobs.js";
 import { value } from "../core/series.js";
@@ -10,7 +10,7 @@ import { go, link } from "../core/url.js";
 import { Course } from "../charts/course.js";
 import { Parallel } from "../charts/parallel.js";
 import { Scatter } from "../charts/scatter.js";
-import { Badge, Code, Failed, Loading } from "../parts/basics.js";
+import { Badge, Code, Failed, Figure, Loading, Took } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Swatch } from "../parts/lines.js";
 import { StopDialog } from "../parts/stop.js";
@@ -77,7 +77,7 @@ export const Tuning = ({ name }) => {
     ${many && html`<div class="row wrap" role="group" aria-label="Definition">${shown.definitions.map((each, i) => html`<button class="button small" aria-pressed=${i === at} onClick=${() => setWhich(i ? String(i) : "")}>${each.name ?? `definition ${i + 1}`}</button>`)}</div>`}
     <div class="two">
       <section class="panel" aria-label="Course"><header><h2 class="grow cut">${definition.objective}</h2><span class="quiet">${definition.low ? "less is better" : "more is better"}</span></header><div class="body"><${Course} rows=${rows} low=${definition.low} title=${definition.objective} /></div></section>
-      <section class="panel" aria-label="Best"><header><h2 class="grow">${running ? "Best so far" : "Best"}</h2>${best && html`<b>${figure(value(best.value))}</b>`}</header><div class="body">
+      <section class="panel" aria-label="Best"><header><h2 class="grow">${running ? "Best so far" : "Best"}</h2>${best && html`<${Figure} strong value=${value(best.value)} />`}</header><div class="body">
         ${best ? html`<dl class="facts"><dt>Training job</dt><dd><a href=${jobPage(best)}>#${best.number} ${best.name}</a></dd>${Object.entries(best.parameters).map(([key, each]) => html`<dt>${key}</dt><dd class="mono">${each}</dd>`)}</dl>`
           : html`<p class="quiet">${running ? "No training job has ended with a value yet." : "No training job ended with a value."}</p>`}
         ${shown.warmStart && html`<p class="quiet">It knew ${shown.warmStart.parents.map((each, i) => html`${i ? ", " : ""}<a href=${link(["tuning", each])}>${each}</a>`)} (${shown.warmStart.type}).</p>`}
@@ -94,16 +94,16 @@ function columnsOf(definition, best, now, phone, dark) {
   const crown = (row) => (row.name === best?.name ? html`<span class="crown">best</span>` : "");
   return [
     { id: "name", title: phone ? "Job" : "Training job", sort: "number", min: phone ? 76 : 170, flex: 1.6, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>#${row.number}${!phone && html`<span class="quiet"> ${row.name}</span>`}</span>${crown(row)}</span>` },
-    { id: "objective", title: definition.objective, sort: "objective", num: true, min: phone ? 96 : Math.min(180, Math.max(96, 40 + definition.objective.length * 7)), flex: 0.7, cell: (row) => (row.objective === null ? html`<span class="quiet">–</span>` : html`<span class=${row.counts ? "" : "quiet"} title=${row.settled ? "" : "so far"}>${figure(objective(row))}</span>`) },
+    { id: "objective", title: definition.objective, sort: "objective", num: true, min: phone ? 96 : Math.min(180, Math.max(96, 40 + definition.objective.length * 7)), flex: 0.7, cell: (row) => html`<span class=${row.counts ? "" : "quiet"} title=${row.settled ? "" : "so far"}><${Figure} cell value=${row.objective === null ? undefined : objective(row)} /></span>` },
     { id: "status", title: "Status", sort: "status", min: 112, flex: 0.6, cell: (row) => (row.early ? html`<span class="badge warn" title="The tuning job stopped it before its end">stopped early</span>` : html`<span title=${row.failure ?? ""}><${Badge} status=${row.status} /></span>`) },
     ...(phone ? [] : definition.ranges.slice(0, COLUMNS).map((range) => ({
       id: range.name, title: range.name, sort: `parameter.${range.name}`, num: !range.values, min: Math.min(150, Math.max(70, 22 + range.name.length * 7.5)), flex: 0.6,
       cell: (row) => {
         const given = row.parameters[range.name];
-        return given === undefined ? html`<span class="quiet">–</span>` : typeof given === "number" ? html`<span title=${given}>${figure(given)}</span>` : given;
+        return typeof given === "string" ? given : html`<${Figure} cell value=${given} />`;
       },
     }))),
-    ...(phone ? [] : [{ id: "took", title: "Took", sort: "took", num: true, min: 78, flex: 0.5, cell: (row) => (row.started ? duration((row.ended ?? now) - row.started) : html`<span class="quiet">–</span>`) }]),
+    ...(phone ? [] : [{ id: "took", title: "Took", sort: "took", num: true, min: 78, flex: 0.5, cell: (row) => html`<${Took} cell seconds=${row.started ? (row.ended ?? now) - row.started : undefined} />` }]),
   ];
 }
 

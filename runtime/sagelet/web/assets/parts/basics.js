@@ -1,7 +1,7 @@
 // The smallest pieces: badges, icons, copy buttons, designed states.
 import { html, useState, useEffect, useRef } from "../vendor/preact-htm.js";
 import { tone } from "../core/colors.js";
-import { figure } from "../core/format.js";
+import { duration, figure, size } from "../core/format.js";
 import { link, parts } from "../core/url.js";
 
 const ICONS = {
@@ -38,11 +38,19 @@ export async function copy(text) {
   }
 }
 
-/** A value; a number is a button that copies it in full. */
-export const Figure = ({ value, strong = false }) => {
+/** A value; a number is a button that copies it in full. `text`: how it is shown; `unit`: of what
+ * is copied; `cell`: in a row of a table, where the arrow keys lead to it instead of Tab. */
+export const Figure = ({ value, text, unit = "", strong = false, cell = false }) => {
+  if (value === undefined || value === null) return html`<span class="quiet">–</span>`;
   if (typeof value !== "number") return html`<span class="text">${String(value)}</span>`;
-  return html`<button class="fig ${strong ? "strong" : ""}" title=${`Copy ${value}`} onClick=${() => copy(String(value))}>${figure(value)}</button>`;
+  return html`<button class="fig ${strong ? "strong" : ""}" tabindex=${cell ? -1 : undefined} title=${`Copy ${value}${unit && ` ${unit}`}`} onClick=${() => copy(String(value))}>${text ?? figure(value)}</button>`;
 };
+
+/** A length of time in seconds, to be copied as such. */
+export const Took = ({ seconds, ...rest }) => html`<${Figure} value=${typeof seconds === "number" && isFinite(seconds) ? Number(seconds.toFixed(3)) : undefined} text=${duration(seconds)} unit="seconds" ...${rest} />`;
+
+/** A number of bytes. */
+export const Size = ({ bytes, ...rest }) => html`<${Figure} value=${bytes} text=${bytes === undefined || bytes === null ? "" : size(bytes)} unit="bytes" ...${rest} />`;
 
 export function toast(text) {
   dispatchEvent(new CustomEvent("sagelet:toast", { detail: text }));

@@ -41,6 +41,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   const [height, setHeight] = useState(600);
   const [here, setHere] = useState(-1);
   const last_ = useRef(-1);
+  const figureAt = useRef(-1); // the number of its row that has the focus
   const under = usePointed();
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(total, Math.ceil((top + height) / ROW) + SPARE);
@@ -52,7 +53,23 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   useEffect(() => {
     for (let page = Math.floor(first / PAGE); page * PAGE < last; page++) need(page);
   });
+  const figuresOf = (index) => [...(box.current.querySelectorAll(`[aria-rowindex="${index + 2}"] .fig`) ?? [])];
+  useLayoutEffect(() => {
+    if (figureAt.current < 0) return;
+    const all = figuresOf(here);
+    (all[Math.min(figureAt.current, all.length - 1)] ?? box.current).focus({ preventScroll: true });
+    figureAt.current = -1;
+  }, [here]);
+  /** To another number of the row. */
+  const aside = (by) => {
+    const all = figuresOf(here);
+    const at = all.indexOf(document.activeElement);
+    if (!all.length || (at < 0 && by < 0)) return false;
+    all[Math.min(all.length - 1, Math.max(0, at + by))].focus();
+    return true;
+  };
   const move = (by) => {
+    figureAt.current = figuresOf(here).indexOf(document.activeElement);
     const next = Math.min(total - 1, Math.max(0, here + by));
     setHere(next);
     const at = next * ROW;
@@ -74,6 +91,8 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   useKeys([
     { keys: "j", what: "next row", run: () => move(1) },
     { keys: "k", what: "row before", run: () => move(-1) },
+    { keys: "arrowright", what: "a number of the row; Enter copies it", run: () => aside(1) },
+    { keys: "arrowleft", what: "", run: () => aside(-1) },
     { keys: "enter", what: "", run: () => rowAt(here) && go(href(rowAt(here))) },
     ...(onChoose ? [{ keys: "x", what: "choose the row", run: () => rowAt(here) && choose(here) }] : []),
   ]);
@@ -90,7 +109,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     const place = { transform: `translateY(${index * ROW}px)` };
     const over = row && pointing && row.name === under;
     rows.push(row
-      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${onChoose ? chosen.has(idOf(row)) : undefined} class="line ${index === here || over ? "here" : ""}" style=${place}
+      ? html`<div key=${index} role="row" aria-rowindex=${index + 2} aria-selected=${onChoose ? chosen.has(idOf(row)) : undefined} class="line ${index === here || over ? "here" : ""}" style=${place} onClick=${(e) => e.target.closest(".fig") && setHere(index)}
           onMouseEnter=${pointing ? () => point({ name: row.name }) : undefined} onMouseLeave=${pointing ? () => point({ name: null }) : undefined}>
           ${shown.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""} ${each.id === "choose" ? "tick" : ""}">${cellOf(each, row, index, each === columns[0])}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
