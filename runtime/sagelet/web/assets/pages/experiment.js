@@ -10,6 +10,7 @@ import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
 import { useStatistics } from "../parts/statistics.js";
 import { Table } from "../parts/table.js";
+import { Winner } from "../parts/winner.js";
 
 const PAGE = 100;
 /** So many of the best are drawn before anybody chose. */
@@ -42,10 +43,11 @@ export const Experiment = ({ name }) => {
   const usual = about?.objective ? `metric.${about.objective.name}` : "created";
   const sort = { id: sorted || usual, descending: sorted ? up !== "1" : !about?.objective?.low };
   const ready = loose || about !== null;
+  const scope = loose ? { unassigned: "true" } : { experiment: name };
   const load = useCallback((number, mine = round.current) => {
     if (asked.current.has(number) || !ready) return;
     asked.current.add(number);
-    get("components", { ...(loose ? { unassigned: "true" } : { experiment: name }), filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
+    get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
       if (mine !== round.current) return;
       found.rows.forEach((row, i) => rows.current.set(number * PAGE + i, row));
       setPage((old) => ({ total: found.total, columns: found.columns ?? old.columns, error: null, turn: (old.turn ?? 0) + 1 }));
@@ -100,6 +102,7 @@ export const Experiment = ({ name }) => {
         <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div>
       <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
     </div>
+    ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
     <div class="split ${page.total ? "" : "bare"}">
       <div class="left stack">
         <div class="row wrap">
@@ -112,7 +115,7 @@ export const Experiment = ({ name }) => {
         </div>
         ${page.error && html`<p class="note bad" role="alert">${page.error.message}</p>`}
         ${page.total === 0 ? html`<section class="panel empty"><h2>${filter ? "No component is like that" : "It has no components yet"}</h2><p class="quiet">${filter ? html`Words are looked for in names and trials; <code>parameter.lr < 0.1</code>, <code>metric.loss.min < 0.2</code> and <code>trial:NAME</code> narrow further.` : "What is associated with one of its trials is listed here."}</p>${filter && html`<button class="button" onClick=${() => setFilter("")}>Show all</button>`}</section>`
-          : html`<${Table} label="Components" pointing columns=${componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label })} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
+          : html`<${Table} label="Components" pointing columns=${componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) })} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
             href=${(row) => link(["components", row.name])} sort=${sort} onSort=${onSort} chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])} />`}
         ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
       </div>

@@ -1,14 +1,14 @@
 // Columns of a table of components: metrics with their statistic, parameters that differ.
 import { html } from "../vendor/preact-htm.js";
-import { ago, duration, figure } from "../core/format.js";
+import { ago, plural } from "../core/format.js";
 import { delta, measured, parameter, STATISTICS } from "../core/measure.js";
-import { Badge } from "./basics.js";
+import { Badge, Figure, Size, Took } from "./basics.js";
 import { Swatch } from "./lines.js";
 
 const MOST = 24;
 
-/** `columns`: as the server tells them; `stats`: metric -> statistic; `base`: a row or null. */
-export function componentColumns({ columns, stats, onStat, base, all, dark, now, phone, label, sorted = true }) {
+/** `columns`: as the server tells them; `costs`: whether some are of jobs, whose cost is known; `stats`: metric -> statistic; `base`: a row or null. */
+export function componentColumns({ columns, stats, onStat, base, all, dark, now, phone, label, sorted = true, costs = false }) {
   const by = (mine, its) => {
     const text = base ? delta(mine, its) : "";
     return text ? html`<span class="by">${text}</span>` : "";
@@ -20,7 +20,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
       head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => onStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
       cell: (row) => {
         const value = measured(row, name, statistic);
-        return html`${figure(value)}${base && base.name !== row.name ? by(value, measured(base, name, statistic)) : ""}`;
+        return html`<${Figure} cell value=${value} />${base && base.name !== row.name ? by(value, measured(base, name, statistic)) : ""}`;
       },
     };
   };
@@ -28,7 +28,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
     id: `p:${name}`, title: name, num: numeric, min: Math.min(150, Math.max(58, 22 + name.length * 7.5)), sort: sorted ? `parameter.${name}` : undefined,
     cell: (row) => {
       const value = parameter(row, name);
-      return value === undefined ? html`<span class="quiet">–</span>` : html`<span title=${String(value)}>${typeof value === "number" ? figure(value) : value}</span>`;
+      return typeof value === "string" ? html`<span title=${value}>${value}</span>` : html`<${Figure} cell value=${value} />`;
     },
   });
   const own = (each) => !/^sagemaker_/.test(each.name);
@@ -40,7 +40,11 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
   return [
     name, ...metrics.slice(0, 1), ...shown.slice(0, MOST).map(setting), ...metrics.slice(1),
     status,
-    { id: "took", title: "Took", num: true, min: 78, flex: 0.5, sort: sorted ? "duration" : undefined, cell: (row) => (row.started ? duration((row.ended ?? now) - row.started) : html`<span class="quiet">–</span>`) },
+    { id: "took", title: "Took", num: true, min: 78, flex: 0.5, sort: sorted ? "duration" : undefined, cell: (row) => html`<${Took} cell seconds=${row.started ? (row.ended ?? now) - row.started : undefined} />` },
+    ...(costs ? [
+      { id: "billable", title: "Billed", num: true, min: 78, flex: 0.5, cell: (row) => html`<${Took} cell seconds=${row.cost?.billable} />${row.cost?.hosts > 1 ? html`<span class="by" title=${plural(row.cost.hosts, "host")}>× ${row.cost.hosts}</span>` : ""}` },
+      { id: "model", title: "Model", num: true, min: 72, flex: 0.5, cell: (row) => html`<${Size} cell bytes=${row.cost?.model} />` },
+    ] : []),
     { id: "created", title: "Created", num: true, min: 92, flex: 0.6, sort: sorted ? "created" : undefined, cell: (row) => html`<span class="quiet">${ago(row.created, now)}</span>` },
   ];
 }

@@ -5,7 +5,7 @@ import { useDark } from "../core/hooks.js";
 import { point, usePointed } from "../core/hover.js";
 import { bestFirst, delta, differences, measured, parameter, STATISTICS } from "../core/measure.js";
 import { link } from "../core/url.js";
-import { Badge, Figure } from "./basics.js";
+import { Badge, Figure, Size, Took } from "./basics.js";
 import { Swatch } from "./lines.js";
 
 /** `metrics`: {name, low}; `stats`: metric -> statistic; `base`: the name of the baseline or null. */
@@ -32,12 +32,21 @@ export const Diff = ({ rows, labels, metrics, stats, onStat, base, onBase, all }
     return line(name, read, best, html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => onStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`);
   });
   const told = (names, read) => names.map((name) => line(name, (row) => read(row, name)));
+  // What it cost is told whether it differs or not.
+  const costs = [
+    ["trained", (row) => html`<${Took} seconds=${row.cost ? row.cost.trained : row.started && row.ended ? row.ended - row.started : null} />`],
+    ...(rows.some((each) => each.cost) ? [
+      ["billed", (row) => html`<${Took} seconds=${row.cost?.billable} />${row.cost?.hosts > 1 ? ` × ${row.cost.hosts} hosts` : ""}`],
+      ["model", (row) => html`<${Size} bytes=${row.cost?.model} />`],
+    ] : []),
+  ].map(([name, draw]) => html`<tr key=${name}><th scope="row">${name}</th>${rows.map((row) => html`<td class=${row.name === under ? "here" : ""}>${draw(row)}</td>`)}</tr>`);
   const settings = (row, name) => row.configuration?.[name];
   return html`<div class="scrolls panel" role="group" tabindex="0" aria-label="Differences"><table class="diff">
     <thead><tr><th scope="col"><span class="unseen">Property</span></th>${rows.map((row) => html`<th scope="col" class=${row.name === under ? "here" : ""} onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })}>
       <span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><a class="cut" href=${link(["components", row.name])} title=${row.name}>${labels.get(row.name)}</a></span>
       <span class="row under">${row.status && html`<${Badge} status=${row.status} />`}<button class="button tiny" aria-pressed=${base === row.name} onClick=${() => onBase(base === row.name ? "" : row.name)}>Baseline</button></span></th>`)}</tr></thead>
     ${group("Metrics", measures)}
+    ${rows.some((each) => each.cost || each.started) && group("Cost", costs)}
     ${group("Parameters", told(all ? [...parameters.differ, ...parameters.same] : parameters.differ, parameter))}
     ${group("Configuration", told(all ? [...configuration.differ, ...configuration.same] : configuration.differ, settings))}
     ${group("Code", codes.size > 1 || all ? [line("digest of the code", (row) => row.code ?? undefined)] : [])}
