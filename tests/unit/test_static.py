@@ -1,7 +1,9 @@
 """The page's own files: kept for ever under a digest, never a file of anybody else's."""
 
+import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,17 @@ def test_every_address_is_the_page():
         assert answer.headers["cache-control"] == "no-store"
         assert b'<div id="app">' in answer.body
         assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_styles_are_in_the_page_and_allowed_by_their_digest():
+    answer = Files().answer("")
+    [styles] = re.findall(rb"<style>(.*?)</style>", answer.body, re.DOTALL)
+    assert b"--accent" in styles
+    digest = base64.b64encode(hashlib.sha256(styles).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"style-src 'self' 'sha256-{digest}';" in policy
+    assert b'rel="stylesheet"' not in answer.body
+    assert {file.stem for file in (ASSETS / "styles").iterdir()} == set(static._STYLES)
 
 
 def test_files_are_kept_under_their_digest_only():

@@ -1,16 +1,18 @@
 """/_ui: the page's own files. Any other path below it is the page itself: it reads its URL.
 
 The page names its files under a digest of them all, so that a browser may keep those for ever and
-still has the new ones after an upgrade, or after an edit.
+still has the new ones after an upgrade, or after an edit. Its styles are in the page itself, so
+that its first paint waits for nothing; its policy allows them by their digest.
 """
 
+import base64
 import hashlib
 import time
 from pathlib import Path, PurePosixPath
 
 from starlette.responses import Response
 
-from sagelet.web.answers import HEADERS
+from sagelet.web.answers import HEADERS, POLICY
 
 _ASSETS = Path(__file__).with_name("assets")
 _PREFIX = "assets/"
@@ -28,17 +30,21 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 
+#: In this order: later ones overrule earlier ones.
+_STYLES = ("tokens", "base", "parts", "charts", "pages")
+
 #: Fetched while the page is read, not only when the module that needs them is.
 _PRELOADED = ("vendor", "core", "charts", "parts", "pages")
 
 
 class Files:
-    """The files in ``folder``; ``index.html`` has marks for the digest and the modules."""
+    """The files in ``folder``; ``index.html`` has marks for the digest, the modules, the styles."""
 
     def __init__(self, folder: Path = _ASSETS, fresh: float = _FRESH) -> None:
         self._folder = folder
         self._fresh = fresh
         self._seen = (0.0, "")
+        self._page = ("", "", "")
 
     def answer(self, path: str) -> Response:
         """What a GET of ``/_ui/<path>`` gets."""
@@ -74,6 +80,18 @@ class Files:
 
     def _index(self) -> Response:
         digest = self.digest()
+        if self._page[0] != digest:
+            self._page = (digest, *self._compose(digest))
+        _, text, policy = self._page
+        headers = {**HEADERS, "Cache-Control": "no-store", "Content-Security-Policy": policy}
+        return Response(text, 200, headers, _TYPES[".html"])
+
+    def _compose(self, digest: str) -> tuple[str, str]:
+        """The page, and the policy that allows the styles in it."""
+        files = [self._folder / "styles" / f"{name}.css" for name in _STYLES]
+        styles = "".join(file.read_text() for file in files if file.is_file())
+        hashed = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+        policy = POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{hashed}'")
         modules = [
             str(file.relative_to(self._folder))
             for file in self._files()
@@ -84,4 +102,4 @@ class Files:
         )
         text = (self._folder / "index.html").read_text()
         text = text.replace("{digest}", digest).replace("<!-- modules -->", links)
-        return Response(text, 200, {"Cache-Control": "no-store", **HEADERS}, _TYPES[".html"])
+        return text.replace("<!-- styles -->", styles), policy
