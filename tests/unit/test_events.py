@@ -79,6 +79,18 @@ def test_a_job_s_values_come_once_with_their_steps(ask, job_of):
     assert [kind for kind, _ in again.read(None)] == ["job"]
 
 
+def test_calls_come_once_with_what_is_not_served(ask):
+    calls = Calls()
+    reader = Reader(ask.store, calls, Watch(REGION, calls=True), Cursor())
+    calls.add(call("ListTags"))
+    calls.add(call("CreateEndpoint", 501))
+    [(kind, found)] = reader.read({("calls",)})
+    assert kind == "calls"
+    assert [row["operation"] for row in found["rows"]] == ["ListTags", "CreateEndpoint"]
+    assert found["missing"] == {"sagemaker CreateEndpoint": 1}
+    assert reader.read({("calls",)}) == []
+
+
 def test_what_hosts_do_is_told_as_they_do_it(ask, job_of):
     ask.store.training_jobs.add(job_of(TrainingJobName="j"))
     states = {"algo-1": "Waiting", "algo-2": "Waiting"}

@@ -229,7 +229,8 @@ class Reader:
         if not new:
             return []
         self.cursor.call = new[-1][0]
-        return [("calls", {"rows": [call_row(number, call) for number, call in new]})]
+        rows = [call_row(number, call) for number, call in new]
+        return [("calls", {"rows": rows, "missing": self._calls.missing()})]
 
 
 async def stream(

@@ -7,6 +7,8 @@ import { Code, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/bas
 import { Table } from "../parts/table.js";
 
 const KEPT = 2000;
+/** So many operations that are not served are named. */
+const LACKING = 8;
 
 export const Calls = () => {
   useTitle("Calls");
@@ -18,7 +20,12 @@ export const Calls = () => {
   const phone = useNarrow("(max-width: 640px)");
   const [paused, setPaused] = useState(false);
   const [chosen, setChosen] = useState(query.get("call"));
-  useEffect(() => found && setRows((old) => old ?? [...found.rows].reverse()), [found]);
+  const [missing, setMissing] = useState({});
+  useEffect(() => {
+    if (!found) return;
+    setRows((old) => old ?? [...found.rows].reverse());
+    setMissing(found.missing);
+  }, [found]);
   useEffect(() => change({ filter: text, failed: failures ? "1" : "", call: chosen }), [text, failures, chosen]);
   useEffect(() => {
     const went = () => setChosen(new URLSearchParams(location.search).get("call"));
@@ -26,13 +33,16 @@ export const Calls = () => {
     return () => removeEventListener("sagelet:went", went);
   }, []);
   useEvents({ calls: true }, {
-    calls: (event) => setRows((old) => [...[...event.rows].reverse(), ...(old ?? [])].slice(0, KEPT)),
-  }, { c: found?.rows[found.rows.length - 1]?.number ?? 0 }, found !== null && !paused);
+    calls: (event) => {
+      setRows((old) => newestFirst(event.rows, old ?? []));
+      setMissing(event.missing);
+    },
+  }, { c: rows?.[0]?.number ?? 0 }, rows !== null && !paused);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = useMemo(() => (rows ?? []).filter((each) => (!failures || each.status >= 400) && words.every((word) => `${each.service} ${each.operation} ${each.path} ${each.error} ${each.status}`.toLowerCase().includes(word))), [rows, text, failures]);
   if (error && !rows) return html`<${Failed} error=${error} again=${again} />`;
   if (!rows) return html`<${Loading} />`;
-  const missing = Object.entries(found?.missing ?? {});
+  const lacking = Object.entries(missing).sort(([, a], [, b]) => b - a);
   const columns = [
     { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
     { id: "operation", title: "Operation", min: phone ? 116 : 200, flex: 2.2, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
@@ -48,12 +58,20 @@ export const Calls = () => {
       <div class="row wrap"><label><span class="unseen">Filter calls</span><input class="input" type="search" placeholder="operation, path, error" value=${text} onInput=${(e) => setText(e.currentTarget.value)} /></label>
       <button class="button" aria-pressed=${failures} onClick=${() => setFailures(!failures)}>Failures</button>
       <button class="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button></div></div>
-    ${missing.length > 0 && html`<p class="note warn">Asked for, but not served: ${missing.map(([name, times], i) => html`${i ? ", " : ""}<b>${name}</b> (${plural(times, "time")})`)}</p>`}
+    ${lacking.length > 0 && html`<div class="note warn row wrap" role="note" aria-label="Not served"><span>Asked for, but not served:</span>
+      ${lacking.slice(0, LACKING).map(([name, times]) => html`<button key=${name} class="button small" title="Show these calls" onClick=${() => (setFailures(false), setText(text === name ? "" : name))}><b>${name}</b> ${plural(times, "time")}</button>`)}
+      ${lacking.length > LACKING && html`<span>and ${plural(lacking.length - LACKING, "other")}</span>`}</div>`}
     ${!rows.length ? html`<section class="panel"><${Empty} title="No calls yet"><p class="quiet">What boto3, the AWS CLI and the SDKs ask is listed here as it comes.</p><${Code} text=${'eval "$(sagelet env)"\naws sagemaker list-training-jobs'} named="commands" /><//></section>`
       : !shown.length ? html`<section class="panel empty"><h2>No call is like that</h2></section>`
       : html`<${Table} label="Calls" columns=${columns} total=${shown.length} rowAt=${(i) => shown[i]} href=${(each) => link(["calls"], { filter: text, failed: failures ? "1" : "", call: each.number })} />`}
     ${chosen && html`<${Call} key=${chosen} number=${chosen} close=${() => setChosen(null)} />`}`;
 };
+
+/** The rows with those that are new; after a pause some may come twice. */
+function newestFirst(fresh, old) {
+  const last = old[0]?.number ?? 0;
+  return [...fresh.filter((each) => each.number > last).reverse(), ...old].slice(0, KEPT);
+}
 
 const Call = ({ number, close }) => {
   const [call, error] = useApi(`calls/${number}`);
