@@ -137,6 +137,7 @@ class Browser:
         page.set_default_timeout(120_000)
         page.goto(f"{self.url}/_ui/{path}")
         page.locator("h1").first.wait_for()
+        page.locator(".coming").wait_for(state="detached")
         return page
 
     def until(self, path: str, ready: str, height: int = 900) -> float:

@@ -61,6 +61,7 @@ def whole(page: Any, path: str, text: str) -> None:
     go(page, path)
     parts = page.locator(".part")
     page.locator("h1, h2").first.wait_for()
+    page.locator(".coming").wait_for(state="detached")
     for _ in range(20):
         count = parts.count()
         for number in range(count):

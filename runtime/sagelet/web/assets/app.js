@@ -1,6 +1,6 @@
 // The frame: where we are, the pages, the keys that work everywhere.
 import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
-import { press, bound } from "./core/keys.js";
+import { bound, capOf, press } from "./core/keys.js";
 import { useApi, useKeys } from "./core/hooks.js";
 import { go, link, params, parts, region } from "./core/url.js";
 import { copy, Dialog, Empty, Icon, Toast } from "./parts/basics.js";
@@ -50,7 +50,7 @@ const Region = ({ known }) => {
 };
 
 const Help = ({ close }) => html`<${Dialog} title="Keys" close=${close}><div class="keys">
-  ${bound().map((each) => html`<span>${each.keys.split(" ").map((key) => html`<kbd>${key.replace("mod+", "Ctrl ")}</kbd> `)}</span><span>${each.what}</span>`)}
+  ${bound().map((each) => html`<span>${each.keys.split(" ").map((key) => html`<kbd>${capOf(key)}</kbd> `)}</span><span>${each.what}</span>`)}
 </div><//>`;
 
 const App = () => {

@@ -24,6 +24,11 @@ export function nameOf(event) {
   return (event.metaKey || event.ctrlKey ? "mod+" : "") + (event.key.length === 1 ? event.key : event.key.toLowerCase());
 }
 
+/** What stands on a key. @param {string} key */
+export function capOf(key) {
+  return { arrowright: "→", arrowleft: "←", enter: "Enter" }[key] ?? key.replace("mod+", "Ctrl ");
+}
+
 /** @param {KeyboardEvent} event */
 export function press(event) {
   if (event.altKey || event.isComposing) return;

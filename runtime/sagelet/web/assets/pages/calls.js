@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNarrow, useTitle } from "../core/hooks.js";
 import { change, link } from "../core/url.js";
-import { Code, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
+import { Code, Coming, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 import { Table } from "../parts/table.js";
 
 const KEPT = 2000;
@@ -41,7 +41,7 @@ export const Calls = () => {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = useMemo(() => (rows ?? []).filter((each) => (!failures || each.status >= 400) && words.every((word) => `${each.service} ${each.operation} ${each.path} ${each.error} ${each.status}`.toLowerCase().includes(word))), [rows, text, failures]);
   if (error && !rows) return html`<${Failed} error=${error} again=${again} />`;
-  if (!rows) return html`<${Loading} />`;
+  if (!rows) return html`<${Coming} title="Calls" />`;
   const lacking = Object.entries(missing).sort(([, a], [, b]) => b - a);
   const columns = [
     { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },

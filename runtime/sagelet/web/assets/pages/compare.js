@@ -4,7 +4,7 @@ import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { bestFirst, labels } from "../core/measure.js";
 import { link } from "../core/url.js";
-import { Code, Empty, Failed, Loading } from "../parts/basics.js";
+import { Code, Coming, Empty, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
 import { Diff } from "../parts/diff.js";
@@ -30,7 +30,7 @@ export const Compare = () => {
   }, found !== null);
   if (!any) return html`<div class="head"><h1>Compare</h1></div><section class="panel"><${Empty} title="Nothing chosen"><p class="quiet">Choose rows of the <a href=${link(["jobs"])}>jobs</a> or of an <a href=${link(["experiments"])}>experiment</a> (<kbd>x</kbd>), then press <kbd>c</kbd>. A whole trial or experiment is an address:</p><${Code} text="/_ui/compare?t=TRIAL&t=TRIAL" named="address" /><//></section>`;
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
-  if (!found) return html`<${Loading} />`;
+  if (!found) return html`<${Coming} title="Compare" under />`;
   if (!found.rows.length) return html`<${Failed} head="h1" error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
   return html`<${Compared} found=${found} version=${version} asked=${components.length > 0} />`;
 };

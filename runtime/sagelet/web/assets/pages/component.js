@@ -7,7 +7,7 @@ import { byName, parameter, STATISTICS } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
 import { Lineage } from "../charts/lineage.js";
-import { Badge, Empty, Failed, Figure, Loading } from "../parts/basics.js";
+import { Badge, Coming, Empty, Failed, Figure } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Lines, Swatch } from "../parts/lines.js";
 import { Quality } from "../parts/quality.js";
@@ -26,7 +26,7 @@ export const Component = ({ name }) => {
   const rows = useMemo(() => (row ? [row] : []), [row]);
   const known = useMemo(() => new Map([[row?.name, row?.title ?? ""]]), [row]);
   if (error && !row) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
-  if (!row) return html`<${Loading} />`;
+  if (!row) return html`<${Coming} title=${name} under />`;
   const metrics = Object.keys(row.metrics).map((each) => ({ name: each, low: false }));
   const names = Object.keys(row.parameters).sort(byName);
   const configuration = Object.entries(compared?.rows[0]?.configuration ?? {});

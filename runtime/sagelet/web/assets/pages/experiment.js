@@ -5,7 +5,7 @@ import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { labels } from "../core/measure.js";
 import { go, link } from "../core/url.js";
-import { Failed, Loading } from "../parts/basics.js";
+import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
 import { useStatistics } from "../parts/statistics.js";
@@ -89,7 +89,7 @@ export const Experiment = ({ name }) => {
     { keys: "b", what: "first chosen is the baseline", run: () => setBase((old) => (old ? "" : (shown[0]?.name ?? ""))) },
   ]);
   if (error && !about) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
-  if (!ready || (page.total === null && !page.error)) return html`<${Loading} />`;
+  if (!ready || (page.total === null && !page.error)) return html`<${Coming} title=${loose ? "In no trial" : name} under />`;
   if (page.total === null) return html`<${Failed} error=${page.error} again=${() => restart(false)} />`;
   const onSort = (id) => {
     const same = id === sort.id;

@@ -4,7 +4,7 @@ import { ago, figure, plural } from "../core/format.js";
 import { useApi, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { measured } from "../core/measure.js";
 import { link } from "../core/url.js";
-import { Code, Empty, Failed, Loading, Spark } from "../parts/basics.js";
+import { Code, Coming, Empty, Failed, Spark } from "../parts/basics.js";
 
 export const Experiments = () => {
   useTitle("Experiments");
@@ -13,7 +13,7 @@ export const Experiments = () => {
   useTracked(again, found !== null);
   const now = useNow(30);
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
-  if (!found) return html`<${Loading} />`;
+  if (!found) return html`<${Coming} title="Experiments" />`;
   const { rows, unassigned } = found;
   return html`
     <div class="head"><div class="grow"><h1>Experiments</h1><span class="quiet">${rows.length ? plural(rows.length, "experiment") : ""}</span></div>

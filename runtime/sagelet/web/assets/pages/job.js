@@ -6,7 +6,7 @@ import { jobPage, jobPath, keyOf } from "../core/jobs.js";
 import { clock, duration, image, moment, plural, size } from "../core/format.js";
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
-import { Badge, Code, Dialog, Failed, Loading } from "../parts/basics.js";
+import { Badge, Code, Coming, Dialog, Failed } from "../parts/basics.js";
 import { CompareWith } from "../parts/compare-with.js";
 import { LogView } from "../parts/log.js";
 import { StopDialog } from "../parts/stop.js";
@@ -49,7 +49,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     { keys: "c", what: "clone as code", run: () => setOpen("clone") },
   ]);
   if (error && !shown) return html`<${Failed} error=${[400, 404].includes(error.status) ? { status: 404, message: `There is no ${kind} job named ${name}.` } : error} again=${again} />`;
-  if (!shown) return html`<${Loading} />`;
+  if (!shown) return html`<${Coming} title=${name} under />`;
   const full = tab === "logs";
   return html`
     <div class="head">

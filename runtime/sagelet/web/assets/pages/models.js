@@ -3,7 +3,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { link } from "../core/url.js";
-import { Code, Empty, Failed, Loading } from "../parts/basics.js";
+import { Code, Coming, Empty, Failed, Loading } from "../parts/basics.js";
 
 /** So many models at first, and at a time. */
 const PAGE = 100;
@@ -12,7 +12,7 @@ export const Models = ({ name }) => {
   useTitle(name ?? "Models");
   const [versions, error, again] = useApi("models", { name });
   if (error) return html`<${Failed} error=${error} again=${again} />`;
-  if (!versions) return html`<${Loading} />`;
+  if (!versions) return html`<${Coming} title=${name ?? "Models"} under=${Boolean(name)} />`;
   const groups = new Map();
   for (const each of versions) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);
   return html`

@@ -8,7 +8,7 @@ import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
-import { Badge, Code, Failed, FirstJob, Loading, Spark } from "../parts/basics.js";
+import { Badge, Code, Coming, Failed, FirstJob, Spark } from "../parts/basics.js";
 import { tone } from "../core/colors.js";
 
 const LIVE = "status:InProgress,Stopping";
@@ -38,14 +38,14 @@ export const Overview = ({ about }) => {
   const running = (rows ?? []).filter((each) => ["live", "warn"].includes(tone(each.status)) && !each.ended);
   const now = useNow(1, running.length > 0);
   if (error && !rows) return html`<${Failed} error=${error} again=${() => (again(), liveAgain())} />`;
-  if (!rows) return html`<${Loading} />`;
+  if (!rows) return html`<${Coming} title="Overview" />`;
   const latest = rows.filter((each) => each.ended).slice(0, 8);
   const done = counts ?? {};
   const searches = tunings?.rows ?? [];
   const own = new Set(searches.map((each) => `${each.name}-aws-tuning-job`)); // shown as what they are
   const experiments = (tracked?.rows ?? []).filter((each) => !own.has(each.name)).slice(0, SHOWN);
   const bare = !rows.length && !searches.length && !experiments.length;
-  if (bare && ((!tracked && !notTracked) || (!tunings && !noTunings))) return html`<${Loading} />`;
+  if (bare && ((!tracked && !notTracked) || (!tunings && !noTunings))) return html`<${Coming} title="Overview" />`;
   return html`
     <div class="head"><h1 class="grow">Overview</h1></div>
     ${bare ? html`<section class="panel"><${FirstJob} /></section>` : html`

@@ -4,7 +4,7 @@ import { get, write } from "../core/api.js";
 import { count, figure, moment, plural, size } from "../core/format.js";
 import { useApi, useTitle } from "../core/hooks.js";
 import { link, params } from "../core/url.js";
-import { Code, copy, Empty, Failed, Icon, Loading, toast } from "../parts/basics.js";
+import { Code, Coming, copy, Empty, Failed, Icon, Loading, toast } from "../parts/basics.js";
 
 export const Storage = ({ bucket }) => {
   const query = new URLSearchParams(location.search);
@@ -25,7 +25,7 @@ export const Storage = ({ bucket }) => {
 const Buckets = () => {
   const [found, error, again] = useApi("storage");
   if (error) return html`<${Failed} error=${error} again=${again} />`;
-  if (!found) return html`<${Loading} />`;
+  if (!found) return html`<${Coming} title="Storage" />`;
   return html`<div class="head"><h1>Storage</h1></div>
     <section class="panel" aria-label="Buckets">
       ${found.buckets.map((each) => html`<a class="file" href=${link(["storage", each.name])}><${Icon} name="bucket" /><span class="grow cut">${each.name}</span><span class="quiet">${each.region}</span></a>`)}

@@ -4,7 +4,7 @@ import { duration, moment, plural } from "../core/format.js";
 import { useApi, useDark, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { link } from "../core/url.js";
 import { Lineage } from "../charts/lineage.js";
-import { Badge, Empty, Failed, Loading } from "../parts/basics.js";
+import { Badge, Coming, Empty, Failed } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 
 export const Trial = ({ name }) => {
@@ -14,7 +14,7 @@ export const Trial = ({ name }) => {
   const now = useNow(2, trial?.rows.some((each) => each.started && !each.ended));
   const dark = useDark();
   if (error && !trial) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
-  if (!trial) return html`<${Loading} />`;
+  if (!trial) return html`<${Coming} title=${name} under />`;
   const begun = trial.rows.map((each) => each.started ?? each.created);
   const start = Math.min(...begun);
   const end = Math.max(start + 1, ...trial.rows.map((each) => each.ended ?? (each.status === "InProgress" ? now : each.started ?? each.created)));

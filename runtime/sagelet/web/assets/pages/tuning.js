@@ -10,7 +10,7 @@ import { go, link } from "../core/url.js";
 import { Course } from "../charts/course.js";
 import { Parallel } from "../charts/parallel.js";
 import { Scatter } from "../charts/scatter.js";
-import { Badge, Code, Failed, Figure, Loading, Took } from "../parts/basics.js";
+import { Badge, Code, Coming, Failed, Figure, Took } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Swatch } from "../parts/lines.js";
 import { StopDialog } from "../parts/stop.js";
@@ -50,7 +50,7 @@ export const Tuning = ({ name }) => {
     { keys: "c", what: "compare the chosen", run: () => picked.length > 1 && compare() },
   ]);
   if (error && !shown) return html`<${Failed} error=${error.status === 400 ? { status: 404, message: error.message } : error} again=${again} />`;
-  if (!shown) return html`<${Loading} />`;
+  if (!shown) return html`<${Coming} title=${name} under />`;
   const sort = { id: sorted || "number", descending: sorted ? up !== "1" : true };
   const inOrder = ordered(rows, sort.id, sort.descending, now);
   const onSort = (id) => {

@@ -4,7 +4,7 @@ import { ago, figure, plural } from "../core/format.js";
 import { useApi, useAsked, useEvents, useNow, useTitle } from "../core/hooks.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
-import { Badge, Code, Empty, Failed, Loading, Spark } from "../parts/basics.js";
+import { Badge, Code, Coming, Empty, Failed, Spark } from "../parts/basics.js";
 
 export const Tunings = () => {
   useTitle("Tuning");
@@ -27,7 +27,7 @@ export const Tunings = () => {
   const now = useNow(30);
   const shown = found ?? kept;
   if (error && !shown) return html`<${Failed} error=${error} again=${again} />`;
-  if (!shown) return html`<${Loading} />`;
+  if (!shown) return html`<${Coming} title="Tuning" />`;
   const { rows } = shown;
   return html`
     <div class="head"><div class="grow"><h1>Tuning</h1><span class="quiet" role="status">${rows.length ? plural(rows.length, "tuning job") : ""}</span></div>

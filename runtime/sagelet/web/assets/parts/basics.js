@@ -62,6 +62,11 @@ export const Code = ({ text, label = "Copy", named = "code" }) => html`
 
 export const Loading = ({ what = "Loading" }) => html`<div class="loading" role="status">${what} …</div>`;
 
+/** A page on its way: its heading at once, and a moment later where its parts will be. */
+export const Coming = ({ title, under = false }) => html`
+  <div class="head"><div class="grow">${under && html`<div class="crumbs" aria-hidden="true">…</div>`}<h1 class="cut">${title}</h1></div></div>
+  <div class="coming" role="status"><span class="unseen">Loading …</span>${["", "wide", ""].map((each) => html`<div class="panel"><i class=${each}></i><i></i><i class="short"></i></div>`)}</div>`;
+
 /** What is there instead of a page (then it has the page's heading) or of a part of it.
  * Where the control plane did not answer, it is asked again as soon as it does. */
 export const Failed = ({ error, again, head = again ? "h1" : "h2" }) => {
