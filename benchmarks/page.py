@@ -253,8 +253,11 @@ def p(values: Sequence[float], percent: int) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def train(home: Path, script: Path, name: str, **environ: str) -> subprocess.Popen[bytes]:
+def train(
+    home: Path, script: Path, name: str, metric: str | None = None, **environ: str
+) -> subprocess.Popen[bytes]:
     given = [part for key, value in environ.items() for part in ("--env", f"{key}={value}")]
+    given += ["--metric", metric] if metric else []
     command = [sys.executable, "-m", "sagelet", "train", str(script), "--name", name]
     return subprocess.Popen(
         [

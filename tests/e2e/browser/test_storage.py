@@ -1,0 +1,111 @@
+"""Storage in a real browser: pictures, what is in archives, files and folders that are dropped."""
+
+import base64
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.pages import clients, shows, train
+from support.serve import Plane
+
+Open = Any
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
+
+
+def archive(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name.replace("_", "."))
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def stored(plane: Plane) -> None:
+    [s3] = clients(plane, "s3")
+    s3.create_bucket(Bucket="shown")
+    model = archive(config_json=b'{"lr": 0.25}', plot_png=PNG, evil_html=b"<script>x</script>")
+    for key, data in (
+        ("pictures/dot.png", PNG),
+        ("pictures/broken.png", b"not a picture"),
+        ("model.tar.gz", model),
+        ("broken.tar.gz", b"not an archive"),
+    ):
+        s3.put_object(Bucket="shown", Key=key, Body=data)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_picture_is_shown(see: Open) -> None:
+    page = see("storage/shown")
+    page.get_by_role("link", name="pictures").click()
+    page.get_by_role("link", name="dot.png").click()
+    shows(page, " 1 pixels")
+    assert page.locator("img.shown").evaluate("(image) => image.naturalWidth") == 1
+    page.get_by_role("link", name="broken.png").click()
+    shows(page, "the browser cannot read it as an image")
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("width", [1440, 390])
+def test_members_of_an_archive_are_looked_at(see: Open, width: int) -> None:
+    page = see("storage/shown?key=model.tar.gz", width)
+    page.get_by_role("link", name="config.json").click()
+    shows(page, '"lr": 0.25')
+    assert "member=config.json" in page.url
+    page.get_by_label("Preview").get_by_role("link", name="model.tar.gz").click()
+    page.get_by_role("link", name="plot.png").click()
+    shows(page, " 1 pixels")
+    page.go_back()
+    page.get_by_role("link", name="evil.html").click()
+    shows(page, "<script>x</script>")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(page.url.split("?")[0] + "?key=broken.tar.gz")
+    shows(page, "it cannot be read as its name says")
+
+
+def test_the_model_of_a_job_is_looked_into(see: Open, plane: Plane) -> None:
+    train(plane, "kept", "--output", "s3://bucket/models", LINES="1")
+    page = see("jobs/kept/files")
+    page.get_by_role("link", name="model.tar.gz").click()
+    page.get_by_role("link", name="weights").click()
+    shows(page, "it is not text")
+
+
+def drop(page: Any, *paths: Path) -> None:
+    """Let files fall onto the page's heading, as a file manager does."""
+    session = page.context.new_cdp_session(page)
+    box = page.locator("h1").bounding_box()
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + 5, "y": box["y"] + 5}
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+        if kind == "dragOver":
+            page.locator(".drop").wait_for()
+
+
+def test_files_and_folders_are_dropped_anywhere_on_the_page(
+    see: Open, plane: Plane, tmp_path: Path
+) -> None:
+    [s3] = clients(plane, "s3")
+    s3.create_bucket(Bucket="dropped")
+    (tmp_path / "two <b>.txt").write_text("second")
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "three.csv").write_text("a,b\n")
+    page = see("storage/dropped?prefix=in/")
+    shows(page, "Nothing here")
+    drop(page, tmp_path / "two <b>.txt", tmp_path / "data")
+    page.get_by_text("2 files stored.").wait_for()
+    assert page.locator(".drop").count() == 0
+    page.get_by_role("link", name="two <b>.txt").click()
+    shows(page, "second")
+    found = s3.list_objects_v2(Bucket="dropped")["Contents"]
+    assert [each["Key"] for each in found] == ["in/data/deep/three.csv", "in/two <b>.txt"]
