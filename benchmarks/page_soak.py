@@ -38,21 +38,24 @@ PAGES = {
     "calls": "calls",
 }
 
-#: Fetches that go on, timers that are set, streams that are open: counted by what makes them.
+#: Remembers each stream that is made.
 COUNT = """(() => {
-  window.made = { streams: 0, closed: 0 };
+  window.made = [];
   const Real = window.EventSource;
   window.EventSource = class extends Real {
-    constructor(...given) { super(...given); window.made.streams += 1; }
-    close() { if (this.readyState !== 2) window.made.closed += 1; super.close(); }
+    constructor(...given) { super(...given); window.made.push(new WeakRef(this)); }
   };
 })()"""
 
+#: How many streams are open.
+OPEN = "window.made.map((e) => e.deref()).filter((e) => e && e.readyState !== 2).length"
+
 
 class Seen:
-    """One page, and what it holds."""
+    """One page, with connections of its own, and what it holds."""
 
-    def __init__(self, context: Any, url: str, path: str) -> None:
+    def __init__(self, chromium: Any, url: str, path: str) -> None:
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
         self.page = context.new_page()
         self.page.add_init_script(COUNT)
         self.page.goto(f"{url}/_ui/{path}")
@@ -65,12 +68,11 @@ class Seen:
             self.session.send("HeapProfiler.collectGarbage")
         heap = self.session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
         counts = self.session.send("Memory.getDOMCounters")
-        open_ = self.page.evaluate("window.made.streams - window.made.closed")
         return {
             "heap": heap,
             "nodes": counts["nodes"],
             "listeners": counts["jsEventListeners"],
-            "streams": open_,
+            "streams": self.page.evaluate(OPEN),
         }
 
 
@@ -90,7 +92,9 @@ def main() -> None:
                 home, folder / "printer.py", "soak", metric="loss=loss=([0-9.]+)", **environ
             )
             await_job(browser.url, "soak")
-            pages = {name: Seen(browser.context, browser.url, path) for name, path in PAGES.items()}
+            pages = {
+                name: Seen(browser.chromium, browser.url, path) for name, path in PAGES.items()
+            }
             time.sleep(options.warm)
             first = {name: page.held() for name, page in pages.items()}
             time.sleep(options.seconds)

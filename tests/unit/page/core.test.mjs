@@ -102,6 +102,17 @@ test("two keys after each other go before the second alone", () => {
   assert.deepEqual(pressed, ["g j", "j"]);
 });
 
+test("what has the focus keeps its Enter, and a key that does nothing is the browser's", () => {
+  const done = [];
+  const end = bind([{ keys: "enter", what: "", run: () => done.push("row") }, { keys: "arrowright", what: "", run: () => false }]);
+  const type = (key, tag) => press({ key, target: { closest: (css) => (tag && css.split(/[ ,]+/).includes(tag) ? {} : null) }, preventDefault: () => done.push("kept") });
+  type("Enter", "button");
+  type("Enter", null);
+  type("ArrowRight", null);
+  end();
+  assert.deepEqual(done, ["row", "kept"]);
+});
+
 const request = {
   TrainingJobName: "old-2024-01-02-03-04-05-006",
   AlgorithmSpecification: { TrainingImage: "img:1", MetricDefinitions: [{ Name: "m", Regex: "m=(\\S+)" }] },

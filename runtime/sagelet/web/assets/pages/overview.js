@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
-import { useApi, useEvents, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { useApi, useEvents, useNow, useTitle } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { value } from "../core/series.js";
@@ -25,11 +25,17 @@ export const Overview = ({ about }) => {
   useEffects(about, setCounts);
   const [tracked, notTracked, trackedAgain] = useApi("experiments", { limit: 2 * SHOWN });
   const [tunings, noTunings, tuningsAgain] = useKept("tuning-jobs", { limit: SHOWN });
-  useTracked(trackedAgain, recent !== null);
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
   const search = useSoon(tuningsAgain);
-  useEvents({ jobs: true, tunings: true }, {
+  const track = useSoon(trackedAgain);
+  const heard = useRef(false);
+  useEvents({ jobs: true, tunings: true, tracked: true }, {
+    hello: () => {
+      if (heard.current) [search, track].forEach((each) => each()); // what was missed meanwhile
+      heard.current = true;
+    },
     tunings: search,
+    tracked: track,
     jobs: (event) => {
       setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.key)));
       setCounts(event.counts);

@@ -34,6 +34,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const [regex, setRegex] = useState(query.get("regex") === "1");
   const [only, setOnly] = useState(Boolean(query.get("find")));
   const [status, setStatus] = useState("");
+  const [rest, setRest] = useState(null); // where a search that found enough goes on
   const [place, setPlace] = useState([0, 1]);
   const [behind, setBehind] = useState(0);
   const follows = useRef(follow);
@@ -116,21 +117,30 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     }
     setStatus("No line looks like an error.");
   };
-  const filter = async () => {
+  const filter = async (from = "start") => {
     const turn = (here.turn = (here.turn ?? 0) + 1);
-    box.current?.replaceChildren();
-    let at = "start";
-    let total = 0;
+    if (from === "start") {
+      box.current?.replaceChildren();
+      here.hits = 0;
+    }
+    here.atEnd = false;
+    setRest(null);
+    let at = from;
     try {
-      for (;;) {
+      for (let shown = 0; ; ) {
         const found = await get(`${path}/find`, { ...asked, text, regex, at, count: 500 });
         if (turn !== here.turn || !box.current) return;
-        total += found.lines.length;
-        Object.assign(here, { end: found.end, sizes: found.sizes, start: {}, lanes: found.lanes });
+        shown += found.lines.length;
+        here.hits += found.lines.length;
+        Object.assign(here, { end: found.end, sizes: furthest(here.sizes, found.sizes), start: {}, lanes: found.lanes });
         fill(found, "end");
-        setStatus(`${plural(total, "line")}${found.over ? "" : `, ${percent(found.end, found.sizes)} looked at …`}`);
-        if (found.over) break;
+        const before = at;
         at = JSON.stringify(found.end);
+        const over = found.over && (atEnd(here) || at === before); // else it has grown meanwhile
+        const full = !over && shown >= MOST;
+        setStatus(`${plural(here.hits, "line")}${over ? "" : `, ${percent(found.end, here.sizes)} looked at${full ? "" : " …"}`}`);
+        if (over) break;
+        if (full) return setRest(at); // more than a page holds: on demand
       }
       here.atEnd = true;
     } catch (refused) {
@@ -194,8 +204,13 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     const mine = lane ? { ...event, lines: event.lines.filter((each) => event.lanes[each[0]] === lane) } : event;
     if (filtering) {
       const test = matcher(text, regex);
-      const hits = { ...mine, lines: mine.lines.filter((each) => test?.(each[3])) };
+      const fresh = (each) => each[1] >= (here.end[event.lanes[each[0]]] ?? 0);
+      const hits = { ...mine, lines: mine.lines.filter((each) => fresh(each) && test?.(each[3])) };
+      if (!here.atEnd) return; // what looks through the log comes to them
       if (hits.lines.length) fill(hits, "end");
+      here.hits += hits.lines.length;
+      setStatus(plural(here.hits, "line"));
+      here.end = furthest(here.end, lane ? { [lane]: event.end[lane] ?? 0 } : event.end);
     } else if (here.atEnd && !here.busy) {
       if (event.skipped) {
         here.start = event.start;
@@ -275,6 +290,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       <button class="button small" aria-pressed=${regex} title="The text is a regular expression" onClick=${() => setRegex(!regex)}>.*</button>
       <button class="button small" onClick=${() => jump()}>First error</button>
       <span class="quiet cut grow" role="status" aria-live="polite">${status || `${size(Object.values(here.sizes).reduce((a, b) => a + b, 0))}`}</span>
+      ${rest && filtering && html`<button class="button small" onClick=${() => filter(rest)}>Go on</button>`}
       <button class="button small" aria-pressed=${times} onClick=${() => setTimes(!times)}>Times</button>
       <button class="button small" aria-pressed=${wrap} onClick=${() => setWrap(!wrap)}>Wrap</button>
       <button class="button small" aria-pressed=${follow} onClick=${() => (follow ? setFollow(false) : toEnd())}>Follow</button>
@@ -411,6 +427,13 @@ function split(mark) {
 
 function atEnd(here) {
   return Object.entries(here.sizes).every(([lane, end]) => (here.end[lane] ?? 0) >= end);
+}
+
+/** The places that are further on, of each lane. */
+function furthest(places, others) {
+  const found = { ...places };
+  for (const [lane, at] of Object.entries(others)) found[lane] = Math.max(found[lane] ?? 0, at);
+  return found;
 }
 
 function percent(places, sizes) {
