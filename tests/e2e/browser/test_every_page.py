@@ -84,6 +84,19 @@ def test_every_page_fits_its_window(see: Open, width: int) -> None:
     assert asked == {page.url.split("/_ui/")[0]}  # nothing of another machine
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_a_page_on_its_way_has_its_heading_and_its_shape(see: Open, width: int) -> None:
+    page = see("nowhere", width)
+    page.route("**/_api/**", lambda _route: None)  # no answer comes
+    for path in PAGES.keys() - {"compare", "nowhere"}:
+        go(page, path)
+        page.locator("main h1").wait_for()
+        page.locator(".coming, .loading").first.wait_for()
+        assert page.locator("h1").inner_text().strip(), path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page.unroute_all(behavior="ignoreErrors")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_can_be_used_by_everybody(see: Open, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
