@@ -114,9 +114,10 @@ def test_who_won_why_and_what_it_cost_on_one_screen(see: Open, plane: Plane, wid
 def test_a_comparison_says_what_each_cost(see: Open) -> None:
     page = see("compare?e=cost")
     table = page.locator("table.diff")
+    table.wait_for()
     for name in ("trained", "billed", "model"):
         row = table.locator("tr", has=page.get_by_role("rowheader", name=name, exact=True))
-        assert len(row.locator(".fig").all()) == 3, name
+        assert row.locator(".fig").count() == 3, name
 
 
 @pytest.mark.usefixtures("three_runs")

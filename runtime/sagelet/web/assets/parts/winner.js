@@ -34,7 +34,7 @@ const Why = ({ first, second, objective, called }) => {
   const own = differences([first, second], (row) => row.parameters).differ.filter((each) => !/^(SageMaker\.|sagemaker_)/.test(each)).sort(byName);
   const by = delta(objective.read(first), objective.read(second));
   return html`<div class="said grow"><span class="quiet cut" title=${second.name}>${by && by !== "=" ? `${by} to the second, ` : "The second is "}${called}${own.length ? ", which has other:" : ""}</span>
-    <span class="row wrap">${own.slice(0, TOLD).map((name) => html`<span class="told" key=${name}><span class="quiet">${name}</span> <${Figure} value=${parameter(first, name)} /><span class="by">not <${Figure} value=${parameter(second, name)} /></span></span>`)}
+    <span class="row wrap">${own.slice(0, TOLD).map((name) => html`<span class="told" key=${name}><span class="quiet">${name}</span> <${Figure} value=${parameter(first, name)} /> <span class="by">not <${Figure} value=${parameter(second, name)} /></span></span>`)}
       ${own.length > TOLD && html`<span class="quiet">and ${plural(own.length - TOLD, "more", "more")}</span>`}
       ${!own.length && html`<a href=${link(["compare"], { c: [first.name, second.name] })}>The same parameters: compare their code</a>`}</span></div>`;
 };
