@@ -34,6 +34,31 @@ def test_styles_are_in_the_page_and_allowed_by_their_digest():
     assert {file.stem for file in (ASSETS / "styles").iterdir()} == set(static._STYLES)
 
 
+def test_a_page_preloads_what_it_needs_and_nothing_else():
+    files = Files()
+
+    def preloaded(path):
+        return re.findall(
+            rb'modulepreload" href="/_ui/assets/\w+/([^"]+)"', files.answer(path).body
+        )
+
+    job = preloaded("jobs/a/logs")
+    assert {b"pages/job.js", b"parts/log.js", b"vendor/preact-htm.js"} < set(job)
+    assert len(job) == len(set(job))
+    assert b"pages/jobs.js" in preloaded("jobs/") and b"pages/job.js" not in preloaded("jobs/")
+    assert b"parts/log.js" not in preloaded("")
+    assert [each for each in preloaded("nowhere") if each.startswith(b"pages/")] == []
+
+
+def test_every_page_of_the_app_is_known():
+    app = (ASSETS / "app.js").read_text()
+    assert set(re.findall(r'^    case "(\w*)":', app, re.MULTILINE)) == set(static._PAGES)
+    named = {name for pair in static._PAGES.values() for name in pair}
+    assert named == {file.stem for file in (ASSETS / "pages").glob("*.js")} - {"job-metrics"}
+    lazy = (ASSETS / "parts" / "lazy.js").read_text()
+    assert set(re.findall(r'import\("../pages/([\w-]+)\.js"\)', lazy)) == named
+
+
 def test_files_are_kept_under_their_digest_only():
     files = Files()
     kept = files.answer(f"assets/{files.digest()}/app.js")

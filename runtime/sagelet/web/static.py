@@ -7,7 +7,10 @@ that its first paint waits for nothing; its policy allows them by their digest.
 
 import base64
 import hashlib
+import posixpath
+import re
 import time
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from starlette.responses import Response
@@ -33,8 +36,25 @@ _TYPES = {
 #: In this order: later ones overrule earlier ones.
 _STYLES = ("tokens", "base", "parts", "charts", "pages")
 
-#: Fetched while the page is read, not only when the module that needs them is.
-_PRELOADED = ("vendor", "core", "charts", "parts", "pages")
+#: Where the page begins, and the modules of pages by the first word of an address: what each
+#: imports is fetched while the page is read, not only when the module that needs it is.
+_ENTRY = "app.js"
+_PAGES = {
+    "": ("overview", "overview"),
+    "jobs": ("jobs", "job"),
+    "processing": ("jobs", "job"),
+    "tuning": ("tunings", "tuning"),
+    "experiments": ("experiments", "experiment"),
+    "compare": ("compare", "compare"),
+    "trials": ("experiments", "trial"),
+    "components": ("experiments", "component"),
+    "models": ("models", "models"),
+    "storage": ("storage", "storage"),
+    "calls": ("calls", "calls"),
+    "settings": ("settings", "settings"),
+}
+_MODULES = "<!-- modules -->"
+_IMPORT = re.compile(r"""^(?:import|export) .*?from "(\.[^"]+)";""", re.MULTILINE)
 
 
 class Files:
@@ -44,12 +64,12 @@ class Files:
         self._folder = folder
         self._fresh = fresh
         self._seen = (0.0, "")
-        self._page = ("", "", "")
+        self._known = _Known("", "", "", {})
 
     def answer(self, path: str) -> Response:
         """What a GET of ``/_ui/<path>`` gets."""
         if not path.startswith(_PREFIX):
-            return self._index()
+            return self._index(path)
         digest, _, name = path.removeprefix(_PREFIX).partition("/")
         parts = PurePosixPath(name).parts
         file = self._folder.joinpath(*parts)
@@ -78,28 +98,57 @@ class Files:
     def _files(self) -> list[Path]:
         return sorted(file for file in self._folder.rglob("*") if file.is_file())
 
-    def _index(self) -> Response:
+    def _index(self, path: str) -> Response:
         digest = self.digest()
-        if self._page[0] != digest:
-            self._page = (digest, *self._compose(digest))
-        _, text, policy = self._page
-        headers = {**HEADERS, "Cache-Control": "no-store", "Content-Security-Policy": policy}
-        return Response(text, 200, headers, _TYPES[".html"])
+        if self._known.digest != digest:
+            self._known = self._read(digest)
+        known = self._known
+        links = "\n".join(
+            f'<link rel="modulepreload" href="/_ui/{_PREFIX}{digest}/{name}">'
+            for name in known.modules(path)
+        )
+        headers = {**HEADERS, "Cache-Control": "no-store", "Content-Security-Policy": known.policy}
+        return Response(known.text.replace(_MODULES, links), 200, headers, _TYPES[".html"])
 
-    def _compose(self, digest: str) -> tuple[str, str]:
-        """The page, and the policy that allows the styles in it."""
+    def _read(self, digest: str) -> "_Known":
         files = [self._folder / "styles" / f"{name}.css" for name in _STYLES]
         styles = "".join(file.read_text() for file in files if file.is_file())
         hashed = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
-        policy = POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{hashed}'")
-        modules = [
-            str(file.relative_to(self._folder))
+        text = (self._folder / "index.html").read_text().replace("{digest}", digest)
+        imports = {
+            str(file.relative_to(self._folder)): _IMPORT.findall(file.read_text())
             for file in self._files()
-            if file.suffix == ".js" and file.relative_to(self._folder).parts[0] in _PRELOADED
-        ]
-        links = "\n".join(
-            f'<link rel="modulepreload" href="/_ui/assets/{digest}/{name}">' for name in modules
+            if file.suffix == ".js"
+        }
+        return _Known(
+            digest,
+            text.replace("<!-- styles -->", styles),
+            POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{hashed}'"),
+            {
+                name: [posixpath.normpath(PurePosixPath(name).parent / each) for each in found]
+                for name, found in imports.items()
+            },
         )
-        text = (self._folder / "index.html").read_text()
-        text = text.replace("{digest}", digest).replace("<!-- modules -->", links)
-        return text.replace("<!-- styles -->", styles), policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The page of one state of the files, the policy of its styles, what each module imports."""
+
+    digest: str
+    text: str
+    policy: str
+    imports: dict[str, list[str]]
+
+    def modules(self, path: str) -> list[str]:
+        """What the page at an address needs, in the order in which it is needed."""
+        section, _, rest = path.partition("/")
+        many, one = _PAGES.get(section, ("", ""))
+        found: dict[str, None] = {}
+        waiting = [_ENTRY, f"pages/{one if rest.strip('/') else many}.js"]
+        while waiting:
+            name = waiting.pop(0)
+            if name in self.imports and name not in found:
+                found[name] = None
+                waiting += self.imports[name]
+        return [name for name in found if name != _ENTRY]

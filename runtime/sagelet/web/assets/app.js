@@ -4,40 +4,29 @@ import { bound, capOf, press } from "./core/keys.js";
 import { useApi, useKeys } from "./core/hooks.js";
 import { go, link, params, parts, region } from "./core/url.js";
 import { copy, Dialog, Empty, Icon, Toast } from "./parts/basics.js";
+import { Lazy } from "./parts/lazy.js";
 import { Palette } from "./parts/palette.js";
-import { Overview } from "./pages/overview.js";
-import { Experiments } from "./pages/experiments.js";
-import { Experiment } from "./pages/experiment.js";
-import { Compare } from "./pages/compare.js";
-import { Trial } from "./pages/trial.js";
-import { Component } from "./pages/component.js";
-import { Jobs } from "./pages/jobs.js";
-import { Job } from "./pages/job.js";
-import { Tunings } from "./pages/tunings.js";
-import { Tuning } from "./pages/tuning.js";
-import { Models } from "./pages/models.js";
-import { Storage } from "./pages/storage.js";
-import { Calls } from "./pages/calls.js";
-import { Settings } from "./pages/settings.js";
 
 const NAV = [
   ["Overview", "", "home", "o"], ["Jobs", "jobs", "jobs", "j"], ["Tuning", "tuning", "tuning", "u"], ["Experiments", "experiments", "experiments", "e"], ["Compare", "compare", "compare", "c"], ["Models", "models", "models", "m"], ["Storage", "storage", "storage", "s"], ["Calls", "calls", "calls", "a"], ["Settings", "settings", "settings", "t"],
 ];
 
-function page(path, about, turn) {
-  switch (path[0] ?? "") {
-    case "": return html`<${Overview} about=${about} />`;
-    case "jobs": return path[1] ? html`<${Job} key=${path[1]} name=${path[1]} tab=${path[2] ?? "metrics"} />` : html`<${Jobs} key=${turn} about=${about} />`;
-    case "processing": return path[1] ? html`<${Job} key=${`processing ${path[1]}`} kind="processing" name=${path[1]} tab=${path[2] ?? "files"} />` : html`<${Jobs} key=${turn} about=${about} />`;
-    case "tuning": return path[1] ? html`<${Tuning} key=${path[1]} name=${path[1]} />` : html`<${Tunings} />`;
-    case "experiments": return path[1] ? html`<${Experiment} key=${`${path[1]} ${turn}`} name=${path[1]} />` : html`<${Experiments} />`;
-    case "compare": return html`<${Compare} key=${turn} />`;
-    case "trials": return path[1] ? html`<${Trial} key=${path[1]} name=${path[1]} />` : html`<${Experiments} />`;
-    case "components": return path[1] ? html`<${Component} key=${path[1]} name=${path[1]} />` : html`<${Experiments} />`;
-    case "models": return html`<${Models} name=${path[1]} />`;
-    case "storage": return html`<${Storage} bucket=${path[1]} />`;
-    case "calls": return html`<${Calls} />`;
-    case "settings": return html`<${Settings} about=${about} />`;
+/** Which page an address names: its module, what is told to it, what makes it another one. */
+function page([section = "", name, part], about, turn) {
+  const of = (file, is, given = {}, key = file) => html`<${Lazy} key=${`${is} ${key}`} file=${file} is=${is} title=${name ?? (is === "Tunings" ? "Tuning" : is)} given=${given} />`;
+  switch (section) {
+    case "": return of("overview", "Overview", { about });
+    case "jobs": return name ? of("job", "Job", { name, tab: part ?? "metrics" }, name) : of("jobs", "Jobs", { about }, turn);
+    case "processing": return name ? of("job", "Job", { kind: "processing", name, tab: part ?? "files" }, `processing ${name}`) : of("jobs", "Jobs", { about }, turn);
+    case "tuning": return name ? of("tuning", "Tuning", { name }, name) : of("tunings", "Tunings");
+    case "experiments": return name ? of("experiment", "Experiment", { name }, `${name} ${turn}`) : of("experiments", "Experiments");
+    case "compare": return of("compare", "Compare", {}, turn);
+    case "trials": return name ? of("trial", "Trial", { name }, name) : of("experiments", "Experiments");
+    case "components": return name ? of("component", "Component", { name }, name) : of("experiments", "Experiments");
+    case "models": return of("models", "Models", { name });
+    case "storage": return of("storage", "Storage", { bucket: name });
+    case "calls": return of("calls", "Calls");
+    case "settings": return of("settings", "Settings", { about });
     default: return html`<${Empty} head="h1" title="There is no such page"><p class="quiet">The address names nothing that is here.</p><a class="button" href=${link([])}>Overview</a><//>`;
   }
 }
