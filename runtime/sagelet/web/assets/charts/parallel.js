@@ -10,7 +10,7 @@ import { short } from "./canvas.js";
 
 const TOP = 40;
 const BOTTOM = 30;
-const SIDE = 56;
+const SIDE = 68;
 const NEAR = 82;
 /** How wide a letter of an axis's title is, roughly. */
 const LETTER = 6.6;

@@ -75,10 +75,10 @@ function newestFirst(fresh, old) {
 
 const Call = ({ number, close }) => {
   const [call, error] = useApi(`calls/${number}`);
-  return html`<${Dialog} title=${call ? `${call.service} ${call.operation || call.method}` : "Call"} wide close=${close}>
+  return html`<${Dialog} title=${call ? `${call.service} ${call.operation || call.method}` : "Call"} huge close=${close}>
     ${error && html`<p class="note bad">${error.message}</p>`}${!call && !error && html`<${Loading} />`}
-    ${call && html`<div class="stack"><dl class="facts"><dt>Status</dt><dd>${call.status} ${call.error}</dd><dt>Took</dt><dd>${call.took} ms</dd><dt>Request</dt><dd class="mono">${call.method} ${call.path}</dd><dt>Region</dt><dd>${call.region}</dd><dt>Client</dt><dd class="mono">${call.agent}</dd><dt>Id</dt><dd class="mono">${call.id}</dd></dl>
-      <h3>Asked</h3><${Body} text=${call.request} cut=${call.requestCut} bytes=${call.requestSize} /><h3>Answered</h3><${Body} text=${call.response} cut=${call.responseCut} bytes=${call.responseSize} /></div>`}<//>`;
+    ${call && html`<div class="stack"><dl class="facts"><dt>Status</dt><dd>${call.status} ${call.error}</dd><dt>Took</dt><dd>${call.took} ms</dd><dt>Request</dt><dd class="mono">${call.method} ${call.path}</dd><dt>Region</dt><dd>${call.region}</dd><dt>Client</dt><dd class="mono">${call.agent || "–"}</dd><dt>Id</dt><dd class="mono">${call.id}</dd></dl>
+      <div class="sides"><section class="stack tight"><h3>Asked</h3><${Body} text=${call.request} cut=${call.requestCut} bytes=${call.requestSize} /></section><section class="stack tight"><h3>Answered</h3><${Body} text=${call.response} cut=${call.responseCut} bytes=${call.responseSize} /></section></div></div>`}<//>`;
 };
 
 const Body = ({ text, cut, bytes }) => {

@@ -7,7 +7,7 @@ import { byName, parameter, STATISTICS } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
 import { Lineage } from "../charts/lineage.js";
-import { Badge, Coming, Empty, Failed, Figure } from "../parts/basics.js";
+import { Badge, Coming, Empty, Failed, Figure, Size, Took } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Lines, Swatch } from "../parts/lines.js";
 import { Quality } from "../parts/quality.js";
@@ -49,7 +49,7 @@ export const Component = ({ name }) => {
         <section class="panel" aria-label="Parameters"><header><h2>Parameters</h2></header><div class="body">${names.length ? html`<dl class="facts">${names.map((each) => html`<dt class="cut" title=${each}>${each}</dt><dd><${Figure} value=${parameter(row, each)} /></dd>`)}</dl>` : html`<p class="quiet">It has none.</p>`}</div></section>
         <section class="panel" aria-label="Facts"><header><h2>Facts</h2></header><div class="body"><dl class="facts"><dt>ARN</dt><dd class="mono">${row.arn}</dd>
           ${row.source && html`<dt>Source</dt><dd>${row.source} ${row.job ? html`<a href=${jobPage(ofKey(row.job))}>${ofKey(row.job).name}</a>` : html`<span class="mono">${row.sourceArn}</span>`}</dd>`}
-          ${row.message && !/fail|completed/i.test(row.status ?? "") && html`<dt>Status</dt><dd>${row.message}</dd>`}<dt>Made</dt><dd>${moment(row.created)}</dd><dt>Changed</dt><dd>${moment(row.modified)}</dd>
+          ${row.message && !/fail|completed/i.test(row.status ?? "") && html`<dt>Status</dt><dd>${row.message}</dd>`}${row.cost && html`<dt>Cost</dt><dd><span class="quiet">trained</span> <${Took} seconds=${row.cost.trained} />, <span class="quiet">billed</span> <${Took} seconds=${row.cost.billable} />${row.cost.hosts > 1 ? ` × ${row.cost.hosts} hosts` : ""}, <span class="quiet">model</span> <${Size} bytes=${row.cost.model} /></dd>`}<dt>Made</dt><dd>${moment(row.created)}</dd><dt>Changed</dt><dd>${moment(row.modified)}</dd>
           ${Object.entries({ ...row.metadata, ...row.tags }).map(([key, text]) => html`<dt>${key}</dt><dd>${text}</dd>`)}</dl></div></section>
       </div></div>
     ${metrics.length > 0 && html`<${Section} title="Course">${() => html`<${Lines} rows=${rows} metrics=${metrics} labels=${known} version=${version} />`}<//>`}

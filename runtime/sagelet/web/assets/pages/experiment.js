@@ -2,14 +2,14 @@
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { plural } from "../core/format.js";
-import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
+import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useRoom, useTitle, useTracked } from "../core/hooks.js";
 import { labels } from "../core/measure.js";
 import { go, link } from "../core/url.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
 import { useStatistics } from "../parts/statistics.js";
-import { Table } from "../parts/table.js";
+import { fitting, Table } from "../parts/table.js";
 import { Winner } from "../parts/winner.js";
 
 const PAGE = 100;
@@ -38,6 +38,8 @@ export const Experiment = ({ name }) => {
   const input = useRef(null);
   const dark = useDark();
   const phone = useNarrow("(max-width: 640px)");
+  const stacked = useNarrow("(max-width: 1180px)");
+  const room = useRoom();
   const now = useNow(10);
   // Before anybody sorts, the best come first by the metric that decides.
   const usual = about?.objective ? `metric.${about.objective.name}` : "created";
@@ -115,7 +117,7 @@ export const Experiment = ({ name }) => {
         </div>
         ${page.error && html`<p class="note bad" role="alert">${page.error.message}</p>`}
         ${page.total === 0 ? html`<section class="panel empty"><h2>${filter ? "No component is like that" : "It has no components yet"}</h2><p class="quiet">${filter ? html`Words are looked for in names and trials; <code>parameter.lr < 0.1</code>, <code>metric.loss.min < 0.2</code> and <code>trial:NAME</code> narrow further.` : "What is associated with one of its trials is listed here."}</p>${filter && html`<button class="button" onClick=${() => setFilter("")}>Show all</button>`}</section>`
-          : html`<${Table} label="Components" pointing columns=${componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) })} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
+          : html`<${Table} label="Components" fit=${stacked} pointing columns=${fitting(componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) }), stacked ? room : ((room - 16) * 13) / 22)} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
             href=${(row) => link(["components", row.name])} sort=${sort} onSort=${onSort} chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])} />`}
         ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
       </div>

@@ -99,7 +99,7 @@ export const Jobs = ({ about }) => {
     };
   };
   const columns = fitting([
-    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 216, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span>${job.kind === "processing" && html`<${Processing} short=${phone} />`}</span>` },
+    { id: "name", title: "Job", sort: "name", min: phone ? 110 : 196, flex: 2.2, cell: (job) => html`<span class="row"><${Swatch} mark=${job.mark} dark=${dark} /><span class="cut" title=${job.name}>${job.name}</span>${job.kind === "processing" && html`<${Processing} short=${phone} />`}</span>` },
     { id: "status", title: "Status", sort: "status", min: 102, flex: 0.7, cell: (job) => html`<${Badge} status=${job.status} secondary=${job.secondary} />` },
     ...(phone ? [] : metrics.map(metric)),
     ...(phone ? [] : [

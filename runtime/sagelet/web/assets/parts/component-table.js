@@ -45,6 +45,6 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
       { id: "billable", title: "Billed", num: true, min: 78, flex: 0.5, cell: (row) => html`<${Took} cell seconds=${row.cost?.billable} />${row.cost?.hosts > 1 ? html`<span class="by" title=${plural(row.cost.hosts, "host")}>× ${row.cost.hosts}</span>` : ""}` },
       { id: "model", title: "Model", num: true, min: 72, flex: 0.5, cell: (row) => html`<${Size} cell bytes=${row.cost?.model} />` },
     ] : []),
-    { id: "created", title: "Created", num: true, min: 92, flex: 0.6, sort: sorted ? "created" : undefined, cell: (row) => html`<span class="quiet">${ago(row.created, now)}</span>` },
+    { id: "created", title: "Created", num: true, min: 92, flex: 0.6, spare: 1, sort: sorted ? "created" : undefined, cell: (row) => html`<span class="quiet">${ago(row.created, now)}</span>` },
   ];
 }

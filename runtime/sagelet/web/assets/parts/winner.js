@@ -1,8 +1,8 @@
 // Which run won, what it has that the second has not, and what it cost: the answer before the table.
 import { html, useEffect, useRef } from "../vendor/preact-htm.js";
-import { plural } from "../core/format.js";
+import { figure, plural } from "../core/format.js";
 import { useApi } from "../core/hooks.js";
-import { byName, delta, differences, labels, parameter } from "../core/measure.js";
+import { byName, differences, labels, parameter } from "../core/measure.js";
 import { link } from "../core/url.js";
 import { Figure, Size, Took } from "./basics.js";
 import { Swatch } from "./lines.js";
@@ -32,11 +32,10 @@ export const Winner = ({ scope, objective, rows, total, version, dark, nameOf })
 
 const Why = ({ first, second, objective, called }) => {
   const own = differences([first, second], (row) => row.parameters).differ.filter((each) => !/^(SageMaker\.|sagemaker_)/.test(each)).sort(byName);
-  const by = delta(objective.read(first), objective.read(second));
-  return html`<div class="said grow"><span class="quiet cut" title=${second.name}>${by && by !== "=" ? `${by} to the second, ` : "The second is "}${called}${own.length ? ", which has other:" : ""}</span>
+  return html`<div class="said grow"><span class="quiet cut" title=${second.name}>${own.length ? "Differs from the second" : "The second"}, ${called} at ${figure(objective.read(second))}, ${own.length ? "in" : "has the same parameters"}</span>
     <span class="row wrap">${own.slice(0, TOLD).map((name) => html`<span class="told" key=${name}><span class="quiet">${name}</span> <${Figure} value=${parameter(first, name)} /> <span class="by">not <${Figure} value=${parameter(second, name)} /></span></span>`)}
       ${own.length > TOLD && html`<span class="quiet">and ${plural(own.length - TOLD, "more", "more")}</span>`}
-      ${!own.length && html`<a href=${link(["compare"], { c: [first.name, second.name] })}>The same parameters: compare their code</a>`}</span></div>`;
+      ${!own.length && html`<a href=${link(["compare"], { c: [first.name, second.name] })}>Compare them</a>`}</span></div>`;
 };
 
 const Cost = ({ row, rows, total }) => {
