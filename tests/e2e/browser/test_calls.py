@@ -43,6 +43,7 @@ def test_a_call_is_seen_whole(see: Open, plane: Plane, width: int) -> None:
     box = dialog.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
+    assert box["y"] + box["height"] <= page.viewport_size["height"]
     assert "call=" in page.url
     address = page.url
     page.keyboard.press("Escape")

@@ -46,7 +46,7 @@ export const Calls = () => {
   const columns = [
     { id: "time", title: "Time", min: 68, flex: 0, cell: (each) => html`<span class="quiet">${clock(each.time)}</span>` },
     { id: "operation", title: "Operation", min: phone ? 116 : 200, flex: 2.2, cell: (each) => html`${each.operation || each.method} <span class="quiet">${each.service}</span>` },
-    { id: "status", title: "Status", min: phone ? 44 : 60, flex: phone ? 0.4 : 1, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span> ${each.error}` },
+    { id: "status", title: "Status", min: phone ? 44 : 60, flex: phone ? 0.4 : 1, cell: (each) => html`<span style=${{ color: `var(--${each.status >= 400 ? "bad" : "good"})` }}>${each.status}</span>${phone ? "" : ` ${each.error}`}` },
     { id: "took", title: "Took", num: true, min: 66, flex: 0, cell: (each) => html`<${Figure} cell value=${each.took} unit="ms" text=${`${each.took < 10 ? each.took.toFixed(1) : Math.round(each.took)} ms`} />` },
     ...(phone ? [] : [
       { id: "path", title: "Path", min: 60, flex: 1, cell: (each) => html`<span class="quiet mono">${each.path}</span>` },
