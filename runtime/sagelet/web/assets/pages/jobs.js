@@ -6,7 +6,7 @@ import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, 
 import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
-import { Badge, Failed, Figure, FirstJob, Icon, Loading, Took } from "../parts/basics.js";
+import { Badge, Failed, Figure, FirstJob, Icon, Shape, Took } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
@@ -123,7 +123,7 @@ export const Jobs = ({ about }) => {
       ${picked.length > 0 && html`<div class="row"><button class="button bare" onClick=${() => setPicked([])}>Choose none</button><button class="button main" disabled=${picked.length < 2} onClick=${compare}>Compare ${picked.length}</button></div>`}
     </div>
     ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
-    ${total === null ? html`<${Loading} />`
+    ${total === null ? html`<${Shape} />`
       : bare ? html`<section class="panel"><${FirstJob} /></section>`
       : total === 0 ? html`<section class="panel empty"><h2>No job is like that</h2><p class="quiet">Words are looked for in names; <code>status:failed</code>, <code>trial:NAME</code>, <code>tuning:NAME</code>, <code>parameter.NAME = 3</code> and <code>metric.NAME.max > 0.9</code> narrow further.</p><button class="button" onClick=${() => setText("")}>Show all</button></section>`
       : html`<${Table} label="Jobs" columns=${columns} total=${total} rowAt=${(i) => rows.current.get(i)} need=${load} href=${(job) => jobPage(job)} pointing chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])}

@@ -65,7 +65,10 @@ export const Loading = ({ what = "Loading" }) => html`<div class="loading" role=
 /** A page on its way: its heading at once, and a moment later where its parts will be. */
 export const Coming = ({ title, under = false }) => html`
   <div class="head"><div class="grow">${under && html`<div class="crumbs" aria-hidden="true">…</div>`}<h1 class="cut">${title}</h1></div></div>
-  <div class="coming" role="status"><span class="unseen">Loading …</span>${["", "wide", ""].map((each) => html`<div class="panel"><i class=${each}></i><i></i><i class="short"></i></div>`)}</div>`;
+  <${Shape} />`;
+
+/** Where the parts of a page will be. */
+export const Shape = () => html`<div class="coming" role="status"><span class="unseen">Loading …</span>${["", "wide", ""].map((each) => html`<div class="panel"><i class=${each}></i><i></i><i class="short"></i></div>`)}</div>`;
 
 /** What is there instead of a page (then it has the page's heading) or of a part of it.
  * Where the control plane did not answer, it is asked again as soon as it does. */
