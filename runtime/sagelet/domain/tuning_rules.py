@@ -161,11 +161,11 @@ def _combinations(job: TuningJob, definition: Definition) -> None:
     given = job.limits.get("MaxNumberOfTrainingJobs")
     if job.strategy == "Grid" or given is None or len(job.definitions) > 1:
         return
-    there = combinations(definition.ranges)
+    there = combinations(definition.ranges)  # told as AWS does: [3.0]
     if there < given:
         raise ValidationException(
             "You don't have enough combinations of hyperparameter ranges. The total number of "
-            f"hyperparameter combinations for the provided ranges [{int(there)}] must be equal or "
+            f"hyperparameter combinations for the provided ranges [{there}] must be equal or "
             f"greater than the value of MaxNumberOfJobs, [{given}]. Provide additional ranges."
         )
 
