@@ -1,13 +1,14 @@
 // A browser drops what it loads when a network of this machine comes or goes, as one does with
 // every job. A page that got only a part of its modules is loaded again, a few times.
-{
-  const again = () => {
+addEventListener(
+  "error",
+  (event) => {
+    if (!(event.target instanceof HTMLScriptElement)) return;
     const tries = Number(sessionStorage.getItem("sagelet:tries") ?? 0);
     if (tries >= 5) return;
     sessionStorage.setItem("sagelet:tries", String(tries + 1));
     setTimeout(() => location.reload(), 200 * (tries + 1));
-  };
-  addEventListener("error", (event) => event.target instanceof HTMLScriptElement && again(), true);
-  addEventListener("sagelet:lost", again);
-}
+  },
+  true,
+);
 addEventListener("load", () => setTimeout(() => document.querySelector("main") && sessionStorage.removeItem("sagelet:tries"), 1000));

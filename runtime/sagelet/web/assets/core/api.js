@@ -10,6 +10,9 @@ export class Refused extends Error {
   }
 }
 
+/** What is said when nothing answers. */
+export const AWAY = "The control plane does not answer. Is it running? Start it with: sagelet serve";
+
 let token = null;
 
 export async function get(path, query = {}, { signal } = {}) {
@@ -42,7 +45,7 @@ async function ask(url, options, tries = options.method ? 0 : 3) {
       return ask(url, options, tries - 1);
     }
     answered(false);
-    throw new Refused(0, "Offline", "The control plane does not answer. Is it running? Start it with: sagelet serve");
+    throw new Refused(0, "Offline", AWAY);
   }
 }
 
