@@ -13,7 +13,7 @@ const FILES = {
   tuning: () => import("../pages/tuning.js"), tunings: () => import("../pages/tunings.js"),
 };
 /** How long after the first page the others are fetched, in milliseconds. */
-const LATER = 300;
+const LATER = 1500;
 
 const there = new Map();
 let first = true;
