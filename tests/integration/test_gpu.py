@@ -12,6 +12,7 @@ import pytest
 
 from sagelet.execution.machine import list_gpus
 from support.cli import Trainer, describe, log_of, read_until, sagelet, steps, wait_until
+from support.warm import kept
 
 EXAMPLES = Path(__file__).parents[2] / "examples/mnist"
 PYTHON = os.environ.get("GPU_PYTHON") or shutil.which("python3") or sys.executable
@@ -69,10 +70,9 @@ def memory_in_use() -> set[int]:
     return {int(pid) for pid in listed.stdout.split() if pid.isdigit()}
 
 
-def kept(home: Path, after: str) -> bool:
+def keeps(home: Path, after: str) -> bool:
     """Whether hosts are kept after a job."""
-    records = [json.loads(p.read_text()) for p in (home / "warm").glob("*/spare.json")]
-    return any(record["made"] and record["job"] == after for record in records)
+    return any(record["job"] == after for record in kept(home))
 
 
 def test_the_doctor_names_the_card(home: Path) -> None:
@@ -217,7 +217,7 @@ print("ready", ready, torch.ones(3, device="cuda").sum().item(), flush=True)
     before = memory_in_use()
     for name in ("one", "two"):
         assert trainer.run(script, *options, "--name", name).returncode == 0
-        wait_until(partial(kept, home, name), f"hosts kept after {name}", 60)
+        wait_until(partial(keeps, home, name), f"hosts kept after {name}", 60)
         assert memory_in_use() <= before  # those hold no memory of the card
     assert b"ready True 3.0" in log_of(home, "two")
     # A job that wants the card gets it, whoever waits.

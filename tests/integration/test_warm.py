@@ -142,7 +142,7 @@ def test_another_kind_of_job_starts_cold(plane: Plane, change: str) -> None:
     assert statuses(plane.job("two")) == USUAL
     assert took(plane, "two") is None
     assert seen(log)["job"] == "two"
-    assert record["name"] in [each["name"] for each in kept(plane)]
+    assert record["name"] in [each["name"] for each in kept(plane.home)]
 
 
 def channel(folder: Path) -> dict[str, Any]:

@@ -100,9 +100,9 @@ def test_a_pool_that_is_ended_shows_that_and_takes_its_hosts_with_it(plane: Plan
     run(plane, "one")
     wait_for_spare(plane, "one")
     plane.keep_alive("one", 900)
-    assert kept(plane)[0]["until"] == pytest.approx((plane.job("one").life.ended() or 0) + 900)
+    assert kept(plane.home)[0]["until"] == pytest.approx((plane.job("one").life.ended() or 0) + 900)
     plane.keep_alive("one", 0)
-    assert kept(plane) == []
+    assert kept(plane.home) == []
     assert left_behind(plane.home) == []
     pool = warm_pool(plane.job("one"), time.time())
     assert pool

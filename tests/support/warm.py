@@ -56,10 +56,10 @@ def warm_plane(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> It
         plane.close()
 
 
-def kept(plane: Plane) -> list[dict[str, Any]]:
+def kept(home: Path) -> list[dict[str, Any]]:
     """The records of the spares that can be taken."""
     found = []
-    for path in (plane.home / "warm").glob("*/spare.json"):
+    for path in (home / "warm").glob("*/spare.json"):
         record = json.loads(path.read_text())
         if record["made"]:
             found.append(record)
@@ -67,7 +67,7 @@ def kept(plane: Plane) -> list[dict[str, Any]]:
 
 
 def end_spares(plane: Plane) -> None:
-    for record in kept(plane):
+    for record in kept(plane.home):
         pool = warm_pool(plane.job(record["job"]), time.time())
         if pool and pool.status == WarmPoolStatus.AVAILABLE:
             plane.keep_alive(record["job"], 0)
@@ -121,8 +121,10 @@ def seen(log: str) -> dict[str, Any]:
 
 
 def wait_for_spare(plane: Plane, after: str) -> dict[str, Any]:
-    plane.wait(lambda: any(r["job"] == after for r in kept(plane)), f"hosts kept after {after}")
-    return next(record for record in kept(plane) if record["job"] == after)
+    plane.wait(
+        lambda: any(r["job"] == after for r in kept(plane.home)), f"hosts kept after {after}"
+    )
+    return next(record for record in kept(plane.home) if record["job"] == after)
 
 
 def wait_for_import(plane: Plane, record: dict[str, Any]) -> None:

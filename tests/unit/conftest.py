@@ -21,6 +21,7 @@ from sagelet.aws.services.sagemaker import lineage, search, tags  # noqa: F401
 from sagelet.domain.lifecycle import begin
 from sagelet.domain.training import TrainingJob
 from sagelet.store import open_store
+from support.tuning import Bench
 
 ACCOUNT = "123456789012"
 
@@ -89,4 +90,12 @@ def ask(tmp_path):
 
     call.store = store
     yield call
+    store.database.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """What tuners submit their training jobs to, over a fresh store."""
+    store = open_store(tmp_path / "home", "eu-west-1")
+    yield Bench(store)
     store.database.close()

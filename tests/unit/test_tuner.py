@@ -4,20 +4,12 @@ import pytest
 
 from sagelet.domain.errors import ValidationException
 from sagelet.engine.tuner import Tuner
-from sagelet.store import open_store
-from support.tuning import LR, RANGES, WAY, Bench, definition, tuning_job
+from support.tuning import LR, RANGES, WAY, definition, tuning_job
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = open_store(tmp_path / "home", "eu-west-1")
-    yield store
-    store.database.close()
-
-
-@pytest.fixture
-def bench(store):
-    return Bench(store)
+def store(bench):
+    return bench.store
 
 
 @pytest.fixture
@@ -235,12 +227,18 @@ def test_who_was_killed_before_an_early_stop_stops_it_then(tuner_of, bench, stor
     assert bench.stopped == names(bench)[:1]
 
 
-def test_hyperband_stops_those_that_are_not_among_the_best(tuner_of, bench, store):
+def at_a_rung(tuner_of, bench):
+    """A tuner whose jobs came to their first rung, each better than those before."""
     tuner = tuner_of(strategy="Hyperband", most=12, parallel=12)
     tuner.step()
     for number, name in enumerate(names(bench)):
         bench.emit(name, number / 100)
         tuner.step()
+    return tuner
+
+
+def test_hyperband_stops_those_that_are_not_among_the_best(tuner_of, bench, store):
+    tuner = at_a_rung(tuner_of, bench)
     assert bench.stopped == []  # each was the best when it came to a rung
     for number, name in enumerate(names(bench)):
         bench.emit(name, 0.5, 1 - number / 100)
@@ -250,11 +248,7 @@ def test_hyperband_stops_those_that_are_not_among_the_best(tuner_of, bench, stor
 
 
 def test_who_goes_on_judges_no_epoch_again(tuner_of, bench, store):
-    tuner = tuner_of(strategy="Hyperband", most=12, parallel=12)
-    tuner.step()
-    for number, name in enumerate(names(bench)):
-        bench.emit(name, number / 100)
-        tuner.step()
+    at_a_rung(tuner_of, bench)
     again = Tuner(store, bench, "search", clock=lambda: bench.now)
     again.step()
     assert bench.stopped == []  # by now most are worse than others were at that rung

@@ -6,22 +6,15 @@ import pytest
 
 from sagelet.engine import tuners
 from sagelet.engine.tuners import Tuners, Tuning
-from sagelet.store import open_store
+from support.cli import wait_until
 from support.tuning import Bench, tuning_request
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = open_store(tmp_path / "home", REGION)
-    yield store
-    store.database.close()
-
-
-@pytest.fixture
-def bench(store):
-    return Bench(store)
+def store(bench):
+    return bench.store
 
 
 @pytest.fixture
@@ -48,12 +41,10 @@ def test_what_may_pass_is_waited_for(store, bench, home):
     bench.refusal = OSError("no space left on device")
     tuning = Tuning(store, Bench(store), home, ACCOUNT)
     tuning.create(tuning_request(most=1, parallel=1), {})
-    while not store.tuning_jobs.tuned("search"):
-        threading.Event().wait(0.01)
+    wait_until(lambda: store.tuning_jobs.tuned("search"), "a training job that is to be launched")
     assert store.tuning_jobs.get("search").ending is None
     bench.refusal = None
-    while not bench.live():
-        threading.Event().wait(0.01)
+    wait_until(bench.live, "a training job")
     bench.finish(bench.live()[0].name, 0.5)
     assert home.drain(20)
     assert store.tuning_jobs.get("search").status == "Completed"
@@ -77,8 +68,7 @@ def test_one_that_has_the_name_of_one_that_leaves_is_not_taken_for_it(store, ben
     held.set()
     first.join(20)
     assert not home.idle()
-    while not bench.live():
-        threading.Event().wait(0.01)
+    wait_until(bench.live, "a training job")
     bench.finish(bench.live()[0].name, 0.5)
     home.wake(again.arn)
     assert home.drain(20)
@@ -93,8 +83,7 @@ def test_tuning_jobs_of_one_name_in_two_regions(store):
         tuning = Tuning(bench.store, bench, home, ACCOUNT)
         tuning.create(tuning_request(most=number, parallel=number), {})
     for number, bench in enumerate(benches.values(), start=1):
-        while len(bench.live()) < number:
-            threading.Event().wait(0.01)
+        wait_until(lambda: len(bench.live()) >= number, "all training jobs")  # noqa: B023
         for job in bench.live():
             bench.finish(job.name, number / 10)
     assert home.drain(20)

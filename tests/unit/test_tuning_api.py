@@ -7,8 +7,7 @@ from sagelet.aws.services.sagemaker import search, training, tuning  # noqa: F40
 from sagelet.domain.errors import Refusal, ResourceInUse, ValidationException
 from sagelet.engine.tuner import Tuner
 from sagelet.engine.tuners import Tuners, Tuning
-from sagelet.store import open_store
-from support.tuning import Bench, tuning_job, tuning_request
+from support.tuning import tuning_job, tuning_request
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -25,13 +24,6 @@ class Asleep(Tuners):
 
     def enter(self, job):
         pass
-
-
-@pytest.fixture
-def bench(tmp_path):
-    store = open_store(tmp_path / "home", REGION)
-    yield Bench(store)
-    store.database.close()
 
 
 @pytest.fixture

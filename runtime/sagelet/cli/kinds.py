@@ -8,7 +8,7 @@ import click
 
 from sagelet.aws.client import Client
 from sagelet.domain.errors import DomainError, ValidationException
-from sagelet.domain.jobs import Kind
+from sagelet.domain.jobs import Kind, told_once
 from sagelet.domain.lifecycle import Secondary
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
@@ -107,3 +107,10 @@ def status_of(document: Mapping[str, Any]) -> str:
     """A job's status, from its description."""
     found: str = document.get("TrainingJobStatus") or document["ProcessingJobStatus"]
     return found
+
+
+def metrics_of(document: Mapping[str, Any]) -> list[str]:
+    """A job's last metrics as people read them, from its description."""
+    metrics = document.get("FinalMetricDataList") or ()
+    values = told_once({metric["MetricName"]: float(metric["Value"]) for metric in metrics})
+    return [f"{name}={value:g}" for name, value in values.items()]

@@ -12,8 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
-from sagelet.cli.kinds import shown, status_of
-from sagelet.domain.jobs import told_once
+from sagelet.cli.kinds import metrics_of, shown, status_of
 
 #: Least time between two drawings of the status line, in seconds.
 REDRAW = 0.1
@@ -138,10 +137,9 @@ def summarise(screen: Screen, document: dict[str, Any], beside: dict[str, Any]) 
         if step.get("EndTime") is not None
     ]
     rows.append(("time", ", ".join(phases)))
-    metrics = document.get("FinalMetricDataList")
+    metrics = metrics_of(document)
     if metrics:
-        values = told_once({m["MetricName"]: float(m["Value"]) for m in metrics})
-        rows.append(("metrics", ", ".join(f"{n}={value:g}" for n, value in values.items())))
+        rows.append(("metrics", ", ".join(metrics)))
     rows += _stored(document, status, beside)
     screen.clear()
     click.echo("", err=True)

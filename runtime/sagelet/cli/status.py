@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sagelet.cli.kinds import shown
-from sagelet.domain.jobs import told_once
+from sagelet.cli.kinds import metrics_of, shown
 
 #: A host's state as one character; shapes, so that it takes no colours to tell them apart.
 MARKS = {"Waiting": "\u25cb", "Running": "\u25cf", "Ended": "\u2713", "Failed": "\u2715"}
@@ -43,10 +42,9 @@ def status_line(
         parts.append(f"{len(hosts)} hosts: {' '.join(counts)}")
     elif len(hosts) > 1:
         parts += [f"{host} {marks[state]}" for host, state in hosts.items()]
-    metrics = document.get("FinalMetricDataList") or ()
+    metrics = metrics_of(document)
     if metrics:
-        values = told_once({m["MetricName"]: float(m["Value"]) for m in metrics})
-        parts.append(" ".join(f"{name}={value:g}" for name, value in values.items()))
+        parts.append(" ".join(metrics))
     return "  ".join(parts)
 
 

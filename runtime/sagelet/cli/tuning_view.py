@@ -83,15 +83,16 @@ def follow(
         while True:
             obey()
             document = describe(client, name, TUNING)
+            jobs = training_jobs(client, name)
             with suppress(OSError):  # nobody reads any more
-                shown.send((document, training_jobs(client, name)))
+                shown.send((document, jobs))
             if document["HyperParameterTuningJobStatus"] in _OVER:
                 break
             time.sleep(POLL)
     finally:
         shown.close()
     with suppress(OSError):
-        summarise(client, screen, document)
+        summarise(client, screen, document, jobs)
     if as_json:
         click.echo(json.dumps(plain(document), indent=2))
     return {"Completed": 0, "Stopped": 130}.get(document["HyperParameterTuningJobStatus"], 1)
@@ -201,8 +202,8 @@ def _head(document: Document) -> str:
     return said
 
 
-def summarise(client: Client, screen: Screen, document: Document) -> None:
-    """How it ended, and the best of it."""
+def summarise(client: Client, screen: Screen, document: Document, jobs: Sequence[Document]) -> None:
+    """How it ended, and the best of its training jobs."""
     status = document["HyperParameterTuningJobStatus"]
     name = document["HyperParameterTuningJobName"]
     counters = document["TrainingJobStatusCounters"]
@@ -217,8 +218,7 @@ def summarise(client: Client, screen: Screen, document: Document) -> None:
     ]
     if document.get("FailureReason"):
         rows.append(("reason", document["FailureReason"]))
-    if failed:
-        rows += _failure(training_jobs(client, name))
+    rows += _failure(jobs)
     best = document.get("OverallBestTrainingJob") or document.get("BestTrainingJob")
     if best:
         job = best["TrainingJobName"]

@@ -4,6 +4,7 @@ What kinds of jobs have in common is here; what a kind makes of its request is i
 business (``training``, ``processing``). Where files lie is ``hosts``'.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -121,7 +122,7 @@ class Interruption:
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(ABC):
     """A job as created: request, account, region, and its life so far.
 
     ``simulate``: its instance type limits CPUs, memory and GPUs. ``confined``: another job asked
@@ -164,54 +165,54 @@ class Job:
         return self.kind.arn(self.account, self.region, self.name)
 
     @property
+    @abstractmethod
     def image(self) -> str:
         """The image its hosts run, as requested."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def entrypoint(self) -> tuple[str, ...] | None:
         """ContainerEntrypoint; None for the image's own."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def command(self) -> tuple[str, ...]:
         """What follows the entrypoint."""
-        raise NotImplementedError
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment of the request."""
         return dict(self.request.get("Environment") or {})
 
-    @cached_property
+    @property
+    @abstractmethod
     def channels(self) -> tuple[Channel, ...]:
         """Its inputs."""
-        raise NotImplementedError
 
-    @cached_property
+    @property
+    @abstractmethod
     def groups(self) -> tuple[InstanceGroup, ...]:
         """Its hosts, by instance type."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def isolated(self) -> bool:
         """EnableNetworkIsolation."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def resources(self) -> Document:
         """InstanceType, VolumeSizeInGB and the like, as requested."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def parameters(self) -> dict[str, str]:
         """What makes one run of a program differ from another."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def status_message(self) -> str:
         """What its trial component's Status says of it, for people."""
-        raise NotImplementedError
 
     @property
     def host_count(self) -> int:

@@ -20,6 +20,7 @@ from sagelet.domain.lifecycle import Event, Secondary
 from sagelet.domain.machine import Demand, Grant, Machine, demand_of, grant, lacks_only_gpus
 from sagelet.engine.alarm import Alarm
 from sagelet.engine.supervisor import Supervisor
+from sagelet.engine.waiting import wait_until
 from sagelet.engine.warm import WarmHosts
 from sagelet.execution.registry import Choice
 from sagelet.store import Store
@@ -162,11 +163,11 @@ class Dispatcher:
 
     def drain(self, seconds: float) -> bool:
         """Wait until every job has ended; whether that came to pass."""
-        return _until(self.idle, seconds)
+        return wait_until(self.idle, seconds)
 
     def settle(self) -> None:
         """Wait, not forever, for what is made ready or put away after jobs that have ended."""
-        _until(lambda: not self._tidying, SETTLING)
+        wait_until(lambda: not self._tidying, SETTLING)
 
     def _queue(self, job: Job, store: Store, demand: Demand, choice: Choice | None) -> None:
         waiting = self._waiting[_key(job)] = _Waiting(store, demand, choice)
@@ -302,12 +303,3 @@ class Dispatcher:
 
 def _key(job: Job) -> Key:
     return Key(job.region, job.kind, job.name)
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

@@ -23,6 +23,7 @@ from sagelet.domain.tuning import FAILED, STOPPED, TUNING, TuningJob
 from sagelet.engine import tuner
 from sagelet.engine.bus import Bus
 from sagelet.engine.tuner import Tuner, first_that_fits
+from sagelet.engine.waiting import wait_until
 from sagelet.store import Store
 from sagelet.store.database import TROUBLE
 
@@ -130,12 +131,7 @@ class Tuners:
 
     def drain(self, seconds: float) -> bool:
         """Wait until every tuning job has ended; whether that came to pass."""
-        deadline = time.monotonic() + seconds
-        while not self.idle():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
+        return wait_until(self.idle, seconds)
 
     def stop_all(self) -> None:
         """Let every tuning job end."""

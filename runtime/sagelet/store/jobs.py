@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -57,7 +58,7 @@ class Filter:
         return [text for text, _ in there], [value for _, value in there]
 
 
-class Jobs(Generic[J]):
+class Jobs(ABC, Generic[J]):
     """One region of the table of a kind of jobs."""
 
     made: ClassVar[type[Job]]
@@ -127,9 +128,9 @@ class Jobs(Generic[J]):
             raise ValidationException(self.kind.missing.format(name=name))
         return self._job(row)
 
+    @abstractmethod
     def _job(self, row: sqlite3.Row) -> J:
         """The job of a row."""
-        raise NotImplementedError
 
     def by_row(self, rows: Sequence[int]) -> dict[int, J]:
         """Jobs by the numbers of their rows."""
