@@ -14,7 +14,7 @@ from typing import Any
 
 from sagelet.domain.metrics import Datum
 from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
-from sagelet.domain.thinning import Point, kept
+from sagelet.domain.thinning import Point, kept, kept_of_hosts
 from sagelet.store.property_names import METRIC, number_of
 
 _SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
@@ -145,24 +145,27 @@ def places(
 
 def thinned(
     connection: sqlite3.Connection, series: int, width: int, low: int = 0, high: int = 1 << 62
-) -> list[Point]:
-    """Fewer points, the same line at ``width`` pixels; see ``domain.thinning``."""
+) -> Sequence[Point]:
+    """Fewer points, the same lines at ``width`` pixels; see ``domain.thinning``."""
     cursor = connection.cursor()
     cursor.row_factory = None
     bounds = (series, low, high)
-    found = cursor.execute(
+    first, last, count, *hosts = cursor.execute(
+        "SELECT min(ordinal), max(ordinal), count(*), min(ifnull(host, '')),"
+        " max(ifnull(host, '')) FROM points WHERE series = ? AND ordinal BETWEEN ? AND ?",
+        bounds,
+    ).fetchone()
+    before = _counts(cursor, series, low) if low else {}
+    if len({*before, *hosts}) > 1:
+        return kept_of_hosts(places(connection, series, low, high), width, before)
+    if count <= 2 * width:
+        return places(connection, series, low, high)
+    values = cursor.execute(
         "SELECT value FROM points WHERE series = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
         bounds,
     ).fetchall()
-    wanted = kept([row[0] for row in found], width)
-    if len(wanted) == len(found):
-        return places(connection, series, low, high)
-    first, last = cursor.execute(
-        "SELECT min(ordinal), max(ordinal) FROM points WHERE series = ?"
-        " AND ordinal BETWEEN ? AND ?",
-        bounds,
-    ).fetchone()
-    if last - first + 1 != len(found):  # a host's points were dropped from between the others
+    wanted = kept([row[0] for row in values], width)
+    if last - first + 1 != count:  # points were dropped from between the others
         whole = places(connection, series, low, high)
         return [whole[index] for index in wanted]
     rows = cursor.execute(
@@ -171,6 +174,17 @@ def thinned(
         (series, json.dumps([first + index for index in wanted])),
     )
     return [_point(row) for row in rows]
+
+
+def _counts(cursor: sqlite3.Cursor, series: int, place: int) -> dict[str, int]:
+    """How many points each host has before a place."""
+    return dict(
+        cursor.execute(
+            "SELECT ifnull(host, ''), count(*) FROM points WHERE series = ? AND ordinal < ?"
+            " GROUP BY host",
+            (series, place),
+        )
+    )
 
 
 def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:
