@@ -114,7 +114,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
           ${shown.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""} ${each.id === "choose" ? "tick" : ""}">${cellOf(each, row, index, each === columns[0])}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
   }
-  return html`<div class="table panel grow" style=${fit ? { height: `${Math.min(total, 12) * ROW + 36}px` } : undefined}>
+  return html`<div class="table panel grow" style=${fit ? { height: `${Math.min(total, 12) * ROW + 36}px` } : { maxHeight: `${total * ROW + 54}px` }}>
     <div class="scroll" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}>
       <div class="canvas" role="table" aria-label=${label} aria-rowcount=${total + 1} style=${{ "--columns": template, minWidth: `${wide}px` }}>
         <div class="line top" role="row" aria-rowindex="1">
