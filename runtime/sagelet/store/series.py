@@ -9,7 +9,7 @@ whoever looks into these indexes looks at the stale series besides.
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sagelet.domain.metrics import Datum
@@ -149,23 +149,26 @@ def thinned(
     """Fewer points, the same lines at ``width`` pixels; see ``domain.thinning``."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    bounds = (series, low, high)
-    first, last, count, *hosts = cursor.execute(
-        "SELECT min(ordinal), max(ordinal), count(*), min(ifnull(host, '')),"
-        " max(ifnull(host, '')) FROM points WHERE series = ? AND ordinal BETWEEN ? AND ?",
-        bounds,
-    ).fetchone()
-    before = _counts(cursor, series, low) if low else {}
-    if len({*before, *hosts}) > 1:
+    bounds = {"series": series, "low": low, "high": high}
+    within = "series = :series AND ordinal BETWEEN :low AND :high"
+    if _several_hosts(cursor, bounds):
+        before = _counts(cursor, series, low) if low else {}
         return kept_of_hosts(places(connection, series, low, high), width, before)
-    if count <= 2 * width:
-        return places(connection, series, low, high)
     values = cursor.execute(
-        "SELECT value FROM points WHERE series = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
+        f"SELECT value FROM points WHERE {within} ORDER BY ordinal",  # noqa: S608
         bounds,
     ).fetchall()
+    if len(values) <= 2 * width:
+        return places(connection, series, low, high)
+    [first], [last] = (
+        cursor.execute(
+            f"SELECT ordinal FROM points WHERE {within} ORDER BY ordinal {way} LIMIT 1",  # noqa: S608
+            bounds,
+        ).fetchone()
+        for way in ("ASC", "DESC")
+    )
     wanted = kept([row[0] for row in values], width)
-    if last - first + 1 != count:  # points were dropped from between the others
+    if last - first + 1 != len(values):  # points were dropped from between the others
         whole = places(connection, series, low, high)
         return [whole[index] for index in wanted]
     rows = cursor.execute(
@@ -174,6 +177,17 @@ def thinned(
         (series, json.dumps([first + index for index in wanted])),
     )
     return [_point(row) for row in rows]
+
+
+def _several_hosts(cursor: sqlite3.Cursor, bounds: Mapping[str, int]) -> bool:
+    """Whether there is a host up to the end of the bounds that is not the first one."""
+    found = cursor.execute(
+        "SELECT EXISTS (SELECT 1 FROM points WHERE series = :series AND ordinal <= :high"
+        " AND host IS NOT (SELECT host FROM points WHERE series = :series"
+        " ORDER BY ordinal LIMIT 1))",
+        bounds,
+    ).fetchone()
+    return bool(found[0])
 
 
 def _counts(cursor: sqlite3.Cursor, series: int, place: int) -> dict[str, int]:
