@@ -241,7 +241,7 @@ def usage_document(samples: Sequence[Sample], width: int) -> Document:
     last = {each.host: each for each in samples}
     return {
         "series": {
-            name: {**series(points), "next": points[-1].place + 1}
+            name: {**series(points), "count": len(samples), "next": points[-1].place + 1}
             for name, points in drawn(samples, width).items()
         },
         "next": samples[-1].place + 1 if samples else 0,
