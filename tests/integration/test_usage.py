@@ -78,7 +78,7 @@ def test_a_busy_host_is_seen_to_be_busy(plane: Plane) -> None:
 
 def test_another_process_goes_on_looking(plane: Plane) -> None:
     plane.start()
-    plane.submit(plane.request("busy", BUSY, hosts=2))
+    plane.submit(plane.request("busy", BUSY, hosts=2, options=FREELY))
     plane.wait(lambda: {"algo-1", "algo-2"} <= seen(plane, "busy"), "a sample of each host")
     plane.die()
     before = len(samples(plane, "busy", "algo-2"))
@@ -86,7 +86,8 @@ def test_another_process_goes_on_looking(plane: Plane) -> None:
     plane.wait(lambda: len(samples(plane, "busy", "algo-2")) > before, "another sample")
     let_end(plane, "busy")
     places = [each.place for each in samples(plane, "busy", "algo-1")]
-    assert places == list(range(len(places)))
+    assert len(places) > 1
+    assert places == sorted(set(places))
 
 
 def seen(plane: Plane, name: str) -> set[str]:

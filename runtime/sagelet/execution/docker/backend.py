@@ -210,7 +210,8 @@ class DockerBackend:
         """What the engine says of each container that runs."""
         names = tuple(host.name for host in plan.hosts)
         cores = {host.name: host.cpus for host in plan.hosts if host.cpus}
-        return self._meters.look(_label_filter(self._labels(plan)), HOST_LABEL, names, cores)
+        labels = tuple(_label_filter(self._labels(plan)))
+        return self._meters.look(labels, HOST_LABEL, names, cores)
 
     def _kill(self, plan: JobPlan) -> None:
         self.stop(plan, grace=0.0)
@@ -280,6 +281,7 @@ class DockerBackend:
             else:
                 reason = "the engine does not let go of it"
             if not there:
+                self._meters.forget(tuple(_label_filter(self._labels(plan))))
                 feeding.end(plan)
                 return
             if time.monotonic() > deadline:

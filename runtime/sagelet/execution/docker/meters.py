@@ -1,37 +1,37 @@
-"""What containers use, as the engine counts it.
+"""What containers use, as their engine counts it.
 
-Who looks must not wait long for an engine that has other things to do: the client has little
-patience, and is no other's.
+It is asked for all containers of a job at once: some engines answer the first question at once and
+others with the next tick of their own clock, up to two seconds later.
 """
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from docker import APIClient
-from docker.errors import DockerException, NotFound
-from requests.exceptions import RequestException
+from urllib.parse import quote
 
 from sagelet.domain.errors import HostFault
 from sagelet.domain.usage import Reading
+from sagelet.execution.docker.ping import ask, ask_for_all
 
-#: How long the engine may take for one answer, in seconds.
-PATIENCE = 5
+#: How long the engine may take to answer, in seconds; nothing but looks at hosts waits for it.
+PATIENCE = 5.0
 
+_OK = 200
 _NANO = 1e9
 
 
 class Meters:
-    """Looks at containers; only one thread may. ``host`` is the engine's address."""
+    """Looks at containers; one thread at a time. ``host`` is the engine's address."""
 
     def __init__(self, host: str, version: str) -> None:
         self._host = host
-        self._version = version
-        self._api: APIClient | None = None
+        self._base = f"/v{version}/containers"
+        #: The labels of a job -> each host's container; of jobs whose hosts all run.
         self._known: dict[tuple[str, ...], dict[str, str]] = {}
 
     def look(
-        self, labels: Sequence[str], label: str, hosts: Sequence[str], cores: Mapping[str, float]
+        self, labels: tuple[str, ...], label: str, hosts: Sequence[str], cores: Mapping[str, float]
     ) -> list[Reading]:
         """One look at a job's containers, which have all ``labels`` and a host's name as ``label``.
 
@@ -40,56 +40,64 @@ class Meters:
         Raises:
             HostFault: the engine does not answer now.
         """
-        key = tuple(labels)
+        found = self._known.pop(labels, None)
         try:
-            found = self._known.get(key) or self._find(key, label)
+            if found is None:
+                found = self._find(labels, label)
+            there = [host for host in hosts if host in found]
+            paths = [
+                f"{self._base}/{found[host]}/stats?stream=false&one-shot=true" for host in there
+            ]
+            answers = ask_for_all(self._host, paths, PATIENCE)
+            taken = time.monotonic()
             readings = [
                 reading
-                for host in hosts
-                if host in found
-                and (reading := self._read(host, found[host], cores.get(host))) is not None
+                for host, (status, body) in zip(there, answers, strict=True)
+                if status == _OK
+                and (reading := read(json.loads(body), host, taken, cores.get(host))) is not None
             ]
-        except (DockerException, RequestException) as error:
-            raise HostFault(f"the Docker engine does not answer: {error}") from None
+        except (OSError, ValueError, KeyError) as error:
+            raise HostFault(f"the Docker engine does not tell what hosts use: {error}") from None
         if len(readings) == len(hosts):
-            self._known = {**self._known, key: found}
-        else:  # some have not begun, or have ended: look for them again
-            self._known.pop(key, None)
+            self._known[labels] = found  # else some have not begun, or have ended
         return readings
+
+    def forget(self, labels: tuple[str, ...]) -> None:
+        """The job's containers are no more."""
+        self._known.pop(labels, None)
 
     def _find(self, labels: tuple[str, ...], label: str) -> dict[str, str]:
         """Each host's container, of those that run."""
-        there = self._client().containers(filters={"label": list(labels)})
-        return {each["Labels"][label]: each["Id"] for each in there if label in each["Labels"]}
+        filters = quote(json.dumps({"label": list(labels)}))
+        status, body = ask(self._host, "GET", f"{self._base}/json?filters={filters}", PATIENCE)
+        if status != _OK:
+            raise ValueError(f"it answers {status}")
+        return {
+            each["Labels"][label]: each["Id"]
+            for each in json.loads(body)
+            if label in each["Labels"]
+        }
 
-    def _read(self, host: str, container: str, cores: float | None) -> Reading | None:
-        """None: it does not run."""
-        try:
-            stats: dict[str, Any] = self._client().stats(container, stream=False, one_shot=True)
-        except NotFound:
-            return None
-        taken = time.monotonic()
-        cpu, memory = stats["cpu_stats"], stats["memory_stats"]
-        if not memory.get("usage") or not cpu["cpu_usage"]["total_usage"]:
-            return None
-        room = float(cpu.get("online_cpus") or len(cpu["cpu_usage"].get("percpu_usage") or ()) or 1)
-        return Reading(
-            host,
-            taken,
-            cpu["cpu_usage"]["total_usage"] / _NANO,
-            _used(memory),
-            min(cores or room, room),
-            memory["limit"],
-        )
 
-    def _client(self) -> APIClient:
-        if self._api is None:
-            self._api = APIClient(base_url=self._host, version=self._version, timeout=PATIENCE)
-        return self._api
+def read(stats: Mapping[str, Any], host: str, taken: float, cores: float | None) -> Reading | None:
+    """The engine's document as a reading; None of a container that does not run."""
+    cpu, memory = stats["cpu_stats"], stats["memory_stats"]
+    if not memory.get("usage"):
+        return None
+    used = cpu["cpu_usage"]
+    room = float(cpu.get("online_cpus") or len(used.get("percpu_usage") or ()) or 1)
+    return Reading(
+        host,
+        taken,
+        used["total_usage"] / _NANO,
+        _used(memory),
+        min(cores or room, room),
+        memory["limit"],
+    )
 
 
 def _used(memory: Mapping[str, Any]) -> int:
     """Without what the kernel keeps of files and would give back: as ``docker stats`` shows it."""
     detail = memory.get("stats") or {}
-    kept = detail.get("inactive_file", detail.get("total_inactive_file", 0))
+    kept = detail.get("total_inactive_file", detail.get("inactive_file", 0))
     return max(0, int(memory["usage"]) - int(kept))
