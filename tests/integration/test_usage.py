@@ -1,25 +1,32 @@
 """What hosts use of the machine, on every way to run them: seen, kept, forgotten with their job."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sagelet.domain.training import TRAINING
 from sagelet.domain.usage import Sample
+from support.cli import sagelet, wait_until
+from support.pages import WHERE, clients
 from support.plane import Plane, check_nothing_is_left, plane_on
+from support.serve import Plane as Serving
 
 MIB = 1 << 20
 
-#: Holds 100 MiB and keeps a core busy until it is told to end.
+#: Holds 100 MiB and is busy until it is told to end: in four processes, which get their part of a
+#: machine that has other things to do, and have their memory in common.
 BUSY = """
 import os, pathlib
 held = b"x" * (100 << 20)
 end = pathlib.Path(os.environ["SM_OUTPUT_DIR"], "end")
+os.fork()
+os.fork()
 while not end.exists():
     sum(range(10_000))
-print("line 0", flush=True)
 """
 
 #: Unlike other jobs here: it is to use what there is.
@@ -66,7 +73,7 @@ def test_a_busy_host_is_seen_to_be_busy(plane: Plane) -> None:
     assert [each.place for each in kept] == list(range(len(kept)))
     for each in kept:
         assert 0 <= each.cpu <= 100 * each.cores
-        assert 0 < each.memory < each.memory_limit
+        assert 0 < each.memory < 400 * MIB
         assert 0 < (each.disk or 0) <= 100
         assert each.gpus == 0
         assert each.gpu is None
@@ -105,6 +112,52 @@ def test_samples_go_with_their_job(process: Plane) -> None:
     plane.delete("busy")
     assert samples(plane, "busy") == []
     assert list(plane.store.usage.hosts(TRAINING)) == []
+
+
+def test_boto3_reads_them_as_cloudwatch_has_them(tmp_path: Path) -> None:
+    """Of a training job and of a processing job, each with its namespace."""
+    (tmp_path / "wait.py").write_text(
+        "import os, pathlib, time\n"
+        "while not pathlib.Path(os.environ['UNTIL']).exists():\n    time.sleep(0.02)\n"
+    )
+    plane = Serving(tmp_path, environ={"SAGELET_BACKEND": "process"})
+    try:
+        for verb in ("train", "process"):
+            done = sagelet(
+                *(verb, str(tmp_path / "wait.py"), *WHERE, "--name", "watched", "--detach"),
+                *("--env", f"UNTIL={tmp_path / 'end'}"),
+                env=plane.environ,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        cloudwatch, sagemaker = clients(plane, "cloudwatch", "sagemaker")
+        dimensions = [{"Name": "Host", "Value": "watched/algo-1"}]
+        for kind in ("TrainingJobs", "ProcessingJobs"):
+            of = {"Namespace": f"/aws/sagemaker/{kind}", "Dimensions": dimensions}
+
+            def names(of: Any = of) -> set[str]:
+                return {each["MetricName"] for each in cloudwatch.list_metrics(**of)["Metrics"]}
+
+            wait_until(lambda: bool(names()), f"metrics of {kind}")
+            assert names() == {"CPUUtilization", "DiskUtilization", "MemoryUtilization"}
+            when = {"StartTime": time.time() - 600, "EndTime": time.time() + 60}
+            points = cloudwatch.get_metric_statistics(
+                **of, **when, MetricName="MemoryUtilization", Period=60, Statistics=["Maximum"]
+            )["Datapoints"]
+            assert {each["Unit"] for each in points} == {"Percent"}
+            assert all(0 < each["Maximum"] < 100 for each in points)
+            query = {"Metric": {**of, "MetricName": "CPUUtilization"}, "Period": 60, "Stat": "p50"}
+            [result] = cloudwatch.get_metric_data(
+                **when, MetricDataQueries=[{"Id": "cpu", "MetricStat": query}]
+            )["MetricDataResults"]
+            assert result["Values"]
+        (tmp_path / "end").touch()
+        sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+            TrainingJobName="watched", WaiterConfig={"Delay": 1}
+        )
+        job = sagemaker.describe_training_job(TrainingJobName="watched")
+        assert job["FinalMetricDataList"] == []  # they are none of its own
+    finally:
+        plane.stop()
 
 
 def test_the_gpus_of_a_host_are_looked_at(

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from sagelet.domain.metrics import Datum
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
 from sagelet.domain.usage import (
@@ -115,7 +116,7 @@ def test_samples_are_kept_by_job_with_their_places(ask, job_of):
         ("algo-1", 0),
         ("algo-2", 1),
     ]
-    assert [seen.host for seen in usage.hosts(TRAINING, after=("j", "algo-1"))] == ["algo-2"]
+    assert list(usage.hosts(TRAINING, since="k")) == []
     assert ask.store.in_region("us-east-1").usage.samples(TRAINING, "j") == []
 
 
@@ -187,3 +188,89 @@ def test_gpus_are_what_the_driver_says(tmp_path, monkeypatch, answer, there):
 def test_a_folder_that_is_gone_has_no_disk(tmp_path):
     assert 0 < machine.full(str(tmp_path)) <= 100
     assert machine.full(str(tmp_path / "nowhere")) is None
+
+
+TRAINING_JOBS, PROCESSING_JOBS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs"
+START = 1_800_000_000.0
+
+
+@pytest.fixture
+def looked_at(ask, job_of, monkeypatch):
+    """Two jobs that were looked at, one of them with a GPU and a script that prints metrics."""
+    monkeypatch.setattr("sagelet.aws.services.cloudwatch.time.time", lambda: START + 3600)
+    ask.store.training_jobs.add(job_of(TrainingJobName="one"))
+    ask.store.training_jobs.add(job_of(TrainingJobName="two"))
+    printed = [Datum("CPUUtilization", 1.0, START), Datum("a/b", 2.0, START)]
+    ask.store.metrics.append("one", "algo-1", printed)
+    gpu = {"gpu": 70.0, "gpus": 2, "gpu_memory": GIB, "gpu_memory_limit": 8 * GIB}
+    for at, cpu in ((0, 20.0), (10, 40.0), (70, 90.0)):
+        one = [a_sample(host, START + at, cpu=cpu, disk=5.0) for host in ("algo-1", "algo-10")]
+        two = [a_sample("algo-1", START + at, **gpu)]
+        found = {Owner(REGION, "TrainingJob", "one"): one, Owner(REGION, "TrainingJob", "two"): two}
+        ask.store.usage.append(found)
+    return ask
+
+
+def statistics(ask, metric, host, namespace=TRAINING_JOBS, **more):
+    request = {
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [{"Name": "Host", "Value": host}],
+        "StartTime": START,
+        "EndTime": START + 600,
+        "Period": 60,
+        "Statistics": ["Average", "Maximum"],
+        **more,
+    }
+    return ask("cloudwatch", "GetMetricStatistics", **request)["Datapoints"]
+
+
+def test_cloudwatch_has_what_hosts_use(looked_at):
+    assert statistics(looked_at, "CPUUtilization", "one/algo-1") == [
+        {"Timestamp": START, "Average": 30.0, "Maximum": 40.0, "Unit": "Percent"},
+        {"Timestamp": START + 60, "Average": 90.0, "Maximum": 90.0, "Unit": "Percent"},
+    ]
+    [point, _] = statistics(looked_at, "MemoryUtilization", "two/algo-1", Unit="Percent")
+    assert point["Average"] == 25.0
+    [point, _] = statistics(looked_at, "GPUMemoryUtilization", "two/algo-1")
+    assert point["Average"] == 25.0
+    assert statistics(looked_at, "GPUUtilization", "one/algo-1") == []
+    assert statistics(looked_at, "CPUUtilization", "one/algo-1", Unit="None") == []
+    assert statistics(looked_at, "CPUUtilization", "one/algo-1", PROCESSING_JOBS) == []
+
+
+def test_a_script_may_print_metrics_of_the_same_name(looked_at):
+    job = [{"Name": "TrainingJobName", "Value": "one"}]
+    [point] = statistics(looked_at, "CPUUtilization", "", Dimensions=job)
+    assert (point["Average"], point["Unit"]) == (1.0, "None")
+    assert [datum.name for datum in looked_at.store.metrics.final("one")] == [
+        "CPUUtilization",
+        "a/b",
+    ]
+    assert looked_at.store.metrics.final("two") == []
+
+
+def listed(ask, **request):
+    found, token = [], {}
+    while True:
+        page = ask("cloudwatch", "ListMetrics", **request, **token)
+        found += [(m["Dimensions"][0]["Value"], m["MetricName"]) for m in page["Metrics"]]
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+@pytest.mark.parametrize("page", [1, 3, 500])
+def test_metrics_of_hosts_are_listed_behind_those_of_jobs(looked_at, monkeypatch, page):
+    monkeypatch.setattr("sagelet.aws.services.cloudwatch._PAGE", page)
+    usual = ["CPUUtilization", "DiskUtilization", "MemoryUtilization"]
+    printed = [("one", "CPUUtilization"), ("one", "a/b")]
+    of_one = [(host, name) for host in ("one/algo-1", "one/algo-10") for name in usual]
+    of_two = [("two/algo-1", name) for name in sorted(INSTANCE_METRICS)]
+    assert listed(looked_at) == printed + of_one + of_two
+    assert listed(looked_at, Dimensions=[{"Name": "Host"}]) == of_one + of_two
+    host = [{"Name": "Host", "Value": "one/algo-10"}]
+    assert listed(looked_at, Dimensions=host) == of_one[3:]
+    assert listed(looked_at, MetricName="GPUUtilization") == [("two/algo-1", "GPUUtilization")]
+    assert listed(looked_at, Namespace=PROCESSING_JOBS) == []
+    assert listed(looked_at, RecentlyActive="PT3H", Dimensions=host) == of_one[3:]

@@ -76,21 +76,13 @@ class Usage:
         )
         return [Sample(*row) for row in rows]
 
-    def hosts(
-        self, kind: Kind, *, job: str | None = None, after: tuple[str, str] = ("", "")
-    ) -> Iterator[SeenHost]:
-        """Hosts by job and name, from the one behind ``after`` on."""
+    def hosts(self, kind: Kind, *, job: str | None = None, since: str = "") -> Iterator[SeenHost]:
+        """Hosts by job and name, from the job ``since`` on; with ``job``, only that one's."""
         rows = self._database.connection().execute(
             "SELECT job, host, gpus, time FROM usage_hosts"
-            " WHERE region = :region AND kind = :kind AND (job, host) > (:after, :behind)"
-            " AND job >= :after AND (:job IS NULL OR job = :job) ORDER BY job, host",
-            {
-                "region": self._region,
-                "kind": kind.name,
-                "job": job,
-                "after": after[0],
-                "behind": after[1],
-            },
+            " WHERE region = :region AND kind = :kind AND job >= :since"
+            " AND (:job IS NULL OR job = :job) ORDER BY job, host || '/'",
+            {"region": self._region, "kind": kind.name, "job": job, "since": since},
         )
         for row in rows:
             yield SeenHost(*row)
