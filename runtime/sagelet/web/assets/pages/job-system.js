@@ -94,8 +94,9 @@ const Card = ({ quantity, job, zero, series, limits, zoom, onZoom }) => {
   const most = Object.values(limits).map((each) => each[quantity]).filter((each) => each);
   const limit = most.length && quantity !== "disk" ? Math.max(...most) : null;
   const last = lines.map((each) => each.y[each.y.length - 1]);
+  const ends = [...new Set([Math.min(...last), Math.max(...last)].map((each) => amount(each, unit)))].join(" to ");
   return html`<section class="panel" aria-label=${title}><header><h2 class="grow cut" title=${what}>${title}</h2>
-      <span><b>${last.length === 1 ? amount(last[0], unit) : `${amount(Math.min(...last), unit)} to ${amount(Math.max(...last), unit)}`}</b>${limit && html` <span class="quiet">of ${amount(limit, unit)}</span>`}</span></header>
+      <span><b>${ends}</b>${limit && html` <span class="quiet">of ${amount(limit, unit)}</span>`}</span></header>
     <div class="body stack" style=${{ gap: "8px" }}>
       <${LineChart} lines=${lines} label=${`${title}, ${unit}`} x="relative" unit=${unit} floor zoom=${zoom} onZoom=${onZoom} />
       <div class="legend">${lines.length > 1 && lines.map((each) => html`<span><i style=${{ background: each.color }}></i>${each.label}</span>`)}

@@ -48,6 +48,9 @@ export const Job = ({ kind = "training", name, tab }) => {
   useEffect(() => {
     if (!LIVE.includes(tab)) setMarks({ tab, m: {}, l: {} });
   }, [tab]);
+  useEffect(() => { // on a phone not all of them are in sight
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab, shown === null]);
   const running = shown && !shown.over;
   const now = useNow(1, Boolean(running));
   useKeys([
