@@ -13,7 +13,7 @@ Open = Any
 
 def test_each_quantity_has_a_chart_with_a_line_a_host(see: Open) -> None:
     page = see("jobs/used")
-    page.get_by_role("heading", name="used").wait_for()
+    page.get_by_label("Parts of the job").wait_for()
     page.keyboard.press("5")
     page.wait_for_url("**/jobs/used/system")
     for name in ("CPU", "Memory", "Disk"):
