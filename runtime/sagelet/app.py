@@ -18,6 +18,7 @@ from sagelet.domain.jobs import Kind
 from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
+from sagelet.engine.meter import Meter
 from sagelet.engine.reset import reset
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
@@ -156,6 +157,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
 
     bus, calls = Bus(), Calls()
     warm = WarmHosts(store, backends, talkback)
+    meter = Meter(store, bus)
 
     def supervisor(view: Store, kind: Kind, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(
@@ -166,6 +168,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             objects(view),
             talkback,
             warm,
+            meter,
             choice,
             (tuners.hear, *observers),
             bus,
