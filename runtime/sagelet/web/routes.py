@@ -4,6 +4,7 @@ It reads; what it changes, others do for it.
 """
 
 import shutil
+import threading
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -122,12 +123,20 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
 
     @web.get("/_api/settings")
     def settings() -> Json:
-        """The settings in force."""
+        """The settings in force, and what set each: a variable, an option; nothing: a default."""
         rows = [
-            {"name": name, "value": value, "set": was_set}
-            for name, value, was_set in sources.settings()
+            {"name": name, "value": value, "set": bool(origin), "origin": origin}
+            for name, value, origin in sources.settings()
         ]
         return Json({"settings": rows})
+
+    examining = threading.Lock()
+
+    @web.get("/_api/doctor")
+    def doctor() -> Json:
+        """What ``sagelet doctor`` says, as this control plane finds it now; it takes a while."""
+        with examining:  # its probes start processes: one after the other
+            return Json({"findings": sources.findings()})
 
     @web.get("/_api/token")
     def token() -> Json:
