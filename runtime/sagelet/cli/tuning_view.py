@@ -246,11 +246,8 @@ def _failure(jobs: Sequence[Document]) -> Iterator[tuple[str, str]]:
 def _model(beside: Document) -> Iterator[tuple[str, str]]:
     version = beside.get("Version")
     if version:
-        yield (
-            "model",
-            f"{version['Name']} version {version['Version']}, "
-            f"{size_in_words(version['SizeInBytes'])}",
-        )
+        size = size_in_words(version["SizeInBytes"])
+        yield "model", f"{version['Name']} version {version['Version']}, {size}"
         yield "", version["Path"]
 
 

@@ -20,8 +20,12 @@ def finding(page: Any, check: str) -> Any:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_settings_are_there_while_the_machine_is_examined(see: Open, width: int) -> None:
     page = see("nowhere", width)
-    held = []
-    page.route("**/_api/doctor*", lambda route: held.append(route))
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/_api/doctor*", hold)
     page.goto(page.url.replace("nowhere", "settings"))
     page.get_by_label("In force").get_by_text("SAGELET_HOME").first.wait_for()
     checks = page.get_by_label("Checks")
