@@ -4,7 +4,9 @@ import { get } from "../core/api.js";
 import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useRoom, useTitle, useTracked } from "../core/hooks.js";
 import { labels } from "../core/measure.js";
+import { useShown } from "../core/shown.js";
 import { go, link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
@@ -85,6 +87,7 @@ export const Experiment = ({ name }) => {
   const columns = page.columns;
   const objective = useObjective(columns?.metrics ?? [], stats);
   const baseline = loaded.find((each) => each.name === base) ?? null;
+  useShown({ sort });
   useKeys([
     { keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) },
     { keys: "c", what: "compare the chosen", run: () => shown.length > 1 && go(compared(shown)) },
@@ -101,7 +104,7 @@ export const Experiment = ({ name }) => {
   const label = (row) => known.get(row.name) ?? row.title;
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1 class="cut">${loose ? "In no trial" : about.title}</h1>
-        <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div>
+        <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div><${AsCode} />
       <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
     </div>
     ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}

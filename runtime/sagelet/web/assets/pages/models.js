@@ -3,6 +3,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Empty, Failed, Loading } from "../parts/basics.js";
 
 /** So many models at first, and at a time. */
@@ -16,7 +17,7 @@ export const Models = ({ name }) => {
   const groups = new Map();
   for (const each of versions) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);
   return html`
-    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div></div>
+    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div><${AsCode} /></div>
     ${!groups.size && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
     ${name && html`<${Versions} name=${name} versions=${groups.get(name)} />`}
     ${!name && groups.size > 0 && html`<${Newest} models=${newestFirst(groups)} />`}`;

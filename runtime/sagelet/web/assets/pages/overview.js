@@ -8,6 +8,7 @@ import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Code, Coming, Failed, FirstJob, Spark } from "../parts/basics.js";
 import { tone } from "../core/colors.js";
 
@@ -53,7 +54,7 @@ export const Overview = ({ about }) => {
   const bare = !rows.length && !searches.length && !experiments.length;
   if (bare && ((!tracked && !notTracked) || (!tunings && !noTunings))) return html`<${Coming} title="Overview" />`;
   return html`
-    <div class="head"><h1 class="grow">Overview</h1></div>
+    <div class="head"><h1 class="grow">Overview</h1><${AsCode} /></div>
     ${bare ? html`<section class="panel"><${FirstJob} /></section>` : html`
     <section class="cards" aria-label="Numbers">
       ${[["InProgress", "running or waiting"], ["Completed", "completed"], ["Failed", "failed"], ["Stopped", "stopped"]].map(([status, text]) => html`

@@ -3,6 +3,7 @@ import { html } from "../vendor/preact-htm.js";
 import { size } from "../core/format.js";
 import { useApi, useTitle } from "../core/hooks.js";
 import { bound, capOf } from "../core/keys.js";
+import { AsCode } from "../parts/as-code.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { Checks } from "../parts/checks.js";
 
@@ -11,7 +12,7 @@ export const Settings = ({ about }) => {
   const [found, error, again] = useApi("settings");
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Coming} title="Settings" />`;
-  return html`<div class="head"><div class="grow"><h1>Settings</h1></div></div>
+  return html`<div class="head"><div class="grow"><h1>Settings</h1></div><${AsCode} /></div>
     <div class="two">
       <div class="stack">
         <section class="panel" aria-label="In force"><header><h2>In force</h2></header><div class="scrolls"><table class="simple"><thead><tr><th>Setting</th><th>Value</th><th>From</th></tr></thead><tbody>
