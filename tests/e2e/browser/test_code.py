@@ -136,7 +136,7 @@ def test_it_is_copied_by_a_key_and_found_by_words(see: Open) -> None:
     page.keyboard.press("Escape")
     page.evaluate("navigator.clipboard.writeText('')")
     page.keyboard.press("/")
-    page.get_by_role("combobox").fill("boto3")
+    page.get_by_placeholder("Find a page").fill("boto3")
     page.get_by_role("option", name="Copy as boto3").click()
     page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('boto3')")
     go(page, "nowhere")
