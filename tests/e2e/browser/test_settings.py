@@ -72,7 +72,7 @@ def test_each_setting_says_what_set_it(see: Open) -> None:
     page = see("settings")
     rows = page.get_by_label("In force").get_by_role("row")
     for name, origin in {
-        "SAGELET_BACKEND": "the variable SAGELET_BACKEND",
+        "SAGELET_BACKEND": "the variable",
         "SAGELET_PORT": "the option --port",
         "SAGELET_ACCOUNT": "the default",
     }.items():
