@@ -64,6 +64,23 @@ def test_hosts_are_seen_as_they_go(see: Open, plane: Plane, tmp_path: Path) -> N
     page.locator("h1 + .badge", has_text="Completed").wait_for()
 
 
+def test_logs_of_all_hosts_are_downloaded_as_one(see: Open, plane: Plane) -> None:
+    train(plane, "both-hosts", "--hosts", "2", LINES="3")
+    page = see("jobs/both-hosts/logs")
+    shows(page, "step 2")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download").click()
+    text = Path(got.value.path()).read_text()
+    assert got.value.suggested_filename == "both-hosts.log"
+    for host in ("algo-1", "algo-2"):
+        mine = [line for line in text.splitlines() if f" {host}-" in line and "step" in line]
+        assert [line.partition(" | ")[2].partition(" loss")[0] for line in mine] == [
+            "step 0",
+            "step 1",
+            "step 2",
+        ]
+
+
 def test_text_of_a_log_is_text(see: Open) -> None:
     page = see("jobs/done/logs")
     shows(page, "<img src=x onerror=alert(1)>")
