@@ -208,3 +208,32 @@ def test_experiments_are_found_by_typing(see: Open) -> None:
     page.get_by_label("Find a page, a job, an experiment").fill("digits-16")
     page.get_by_role("option").filter(has_text="digits-16 / Training").click()
     page.wait_for_url("**/components/digits-16-training")
+
+
+def test_colours_and_strokes_stand_for_parameters_where_asked(see: Open) -> None:
+    page = see("compare?e=digits")
+
+    def look(name: str) -> tuple[str, str]:
+        line = page.get_by_label("Components", exact=True).get_by_role("link", name=name)
+        drawn = line.locator(".swatch line")
+        return drawn.get_attribute("stroke"), drawn.get_attribute("stroke-dasharray")
+
+    page.get_by_label("Colour by").wait_for()
+    assert len({look(name)[0] for name in ("digits-8", "digits-16", "digits-32")}) == 3
+    page.get_by_label("Colour by").select_option("optimizer")
+    page.wait_for_url("**color=optimizer**")
+    groups = page.get_by_label("Groups").get_by_role("listitem")
+    groups.filter(has_text="sgd").get_by_text("2").wait_for()
+    assert groups.count() == 2
+    assert look("digits-16") == look("digits-32") != look("digits-8")
+    page.get_by_label("Stroke by").select_option("width")
+    page.wait_for_url("**stroke=width**")
+    assert len({look(name)[1] for name in ("digits-8", "digits-16", "digits-32")}) == 3
+    again = see("experiments/digits?color=optimizer")
+    again.get_by_label("Groups").get_by_text("adam").wait_for()
+    rows = again.locator(".rows .line")
+    rows.nth(2).wait_for()
+    colors = [rows.nth(i).locator(".swatch line").get_attribute("stroke") for i in range(3)]
+    assert colors[0] == colors[2] != colors[1]  # digits-32 and digits-16, digits-8
+    best = again.get_by_label("Best", exact=True).locator(".swatch line").first
+    assert best.get_attribute("stroke") == colors[0]

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, write } from "../core/api.js";
 import { count, figure, moment, plural, size } from "../core/format.js";
 import { useApi, useTitle } from "../core/hooks.js";
-import { link, params, region } from "../core/url.js";
+import { link, params } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, copy, Empty, Failed, Icon, Loading, toast } from "../parts/basics.js";
 
@@ -134,7 +134,7 @@ const Preview = ({ bucket, prefix, name, member }) => {
   const to = (inside) => link(["storage", bucket], { prefix, key: name, member: inside });
   if (error) return html`<section class="panel"><${Failed} error=${error} head="h2" again=${again} /></section>`;
   if (!found) return html`<section class="panel"><${Loading} /></section>`;
-  const raw = `/_api/storage/${encodeURIComponent(bucket)}/raw?${params({ region: region(), key: name })}`;
+  const raw = `/_api/storage/${encodeURIComponent(bucket)}/raw?${params({ key: name })}`;
   return html`<section class="panel" aria-label="Preview"><header><h2 class="grow cut" title=${name}>${member ? html`<a href=${to("")}>${name.slice(name.lastIndexOf("/") + 1)}</a> / ${member}` : name.slice(name.lastIndexOf("/") + 1)}</h2><a class="button small" href=${raw} download>Download</a></header>
     <div class="body stack">
       <dl class="facts"><dt>${member ? "Archive" : "Address"}</dt><dd class="mono">s3://${bucket}/${name}</dd><dt>Size</dt><dd>${size(found.size)} <span class="quiet">(${count(found.size)} bytes)</span></dd><dt>Stored</dt><dd>${moment(found.modified)}</dd>${found.type && html`<dt>Type</dt><dd>${found.type}</dd>`}</dl>
