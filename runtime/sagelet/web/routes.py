@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from sagelet import __version__
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.domain.jobs import told_once
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
@@ -29,6 +30,7 @@ from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
 from sagelet.web.tunings import tunings_router
+from sagelet.web.views import number
 
 #: Jobs whose metrics a table offers.
 _LATEST = 30
@@ -55,6 +57,9 @@ class ModelVersion(BaseModel):
     created: float = Field(description="Epoch seconds.")
     size: int = Field(description="Bytes.")
     path: str = Field(description="The folder it lies in.")
+    metrics: dict[str, float | str] = Field(
+        default={}, description="Its job's last values, where one model is asked for."
+    )
 
 
 def create_web(sources: Sources) -> FastAPI:
@@ -154,6 +159,12 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
             return Response(status_code=204)
 
 
+def _metrics(store: Store, job: str) -> dict[str, float | str]:
+    """A training job's last values; what JSON has no word for as text."""
+    last = {metric.name: metric.value for metric in store.metrics.final(job)}
+    return {name: number(value) for name, value in told_once(last).items()}
+
+
 def _add_models(web: FastAPI, sources: Sources) -> None:
     @web.get("/_api/models")
     def models(
@@ -170,6 +181,7 @@ def _add_models(web: FastAPI, sources: Sources) -> None:
                 created=each.created,
                 size=each.size,
                 path=str(store.home.models / each.name / str(each.version)),
+                metrics=_metrics(store.in_region(each.region), each.job) if name else {},
             )
             for each in store.models.published(name)
         ]

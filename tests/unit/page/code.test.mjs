@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { codeOf, languageOf } from "../../../runtime/sagelet/web/assets/core/as-code.js";
 import { filterOf, measureOf } from "../../../runtime/sagelet/web/assets/core/filter.js";
+import { useOf } from "../../../runtime/sagelet/web/assets/core/use-model.js";
 import { ofComponents, ofTrainingJobs, propertyOf } from "../../../runtime/sagelet/web/assets/core/searches.js";
 
 const HERE = { region: "eu-west-1", account: "123456789012", origin: "http://127.0.0.1:4580" };
@@ -97,4 +98,16 @@ test("what is kept here alone is a line of curl", () => {
   assert.equal(code("models/m", "version=2"), "curl -s http://127.0.0.1:4580/_api/models/m/2\n");
   assert.equal(code("calls"), "curl -s 'http://127.0.0.1:4580/_api/calls?limit=2000'\n");
   assert.equal(code("calls", "call=7"), "curl -s http://127.0.0.1:4580/_api/calls/7\n");
+});
+
+test("a model is known by its files, and how it is loaded", () => {
+  const files = (...names) => names.map((name) => ({ name, folder: false }));
+  const torch = useOf("/m/cnn/1", files("code/train.py", "model.pt"));
+  assert.equal(torch.framework, "PyTorch");
+  assert.match(torch.code, /^import torch\n\nfile = "\/m\/cnn\/1\/model\.pt"\n/);
+  const keras = useOf("/m/k/2", files("1/saved_model.pb", "1/variables/variables.index"));
+  assert.match(keras.code, /folder = "\/m\/k\/2\/1"\nmodel = tf\.saved_model\.load\(folder\)/);
+  assert.match(useOf("/m/k/3", files("saved_model.pb")).code, /folder = "\/m\/k\/3"\n/);
+  assert.equal(useOf("/m", files("model.joblib")).framework, "joblib, as of scikit-learn");
+  assert.equal(useOf("/m", [{ name: "x.pt", folder: true }, ...files("weights")]).framework, null);
 });
