@@ -295,6 +295,7 @@ def _web(
             about=about,
             settings=settings.shown,
             findings=lambda: [asdict(each) for each in findings(settings)],
+            backend=lambda: _usual(settings),
             storage=settings.s3_endpoint is None,
             reset=functools.partial(reset, store, dispatcher, tuners)
             if settings.test_mode
@@ -321,6 +322,14 @@ def _backends(settings: Settings) -> Backends:
         ),
     }
     return Backends(makers, lambda: why_silent(_engine(settings)), settings.backend)
+
+
+def _usual(settings: Settings) -> tuple[str, str | None]:
+    """What jobs run on that do not say it; why it does not answer, if it does not."""
+    if settings.backend == "process":
+        return "process", None
+    silent = why_silent(_engine(settings))
+    return ("docker", silent) if settings.backend == "docker" or not silent else ("process", None)
 
 
 def _engine(settings: Settings) -> str:

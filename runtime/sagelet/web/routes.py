@@ -135,6 +135,12 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
         ]
         return Json({"settings": rows})
 
+    @web.get("/_api/backend")
+    def backend() -> Json:
+        """What jobs run on that do not say it, and whether it answers."""
+        name, silent = sources.backend()
+        return Json({"name": name, "ready": silent is None, "why": silent or ""})
+
     examining = threading.Lock()
 
     @web.get("/_api/doctor")

@@ -20,7 +20,8 @@ class Sources:
 
     ``context_for`` gives a region's store and engine; ``settings`` are shown as they are: name,
     value, what set it, if anything did; ``findings`` examines this machine, which takes up to some
-    seconds: a check, its state, what was found, what to do; ``about`` is what the control plane
+    seconds: a check, its state, what was found, what to do; ``backend`` is what jobs run on that
+    do not say it, and why that does not answer if it does not; ``about`` is what the control plane
     says of itself;
     ``storage`` is false where objects are kept elsewhere; ``reset`` forgets everything and is
     there in test mode only.
@@ -35,6 +36,7 @@ class Sources:
     about: Mapping[str, Any]
     settings: Callable[[], Iterable[tuple[str, str, str]]]
     findings: Callable[[], list[dict[str, str]]] = list
+    backend: Callable[[], tuple[str, str | None]] = lambda: ("process", None)
     storage: bool = True
     reset: Callable[[], None] | None = None
     token: Token = field(default_factory=Token)

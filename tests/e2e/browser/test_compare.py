@@ -238,3 +238,39 @@ def test_colours_and_strokes_stand_for_parameters_where_asked(see: Open) -> None
     assert colors[0] == colors[2] != colors[1]  # digits-32 and digits-16, digits-8
     best = again.get_by_label("Best", exact=True).locator(".swatch line").first
     assert best.get_attribute("stroke") == colors[0]
+
+
+def test_each_axis_is_logarithmic_where_asked(see: Open) -> None:
+    page = see("compare?e=digits")
+    page.get_by_role("button", name="Log x").click()
+    page.wait_for_url("**logx=1**")
+    page.keyboard.press("Shift+L")
+    page.wait_for_url(lambda url: "logx" not in url)
+    turn = page.get_by_role("button", name="Scatter y logarithmic")
+    turn.scroll_into_view_if_needed()
+    assert page.get_by_text("y is logarithmic.").count() == 0
+    turn.click()
+    page.get_by_text("y is logarithmic.").wait_for()
+    page.wait_for_url("**log-of=**")
+
+
+def test_what_the_pointer_is_on_is_told_everywhere(see: Open) -> None:
+    page = see("compare?e=digits")
+    page.get_by_label("Quality", exact=True).scroll_into_view_if_needed()
+    page.locator(".matrices figure").first.wait_for()
+    page.locator("table.diff tbody td").first.hover()
+    chip = page.get_by_label("Components", exact=True).locator("a.here")
+    chip.wait_for()
+    name = chip.inner_text()
+    assert page.locator("table.diff thead th.here").inner_text().startswith(name)
+    matrix = page.locator(".matrices figure.here")
+    matrix.wait_for(state="attached")
+    assert name in matrix.locator("figcaption").inner_text()
+
+
+def test_the_overview_says_what_jobs_run_on_and_of_which_trial_they_are(see: Open) -> None:
+    page = see("")
+    card = page.get_by_label("Numbers").get_by_role("link").filter(has_text="Processes")
+    card.get_by_text("is what jobs run on").wait_for()
+    row = page.get_by_label("Last").get_by_role("row").filter(has_text="search-0").first
+    row.get_by_text("search", exact=True).wait_for()

@@ -157,3 +157,13 @@ test("components are told apart by parameters where somebody asks", () => {
   const own = marked(rows, "", "width").rows.map((each) => colorOfMark(each.mark, false));
   assert.deepEqual(own, rows.map((each) => colorOfMark(each.mark, false)));
 });
+
+test("a logarithmic x axis leaves out what is not above zero", () => {
+  const xs = [0, 1, 10, 100];
+  const sx = scale(1, 100, 0, 200, true);
+  const sy = scale(0, 4, 100, 0);
+  const found = outline(xs, [1, 2, 3, 4], sx, sy, lower(xs, 1), 4, 100);
+  assert.deepEqual(found.filter((_, i) => i % 2 === 0).map(Math.round), [0, 100, 200]);
+  assert.deepEqual(wholeOf([{ x: xs }, { x: [0] }], true), [1, 100]);
+  assert.equal(wholeOf([{ x: [0] }], true), null);
+});

@@ -17,7 +17,7 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
   const [all, setAll] = useState(null);
   const [error, setError] = useState(null);
   const options = useLineOptions();
-  const { x, log, weight, clip, zoom, setZoom } = options;
+  const { x, log, logx, weight, clip, zoom, setZoom } = options;
   const [close, setClose] = useState({}); // what was fetched for the zoom
   const path = `jobs/${encodeURIComponent(name)}/series`;
   const [turn, setTurn] = useState(0);
@@ -56,7 +56,7 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
   }
   return html`
     <${LineBar} options=${options} />
-    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} mark=${mark} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
+    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} mark=${mark} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} logx=${logx} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
 };
 
 const Card = ({ name, mark, series, ...rest }) => {
