@@ -246,7 +246,7 @@ def test_each_axis_is_logarithmic_where_asked(see: Open) -> None:
     page.wait_for_url("**logx=1**")
     page.keyboard.press("Shift+L")
     page.wait_for_url(lambda url: "logx" not in url)
-    turn = page.get_by_role("button", name="Scatter y logarithmic")
+    turn = page.get_by_role("button", name="Logarithmic y")
     turn.scroll_into_view_if_needed()
     assert page.get_by_text("y is logarithmic.").count() == 0
     turn.click()

@@ -86,7 +86,7 @@ const Pair = ({ rows, dims, objective, labels, kept }) => {
   const isLog = (dim) => positive(dim) && (logs.includes(dim.id) || (!logs.includes(`-${dim.id}`) && spreads(rows.map(dim.read))));
   const turn = (dim) => setLogs([...logs.filter((each) => each !== dim.id && each !== `-${dim.id}`), isLog(dim) ? `-${dim.id}` : dim.id]);
   const own = (dim) => ({ ...dim, log: isLog(dim), ...(dim === decides ? { low: objective.low } : {}) });
-  const axis = (text, dim) => html`<button class="button small" aria-label=${`Scatter ${text} logarithmic`} title="Logarithmic axis" aria-pressed=${isLog(dim)} disabled=${!positive(dim)} onClick=${() => turn(dim)}>log</button>`;
+  const axis = (text, dim) => html`<button class="button small" aria-label=${`Logarithmic ${text}`} title="Logarithmic axis" aria-pressed=${isLog(dim)} disabled=${!positive(dim)} onClick=${() => turn(dim)}>log</button>`;
   const pick = (text, value, set) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" aria-label=${`Scatter ${text}`} style=${{ maxWidth: "170px" }} value=${value.id} onChange=${(e) => set(e.currentTarget.value)}>${dims.map((each) => html`<option value=${each.id}>${each.title}</option>`)}</select></label>`;
   return html`<${Section} title="Scatter" tools=${html`${pick("x", across, setX)}${axis("x", across)}${pick("y", up, setY)}${axis("y", up)}`}>${() => html`<div class="panel"><div class="body"><${Scatter} rows=${rows} x=${own(across)} y=${own(up)} labels=${labels} kept=${kept} /></div></div>`}<//>`;
 };
