@@ -45,17 +45,26 @@ TRIALS = [
 
 #: name -> (path, width, height, theme)
 PICTURES = {
-    "page-experiment": (f"experiments/{EXPERIMENT}", 1440, 900, "light"),
-    "page-compare": (f"compare?e={EXPERIMENT}", 1440, 900, "dark"),
+    "page-overview": ("", 1200, 750, "light"),
+    "page-jobs": ("jobs", 1200, 750, "dark"),
     "page-job": ("jobs/{job}", 1440, 900, "light"),
     "page-logs": ("jobs/{job}/logs", 1440, 760, "dark"),
+    "page-processing": ("processing/{processing}", 1200, 640, "light"),
+    "page-tuning": (f"tuning/{SEARCH}", 1440, 900, "light"),
+    "page-experiments": ("experiments", 1200, 480, "light"),
+    "page-experiment": (f"experiments/{EXPERIMENT}", 1440, 900, "light"),
+    "page-compare": (f"compare?e={EXPERIMENT}", 1440, 900, "dark"),
+    "page-trial": ("trials/width-64-4", 1200, 750, "light"),
+    "page-component": ("components/{job}-aws-training-job", 1200, 900, "light"),
+    "page-models": ("models/digits-search", 1200, 640, "light"),
     "page-storage": (
         "storage/digits?key=mnist%2Ftrain_data.npy&prefix=mnist%2F",
         1440,
         900,
         "light",
     ),
-    "page-tuning": (f"tuning/{SEARCH}", 1440, 900, "light"),
+    "page-calls": ("calls", 1200, 640, "light"),
+    "page-settings": ("settings", 1200, 750, "light"),
     "page-phone": (f"experiments/{EXPERIMENT}", 390, 844, "dark"),
 }
 
@@ -132,6 +141,7 @@ def run(plane: Plane) -> dict[str, str]:
         keep_quality(plane, s3, sagemaker, job)
     search(plane, script)
     process(plane, "prepare-digits")
+    start(sagemaker, None, 9, 512, 0.1, 0.9, "relu", epochs=1000)
     return {
         "job": jobs[5],
         "other": jobs[3],
@@ -157,19 +167,24 @@ def search(plane: Plane, script: Path) -> None:
 
 def start(
     sagemaker: Any,
-    prepare: str,
+    prepare: str | None,
     number: int,
     hidden: int,
     lr: float,
     momentum: float,
     activation: str,
+    epochs: int = EPOCHS,
 ) -> str:
-    """A trial and its job."""
+    """A trial and its job; a job alone if nothing prepared its digits."""
     trial, name = f"width-{hidden}-{number}", f"mnist-width-{hidden}-{number}"
-    sagemaker.create_trial(TrialName=trial, ExperimentName=EXPERIMENT)
-    sagemaker.associate_trial_component(TrialComponentName="normalise-digits", TrialName=trial)
+    within: dict[str, Any] = {}
+    if prepare is not None:
+        sagemaker.create_trial(TrialName=trial, ExperimentName=EXPERIMENT)
+        sagemaker.associate_trial_component(TrialComponentName="normalise-digits", TrialName=trial)
+        config = {"TrialName": trial, "TrialComponentDisplayName": "Training"}
+        within = {"ExperimentConfig": config}
     made = {"hidden": hidden, "lr": lr, "momentum": momentum, "activation": activation}
-    hyper = {key: str(value) for key, value in {**made, "epochs": EPOCHS}.items()}
+    hyper = {key: str(value) for key, value in {**made, "epochs": epochs}.items()}
     sagemaker.create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={
@@ -199,18 +214,29 @@ def start(
         OutputDataConfig={"S3OutputPath": "s3://digits/models"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30},
         StoppingCondition={"MaxRuntimeInSeconds": 3600},
-        ExperimentConfig={"TrialName": trial, "TrialComponentDisplayName": "Training"},
+        **within,
         Tags=[
             {"Key": "sagelet:backend", "Value": "process"},
             {"Key": "sagelet:python", "Value": sys.executable},
         ],
     )
+    if prepare is None:
+        return name
     component = f"{name}-aws-training-job"
     arn = sagemaker.describe_trial_component(TrialComponentName=component)["TrialComponentArn"]
     sagemaker.add_association(
         SourceArn=prepare, DestinationArn=arn, AssociationType="ContributedTo"
     )
     return name
+
+
+def stop_all(sagemaker: Any) -> None:
+    """No job outlives the pictures."""
+    running = sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+    for each in running:
+        sagemaker.stop_training_job(TrainingJobName=each["TrainingJobName"])
+    for each in running:
+        wait(sagemaker, each["TrainingJobName"])
 
 
 def wait(sagemaker: Any, name: str) -> str:
@@ -330,6 +356,7 @@ def main() -> None:
                     take(made, plane.url, path.format(**names), width, height, theme, target)
                     smaller(target)
         finally:
+            stop_all(client(plane, "sagemaker"))
             plane.stop()
 
 

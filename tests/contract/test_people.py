@@ -118,6 +118,7 @@ def test_people_s_pages(cache, tmp_path):
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert b'<div id="app">' in body
         assert served.ask("GET", "/_ui")[0] == 308
+        assert served.ask("HEAD", "/_ui/jobs/j")[0] == 200
         assert served.ask("POST", "/_api/reset")[0] == 204
         assert cleared == [1]
 

@@ -42,3 +42,22 @@ def test_extremes_ends_and_oddities_stay(thinned):
 def test_a_part_is_thinned_by_itself(thinned):
     found = thinned([float(at % 7) for at in range(10_000)], 10, low=5000, high=5010)
     assert [point.place for point in found] == list(range(5000, 5011))
+
+
+def test_each_host_keeps_its_line_and_its_turns(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="three"))
+    for host, level in (("algo-1", 0.0), ("algo-2", 0.5), ("algo-3", 1.0)):  # one after the other
+        data = [Datum("m", level, float(at)) for at in range(1000)]
+        ask.store.metrics.append("three", host, data)
+    found = ask.store.metrics.thinned("three", "m", 50)
+    assert len(found) <= 3 * 102
+    for host in ("algo-1", "algo-2", "algo-3"):  # the middle one is nowhere an extreme
+        turns = [point.turn for point in found if point.host == host]
+        assert (turns[0], turns[-1]) == (0, 999)
+        assert turns == sorted(turns)
+    part = ask.store.metrics.thinned("three", "m", 50, low=2500)
+    assert [(part[0].turn, part[-1].turn), {point.host for point in part}] == [
+        (500, 999),
+        {"algo-3"},
+    ]
+    assert [point.place for point in found] == sorted(point.place for point in found)

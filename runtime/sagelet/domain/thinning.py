@@ -1,14 +1,15 @@
 """Fewer points of a series, so that its line looks the same at a given width. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
 class Point(NamedTuple):
     """One value of a metric; ``place`` is its place in the series, ``time`` in epoch seconds.
 
-    ``step`` is what the user called it, if anything.
+    ``step`` is what the user called it, if anything. ``turn`` is its place among those of its host,
+    where several hosts have values in the series.
     """
 
     place: int
@@ -16,6 +17,7 @@ class Point(NamedTuple):
     value: float
     host: str
     step: int | None = None
+    turn: int | None = None
 
 
 def kept(values: Sequence[float | None], width: int) -> Sequence[int]:
@@ -38,6 +40,21 @@ def kept(values: Sequence[float | None], width: int) -> Sequence[int]:
         else:
             found |= {start + index for index in _told(part)}
     return sorted(found)
+
+
+def kept_of_hosts(
+    points: Sequence[Point], width: int, before: Mapping[str, int]
+) -> Sequence[Point]:
+    """The points to draw of a series of several hosts: each host's line is thinned by itself.
+
+    ``before``: how many points each host has before the first of these.
+    """
+    hosts: dict[str, list[Point]] = {}
+    for point in points:
+        mine = hosts.setdefault(point.host, [])
+        mine.append(point._replace(turn=before.get(point.host, 0) + len(mine)))
+    thin = (mine[at] for mine in hosts.values() for at in kept([p.value for p in mine], width))
+    return sorted(thin)
 
 
 def _plain(value: float | None) -> bool:

@@ -143,7 +143,7 @@ class ComponentTable:
         )
         return {row[0]: (row[1], row[2], row[3]) for row in found}
 
-    def points(self, number: int, width: int, low: int, high: int) -> list[Point]:
+    def points(self, number: int, width: int, low: int, high: int) -> Sequence[Point]:
         """A series from place ``low`` to ``high``, thinned to a width."""
         return series.thinned(self._database.connection(), number, width, low, high)
 

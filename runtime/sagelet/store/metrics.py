@@ -73,7 +73,7 @@ class Metrics:
 
     def thinned(
         self, job: str, name: str, width: int, low: int = 0, high: int = 1 << 62
-    ) -> list[Point]:
+    ) -> Sequence[Point]:
         """The same, thinned to a width in pixels."""
         connection = self._database.connection()
         component = self._component(job)

@@ -9,12 +9,12 @@ whoever looks into these indexes looks at the stale series besides.
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sagelet.domain.metrics import Datum
 from sagelet.domain.summaries import NOTHING, Summary, extended, summarised
-from sagelet.domain.thinning import Point, kept
+from sagelet.domain.thinning import Point, kept, kept_of_hosts
 from sagelet.store.property_names import METRIC, number_of
 
 _SUMMARY = "count, numbers, least, greatest, mean, deviation, last, time"
@@ -145,24 +145,30 @@ def places(
 
 def thinned(
     connection: sqlite3.Connection, series: int, width: int, low: int = 0, high: int = 1 << 62
-) -> list[Point]:
-    """Fewer points, the same line at ``width`` pixels; see ``domain.thinning``."""
+) -> Sequence[Point]:
+    """Fewer points, the same lines at ``width`` pixels; see ``domain.thinning``."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    bounds = (series, low, high)
-    found = cursor.execute(
-        "SELECT value FROM points WHERE series = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
+    bounds = {"series": series, "low": low, "high": high}
+    within = "series = :series AND ordinal BETWEEN :low AND :high"
+    if _several_hosts(cursor, bounds):
+        before = _counts(cursor, series, low) if low else {}
+        return kept_of_hosts(places(connection, series, low, high), width, before)
+    values = cursor.execute(
+        f"SELECT value FROM points WHERE {within} ORDER BY ordinal",  # noqa: S608
         bounds,
     ).fetchall()
-    wanted = kept([row[0] for row in found], width)
-    if len(wanted) == len(found):
+    if len(values) <= 2 * width:
         return places(connection, series, low, high)
-    first, last = cursor.execute(
-        "SELECT min(ordinal), max(ordinal) FROM points WHERE series = ?"
-        " AND ordinal BETWEEN ? AND ?",
-        bounds,
-    ).fetchone()
-    if last - first + 1 != len(found):  # a host's points were dropped from between the others
+    [first], [last] = (
+        cursor.execute(
+            f"SELECT ordinal FROM points WHERE {within} ORDER BY ordinal {way} LIMIT 1",  # noqa: S608
+            bounds,
+        ).fetchone()
+        for way in ("ASC", "DESC")
+    )
+    wanted = kept([row[0] for row in values], width)
+    if last - first + 1 != len(values):  # points were dropped from between the others
         whole = places(connection, series, low, high)
         return [whole[index] for index in wanted]
     rows = cursor.execute(
@@ -171,6 +177,28 @@ def thinned(
         (series, json.dumps([first + index for index in wanted])),
     )
     return [_point(row) for row in rows]
+
+
+def _several_hosts(cursor: sqlite3.Cursor, bounds: Mapping[str, int]) -> bool:
+    """Whether there is a host up to the end of the bounds that is not the first one."""
+    found = cursor.execute(
+        "SELECT EXISTS (SELECT 1 FROM points WHERE series = :series AND ordinal <= :high"
+        " AND host IS NOT (SELECT host FROM points WHERE series = :series"
+        " ORDER BY ordinal LIMIT 1))",
+        bounds,
+    ).fetchone()
+    return bool(found[0])
+
+
+def _counts(cursor: sqlite3.Cursor, series: int, place: int) -> dict[str, int]:
+    """How many points each host has before a place."""
+    return dict(
+        cursor.execute(
+            "SELECT ifnull(host, ''), count(*) FROM points WHERE series = ? AND ordinal < ?"
+            " GROUP BY host",
+            (series, place),
+        )
+    )
 
 
 def find(connection: sqlite3.Connection, region: str, component: int, name: str) -> int | None:

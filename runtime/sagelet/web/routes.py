@@ -261,10 +261,10 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
 def _add_page(web: FastAPI) -> None:
     files = Files()
 
-    @web.get("/_ui", include_in_schema=False)
+    @web.api_route("/_ui", methods=["GET", "HEAD"], include_in_schema=False)
     def bare() -> Response:
         return RedirectResponse("/_ui/", 308)
 
-    @web.get("/_ui/{path:path}", include_in_schema=False)
+    @web.api_route("/_ui/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
     def page(path: str) -> Response:
         return files.answer(path)

@@ -221,14 +221,20 @@ def _own(job: Job) -> Document:
 
 
 def series(points: Sequence[Point]) -> Document:
-    """Columns, which are shorter than rows; hosts by their place in ``hosts``."""
+    """Columns, which are shorter than rows; hosts by their place in ``hosts``.
+
+    Where no value has a step, values of several hosts have their turn among those of their host.
+    """
     hosts = sorted({point.host for point in points})
     place = {host: index for index, host in enumerate(hosts)}
     steps = [point.step for point in points]
+    turns = [point.turn for point in points]
+    stepped = any(step is not None for step in steps)
     return {
         "hosts": hosts,
         "place": [point.place for point in points],
-        **({"step": steps} if any(step is not None for step in steps) else {}),
+        **({"step": steps} if stepped else {}),
+        **({"turn": turns} if not stepped and any(turn is not None for turn in turns) else {}),
         "time": [round(point.time, 3) for point in points],
         "value": [number(point.value) for point in points],
         "host": [place[point.host] for point in points],

@@ -81,6 +81,8 @@ def test_every_page_fits_its_window(see: Open, width: int) -> None:
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, path
         assert page.locator("h1").count() == 1, path
+        tables = [each.bounding_box()["height"] for each in page.locator(".table").all()]
+        assert all(height > 70 for height in tables), path  # its head and a row at least
     assert asked == {page.url.split("/_ui/")[0]}  # nothing of another machine
 
 

@@ -111,3 +111,8 @@ test("a model is known by its files, and how it is loaded", () => {
   assert.equal(useOf("/m", files("model.joblib")).framework, "joblib, as of scikit-learn");
   assert.equal(useOf("/m", [{ name: "x.pt", folder: true }, ...files("weights")]).framework, null);
 });
+
+test("what hosts use is asked of CloudWatch", () => {
+  assert.match(code("jobs/done/system"), /Namespace="\/aws\/sagemaker\/TrainingJobs"[^]*startswith\("done\/"\)/);
+  assert.match(code("processing/p/system"), /ProcessingEndTime[^]*ProcessingJobs/);
+});

@@ -125,6 +125,10 @@ test("steps that were given are the x axis; places are asked for", () => {
   const even = { ...series, step: [0, 50, 100] };
   assert.deepEqual(placesOf([even], "step", [40, 60]), { low: 0, high: 10 });
   assert.equal(placesOf([{ ...even, count: 3 }], "step", [40, 60]), null);
+  const turns = { hosts: ["a", "b"], place: [0, 10, 20, 30, 40, 50], turn: [0, 10, 20, 0, 10, 20], time: [1, 2, 3, 7, 8, 9], value: [1, 2, 3, 4, 5, 6], host: [0, 0, 0, 1, 1, 1], count: 51 };
+  assert.deepEqual(byHost(turns).map((each) => each.step), [[0, 10, 20], [0, 10, 20]]);
+  assert.deepEqual(placesOf([turns], "step", [9, 11]), { low: 0, high: 50 });
+  assert.deepEqual(placesOf([turns], "time", [8, 8]), { low: 20, high: 50 });
 });
 
 test("lineage stands in layers from source to product, and ends though it has a ring", () => {

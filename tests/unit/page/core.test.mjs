@@ -5,7 +5,7 @@ import { aws, boto3, fresh, python, quote, sdk, shell } from "../../../runtime/s
 import { colorOf, tone } from "../../../runtime/sagelet/web/assets/core/colors.js";
 import { ago, duration, figure, image, plural, size } from "../../../runtime/sagelet/web/assets/core/format.js";
 import { bind, nameOf, press } from "../../../runtime/sagelet/web/assets/core/keys.js";
-import { append, byHost, extent, halve, logTicks, smooth, ticks, value } from "../../../runtime/sagelet/web/assets/core/series.js";
+import { append, byHost, extent, halve, logTicks, smooth, stepsOf, ticks, value } from "../../../runtime/sagelet/web/assets/core/series.js";
 import { link, params, parts } from "../../../runtime/sagelet/web/assets/core/url.js";
 
 test("durations and sizes", () => {
@@ -66,7 +66,8 @@ test("live values join a series once", () => {
   const joined = append(old, more);
   assert.deepEqual([joined.hosts, joined.place, joined.value, joined.host, joined.count, joined.next], [["b", "a"], [0, 1, 2], [5, 6, "NaN"], [0, 0, 1], 3, 3]);
   assert.equal(append(joined, more), joined);
-  assert.deepEqual(byHost(joined).map((each) => [each.host, each.step]), [["b", [0, 1]], ["a", [2]]]);
+  assert.deepEqual(byHost(joined).map((each) => [each.host, each.step]), [["b", [0, 1]], ["a", [0]]]);
+  assert.deepEqual(stepsOf(append(joined, { hosts: ["a", "b"], place: [3, 4, 5], time: [4, 5, 6], value: [1, 2, 3], host: [0, 1, 0] })), [0, 1, 0, 1, 2, 2]);
   assert.ok(Number.isNaN(value("NaN")) && value("-Infinity") === -Infinity && value(2) === 2);
 });
 
@@ -77,6 +78,8 @@ test("a series that grows on the page keeps its extremes", () => {
   assert.ok(fewer.place.length <= 500);
   assert.ok(fewer.value.includes(99));
   assert.equal(halve(series, 1000), series);
+  const three = { ...series, hosts: ["a", "b", "c"], host: series.host.map((_, i) => i % 3), value: series.value.map((_, i) => i % 3) };
+  assert.deepEqual([...new Set(halve(three, 600).value)].sort(), [0, 1, 2]); // the middle one is no extreme
 });
 
 test("one colour for one name", () => {

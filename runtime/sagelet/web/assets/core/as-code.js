@@ -142,7 +142,25 @@ function job({ words: [, name, tab = "metrics"], query }) {
   if (tab === "logs") return logs("/aws/sagemaker/TrainingJobs", name, query, [describe, state, ""]);
   if (tab === "metrics") return { services: ["sagemaker", "sagemaker-metrics"], lines: [describe, state, "for metric in job.get(\"FinalMetricDataList\", []):", "    print(metric[\"MetricName\"], metric[\"Value\"])", ...course("job[\"TrainingJobArn\"]", "    ")] };
   if (tab === "files") return { lines: [describe, "for channel in job.get(\"InputDataConfig\", []):", "    print(channel[\"ChannelName\"], channel[\"DataSource\"])", "print(job.get(\"ModelArtifacts\"), job[\"OutputDataConfig\"])"] };
-  return whole(describe, "job");
+  return tab === "system" ? usage("/aws/sagemaker/TrainingJobs", name, describe, "Training") : whole(describe, "job");
+}
+
+/** What the hosts of a job used of the machine, as CloudWatch has it. */
+function usage(namespace, name, describe, kind) {
+  return { services: ["sagemaker", "cloudwatch"], modules: ["datetime"], lines: [
+    describe,
+    `start = job.get("${kind}StartTime", job["CreationTime"])`,
+    `end = job.get("${kind}EndTime", datetime.datetime.now(datetime.timezone.utc))`,
+    "period = 60 * (1 + int((end - start).total_seconds() / 60 / 1440))  # CloudWatch gives 1,440 points at most",
+    `for page in ${call("cloudwatch.get_paginator(\"list_metrics\").paginate", { Namespace: namespace })}:`,
+    "    for metric in page[\"Metrics\"]:",
+    "        hosts = [each[\"Value\"] for each in metric[\"Dimensions\"] if each[\"Name\"] == \"Host\"]",
+    `        if hosts and hosts[0].startswith(${quote(`${name}/`)}):`,
+    "            found = cloudwatch.get_metric_statistics(",
+    "                **metric, StartTime=start, EndTime=end, Period=period, Statistics=[\"Average\", \"Maximum\"]",
+    "            )",
+    "            print(hosts[0], metric[\"MetricName\"], [(each[\"Average\"], each[\"Maximum\"]) for each in found[\"Datapoints\"]])",
+  ] };
 }
 
 /** The points of a metric over its steps. @param {string} arn @param {string} pad */
@@ -166,6 +184,7 @@ function processingJob({ words: [, name, tab = "files"], query }) {
   const describe = `job = ${call("sagemaker.describe_processing_job", { ProcessingJobName: name })}`;
   const state = "print(job[\"ProcessingJobStatus\"], job.get(\"FailureReason\", \"\"), job.get(\"ExitMessage\", \"\"))";
   if (tab === "logs") return logs("/aws/sagemaker/ProcessingJobs", name, query, [describe, state, ""]);
+  if (tab === "system") return usage("/aws/sagemaker/ProcessingJobs", name, describe, "Processing");
   if (tab !== "files") return whole(describe, "job");
   return { lines: [describe, state, "for part in job.get(\"ProcessingInputs\", []) + job.get(\"ProcessingOutputConfig\", {}).get(\"Outputs\", []):", "    print(part)"] };
 }

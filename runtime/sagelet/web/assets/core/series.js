@@ -66,11 +66,11 @@ export function logTicks(low, high) {
 }
 
 /** Columns of a series that hold a value for each point. */
-const COLUMNS = ["place", "step", "time", "value", "host"];
+const COLUMNS = ["place", "step", "turn", "time", "value", "host"];
 
 /** Add the new points of a live series to what a page has. Both are columns. */
 export function append(old, more) {
-  if (!old) return more;
+  if (!old) return more.step || more.hosts.length < 2 ? more : { ...more, turn: turnsOf(more, new Map()) };
   const hosts = [...old.hosts];
   const place = more.hosts.map((host) => {
     if (!hosts.includes(host)) hosts.push(host);
@@ -80,36 +80,58 @@ export function append(old, more) {
   const from = more.place.findIndex((each) => each > last);
   if (from < 0) return old;
   const steps = old.step || more.step;
+  const fresh = { hosts, place: more.place.slice(from), host: more.host.slice(from).map((each) => place[each]) };
   return {
     ...old,
     hosts,
-    place: [...old.place, ...more.place.slice(from)],
+    place: [...old.place, ...fresh.place],
     ...(steps ? { step: [...stepsOf(old), ...stepsOf(more).slice(from)] } : {}),
+    turn: steps || hosts.length < 2 ? undefined : [...(old.turn ?? old.place), ...turnsOf(fresh, lastTurns(old))],
     time: [...old.time, ...more.time.slice(from)],
     value: [...old.value, ...more.value.slice(from)],
-    host: [...old.host, ...more.host.slice(from).map((each) => place[each])],
+    host: [...old.host, ...fresh.host],
     count: (old.count ?? old.place.length) + more.place.length - from,
     next: more.place[more.place.length - 1] + 1,
   };
 }
 
-/** The steps that its points were given; where there is none, their place in the series. */
-export function stepsOf(series) {
-  return series.step ? series.step.map((each, i) => each ?? series.place[i]) : series.place;
+/** Host -> the turn of its last value. */
+function lastTurns(series) {
+  const found = new Map();
+  series.host.forEach((host, i) => found.set(host, (series.turn ?? series.place)[i]));
+  return found;
 }
 
-/** Fewer points of what has grown on the page: every bucket keeps its lowest and highest. */
+/** Which value of its host each is, where no value has a step. */
+function turnsOf(series, last) {
+  return series.host.map((host) => {
+    const turn = (last.get(host) ?? -1) + 1;
+    last.set(host, turn);
+    return turn;
+  });
+}
+
+/** The steps that its points were given; where there is none, which value of its host each is. */
+export function stepsOf(series) {
+  const places = series.turn ?? series.place;
+  return series.step ? series.step.map((each, i) => each ?? places[i]) : places;
+}
+
+/** Fewer points of what has grown on the page: every bucket of a host's keeps its extremes. */
 export function halve(series, most) {
-  const n = series.place.length;
-  if (n <= most) return series;
+  if (series.place.length <= most) return series;
   const keep = [];
-  for (let i = 0; i < n; i += 4) {
-    const part = [i, i + 1, i + 2, i + 3].filter((each) => each < n);
-    const odd = part.filter((each) => typeof series.value[each] !== "number");
-    const order = part.filter((each) => !odd.includes(each)).sort((a, b) => series.value[a] - series.value[b]);
-    const chosen = new Set([...odd.slice(0, 1), order[0], order[order.length - 1]].filter((each) => each !== undefined));
-    keep.push(...[...chosen].sort((a, b) => a - b));
+  for (let host = 0; host < series.hosts.length; host++) {
+    const mine = [];
+    for (let i = 0; i < series.host.length; i++) if (series.host[i] === host) mine.push(i);
+    for (let i = 0; i < mine.length; i += 4) {
+      const part = mine.slice(i, i + 4);
+      const odd = part.filter((each) => typeof series.value[each] !== "number");
+      const order = part.filter((each) => !odd.includes(each)).sort((a, b) => series.value[a] - series.value[b]);
+      keep.push(...new Set([odd[0], order[0], order[order.length - 1]].filter((each) => each !== undefined)));
+    }
   }
+  keep.sort((a, b) => a - b);
   const columns = COLUMNS.filter((each) => series[each]);
   return { ...series, ...Object.fromEntries(columns.map((each) => [each, keep.map((at) => series[each][at])])) };
 }

@@ -107,8 +107,8 @@ export const Jobs = ({ about }) => {
       { id: "trial", title: "Trial or tuning", min: 112, flex: 0.9, spare: 2, cell: (job) => html`<${Within} job=${job} />` },
       { id: "created", title: "Created", sort: "created", num: true, min: 84, spare: 1, flex: 0.6, cell: (job) => html`<span class="quiet">${ago(job.created, now)}</span>` },
     ]),
-    { id: "duration", title: "Took", sort: "duration", num: true, min: phone ? 66 : 78, flex: phone ? 0 : 0.6, cell: (job) => html`<${Took} cell seconds=${(job.ended ?? now) - job.created} />` },
     ...(phone ? [] : [
+      { id: "duration", title: "Took", sort: "duration", num: true, min: 78, flex: 0.6, cell: (job) => html`<${Took} cell seconds=${(job.ended ?? now) - job.created} />` },
       { id: "hosts", title: "Hosts", sort: "hosts", num: true, min: 48, flex: 0, spare: 8, cell: (job) => html`<${Figure} cell value=${job.hosts} />` },
       { id: "image", title: "Image", sort: "image", min: 150, flex: 1, spare: 9, cell: (job) => html`<span class="quiet" title=${job.image}>${image(job.image)}</span>` },
     ]),

@@ -24,10 +24,11 @@ const ICONS = {
 
 export const Icon = ({ name }) => html`<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
 
-export const Badge = ({ status, secondary }) => {
+export const Badge = ({ status, secondary, small = false }) => {
   const live = tone(status) === "live";
   const text = live && secondary ? secondary : status === "Stopped" && secondary && secondary !== "Stopped" ? secondary : status;
-  return html`<span class="badge ${tone(text === "Pending" ? text : status)}">${text}</span>`;
+  const kind = tone(text === "Pending" ? text : status);
+  return small ? html`<span class="badge small ${kind}" title=${text}><span class="unseen">${text}</span></span>` : html`<span class="badge ${kind}">${text}</span>`;
 };
 
 export async function copy(text) {

@@ -34,7 +34,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
   const own = (each) => !/^sagemaker_/.test(each.name);
   const shown = all ? [...columns.differ, ...columns.same] : columns.differ.filter(own);
   const metrics = columns.metrics.slice(0, phone ? 1 : MOST).map(metric);
-  const name = { id: "name", title: "Component", min: phone ? 120 : 140, flex: 1.6, sort: sorted ? "title" : undefined, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>${label(row)}</span>${base?.name === row.name ? html`<span class="crown">baseline</span>` : ""}</span>` };
+  const name = { id: "name", title: "Component", min: phone ? 120 : 140, flex: 1.6, sort: sorted ? "title" : undefined, cell: (row) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${row.name}>${label(row)}</span>${row.status && row.status !== "Completed" && html`<${Badge} small status=${row.status} />`}${base?.name === row.name ? html`<span class="crown">baseline</span>` : ""}</span>` };
   const status = { id: "status", title: "Status", min: 104, flex: 0.6, sort: sorted ? "status" : undefined, cell: (row) => (row.status ? html`<${Badge} status=${row.status} />` : html`<span class="quiet">–</span>`) };
   if (phone) return [name, ...metrics, ...shown.slice(0, 3).map(setting), status];
   return [

@@ -39,6 +39,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   const box = useRef(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
+  const [bar, setBar] = useState(0); // how high a scroll bar below it is
   const [here, setHere] = useState(-1);
   const last_ = useRef(-1);
   const figureAt = useRef(-1); // the number of its row that has the focus
@@ -46,7 +47,10 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(total, Math.ceil((top + height) / ROW) + SPARE);
   useLayoutEffect(() => {
-    const watch = new ResizeObserver(() => setHeight(box.current?.clientHeight ?? 600));
+    const watch = new ResizeObserver(() => {
+      setHeight(box.current?.clientHeight ?? 600);
+      setBar(box.current ? box.current.offsetHeight - box.current.clientHeight : 0);
+    });
     watch.observe(box.current);
     return () => watch.disconnect();
   }, []);
@@ -114,7 +118,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
           ${shown.map((each) => html`<span role="cell" class="cell ${each.num ? "num" : ""} ${each.id === "choose" ? "tick" : ""}">${cellOf(each, row, index, each === columns[0])}</span>`)}</div>`
       : html`<div key=${index} role="row" aria-rowindex=${index + 2} class="line" style=${place}><span role="cell" class="ghost"></span></div>`);
   }
-  return html`<div class="table panel grow" style=${fit ? { height: `${Math.min(total, 12) * ROW + 36}px` } : undefined}>
+  return html`<div class="table panel grow" style=${fit ? { height: `${Math.min(total, 12) * ROW + 36}px` } : { maxHeight: `${total * ROW + 36 + bar}px` }}>
     <div class="scroll" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}>
       <div class="canvas" role="table" aria-label=${label} aria-rowcount=${total + 1} style=${{ "--columns": template, minWidth: `${wide}px` }}>
         <div class="line top" role="row" aria-rowindex="1">
