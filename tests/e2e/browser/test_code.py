@@ -43,7 +43,7 @@ PAGES = {
     "components/digits-8-training": ("Precision and recall", ["digits-8-training", "'lr'"], []),
     "compare?e=digits": ("The same in all", ["digits-32-training", "digits-8-training"], []),
     "compare?c=done&c=digits-8-training": (
-        "epochs",
+        "The same in all",
         ["done-aws-training-job", "digits-8-training"],
         ["digits-32"],
     ),
