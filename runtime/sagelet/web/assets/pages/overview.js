@@ -69,7 +69,7 @@ export const Overview = ({ about }) => {
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
         <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num wide">Took</th><th class="num wide">Ended</th></tr></thead><tbody>
-          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${within(job) && html` <span class="quiet">${within(job)}</span>`}${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${within(job) && html`<div class="quiet">${within(job)}</div>`}${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <div class="stack">
