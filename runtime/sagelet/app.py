@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
 from sagelet.aws.witness import changes_tracking
+from sagelet.doctor import Finding, examine
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
 from sagelet.domain.jobs import Kind
@@ -296,6 +297,8 @@ def _web(
             calls=calls,
             about=about,
             settings=settings.shown,
+            findings=lambda: [asdict(each) for each in findings(settings)],
+            backend=lambda: _usual(settings),
             storage=settings.s3_endpoint is None,
             reset=functools.partial(reset, store, dispatcher, tuners)
             if settings.test_mode
@@ -312,7 +315,6 @@ def _trusted(settings: Settings) -> list[Path]:
 
 def _backends(settings: Settings) -> Backends:
     made = environments(settings)
-    address = find_engine(settings.docker_host, settings.runtime_dir)
     makers: dict[str, Callable[[], ExecutionBackend]] = {
         "docker": lambda: docker_backend(settings),
         "process": lambda: ProcessBackend(
@@ -322,7 +324,25 @@ def _backends(settings: Settings) -> Backends:
             networks=settings.networks,
         ),
     }
-    return Backends(makers, lambda: why_silent(address), settings.backend)
+    return Backends(makers, lambda: why_silent(_engine(settings)), settings.backend)
+
+
+def _usual(settings: Settings) -> tuple[str, str | None]:
+    """What jobs run on that do not say it; why it does not answer, if it does not."""
+    if settings.backend == "process":
+        return "process", None
+    silent = why_silent(_engine(settings))
+    return ("docker", silent) if settings.backend == "docker" or not silent else ("process", None)
+
+
+def _engine(settings: Settings) -> str:
+    """Where the Docker engine is, looked for now: it may have been started a moment ago."""
+    return find_engine(settings.docker_host, settings.runtime_dir)
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """What this machine can do, tried now."""
+    return list(examine(settings, lambda: docker_backend(settings), environments(settings)))
 
 
 def docker_backend(settings: Settings) -> "DockerBackend":
@@ -330,7 +350,7 @@ def docker_backend(settings: Settings) -> "DockerBackend":
     from sagelet.execution.docker.backend import DockerBackend
 
     return DockerBackend(
-        find_engine(settings.docker_host, settings.runtime_dir),
+        _engine(settings),
         settings.home,
         containers(),
         wheels(settings),

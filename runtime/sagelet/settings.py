@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,14 +82,24 @@ class Settings:
     test_mode: bool = False
     simulate_instances: bool = False
     max_jobs: int | None = None
+    #: The variables that set what people may see.
+    variables: Mapping[str, str] = field(default_factory=dict)
 
-    def shown(self) -> list[tuple[str, str, bool]]:
-        """Name, value, whether somebody set it, of what people may see: no credentials."""
-        usual = Settings.from_environ({"HOME": os.environ.get("HOME", "")})
-        return [
-            (name, _word(getattr(self, field)), getattr(self, field) != getattr(usual, field))
-            for name, field in _SHOWN.items()
-        ]
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Name, value, and what set it, of what people may see: no credentials.
+
+        A variable's name or an option of ``sagelet serve``; "" where it is the default.
+        """
+        told = Settings.from_environ(self.variables)
+        found = []
+        for name, (member, variables, option) in _SHOWN.items():
+            value = getattr(self, member)
+            if option and value != getattr(told, member):
+                origin = option
+            else:
+                origin = next((each for each in variables if self.variables.get(each)), "")
+            found.append((name, _word(value), origin))
+        return found
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -130,29 +140,33 @@ class Settings:
             relaxed=_relaxed(environ.get("SAGELET_VALIDATION") or "strict"),
             s3_endpoint=_endpoint(environ.get("SAGELET_S3_ENDPOINT_URL") or None),
             s3_cache_size=_size(environ.get("SAGELET_S3_CACHE_SIZE") or "20g"),
+            variables={key: value for key, value in environ.items() if value and key in _VARIABLES},
         )
 
 
-#: Settings that people may see, by their own names.
-_SHOWN = {
-    "SAGELET_HOME": "home",
-    "SAGELET_CACHE": "cache",
-    "SAGELET_BACKEND": "backend",
-    "SAGELET_NAMESPACES": "namespaces",
-    "SAGELET_NETWORKS": "networks",
-    "SAGELET_ACCOUNT": "account",
-    "AWS_REGION": "region",
-    "DOCKER_HOST": "docker_host",
-    "SAGELET_HOST": "host",
-    "SAGELET_PORT": "port",
-    "SAGELET_ALLOWED_HOSTS": "allowed_hosts",
-    "SAGELET_VALIDATION=relaxed": "relaxed",
-    "SAGELET_S3_ENDPOINT_URL": "s3_endpoint",
-    "SAGELET_S3_CACHE_SIZE": "s3_cache_size",
-    "--test-mode": "test_mode",
-    "--simulate-instances": "simulate_instances",
-    "--max-jobs": "max_jobs",
+#: Settings that people may see, by their own names: the member, the variables that set it (the
+#: first of them that is there), the option of ``sagelet serve`` that does.
+_SHOWN: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "SAGELET_HOME": ("home", ("SAGELET_HOME",), ""),
+    "SAGELET_CACHE": ("cache", ("SAGELET_CACHE", "XDG_CACHE_HOME"), ""),
+    "SAGELET_BACKEND": ("backend", ("SAGELET_BACKEND",), ""),
+    "SAGELET_NAMESPACES": ("namespaces", ("SAGELET_NAMESPACES",), ""),
+    "SAGELET_NETWORKS": ("networks", ("SAGELET_NETWORKS",), ""),
+    "SAGELET_ACCOUNT": ("account", ("SAGELET_ACCOUNT",), ""),
+    "AWS_REGION": ("region", ("AWS_REGION", "AWS_DEFAULT_REGION"), ""),
+    "DOCKER_HOST": ("docker_host", ("DOCKER_HOST",), ""),
+    "SAGELET_HOST": ("host", ("SAGELET_HOST",), "--host"),
+    "SAGELET_PORT": ("port", ("SAGELET_PORT",), "--port"),
+    "SAGELET_ALLOWED_HOSTS": ("allowed_hosts", ("SAGELET_ALLOWED_HOSTS",), ""),
+    "SAGELET_VALIDATION=relaxed": ("relaxed", ("SAGELET_VALIDATION",), ""),
+    "SAGELET_S3_ENDPOINT_URL": ("s3_endpoint", ("SAGELET_S3_ENDPOINT_URL",), ""),
+    "SAGELET_S3_CACHE_SIZE": ("s3_cache_size", ("SAGELET_S3_CACHE_SIZE",), ""),
+    "--test-mode": ("test_mode", (), "--test-mode"),
+    "--simulate-instances": ("simulate_instances", (), "--simulate-instances"),
+    "--max-jobs": ("max_jobs", (), "--max-jobs"),
 }
+
+_VARIABLES = frozenset(name for _, names, _ in _SHOWN.values() for name in names)
 
 
 def _word(value: object) -> str:

@@ -1,6 +1,7 @@
 """The people's door behind the gateway: pages, their questions, the token of writes."""
 
 import json
+import threading
 from contextlib import contextmanager
 
 from sagelet import __version__
@@ -58,7 +59,7 @@ def people(cache, tmp_path, **more):
         bus=Bus(),
         calls=calls,
         about={"Url": "http://here"},
-        settings=lambda: [("SAGELET_HOME", "x", True)],
+        settings=lambda: [("SAGELET_HOME", "x", "SAGELET_HOME")],
         **more,
     )
     with plane(
@@ -66,6 +67,29 @@ def people(cache, tmp_path, **more):
     ) as served:
         yield served, sources
     store.database.close()
+
+
+def test_settings_and_the_machine(cache, tmp_path):
+    gpu = {"check": "GPU", "state": "note", "detail": "none", "fix": "buy one"}
+    examined = []
+
+    def findings():
+        examined.append(threading.current_thread() is threading.main_thread())
+        return [gpu]
+
+    silent = ("docker", "no engine answers")
+    with people(cache, tmp_path, findings=findings, backend=lambda: silent) as (served, _):
+        assert json.loads(served.ask("GET", "/_api/backend")[2]) == {
+            "name": "docker",
+            "ready": False,
+            "why": "no engine answers",
+        }
+        assert json.loads(served.ask("GET", "/_api/settings")[2])["settings"] == [
+            {"name": "SAGELET_HOME", "value": "x", "set": True, "origin": "SAGELET_HOME"}
+        ]
+        assert examined == []  # not before somebody asks
+        assert json.loads(served.ask("GET", "/_api/doctor")[2]) == {"findings": [gpu]}
+        assert examined == [False]  # not where requests are answered
 
 
 def test_people_s_pages(cache, tmp_path):

@@ -104,3 +104,11 @@ def test_patterns_are_texts_unless_said_otherwise():
     assert compile_search("Ab", plain=True).search("ab") is None
     with pytest.raises(ValueError, match="not a regular expression"):
         compile_search("(", plain=False)
+
+
+def test_all_lanes_are_one_file(store, monkeypatch):
+    monkeypatch.setattr("sagelet.web.lanes._MERGED", 2)
+    with Lanes(store.logs, "j") as lanes:
+        lines = b"".join(lanes.merged()).decode().splitlines()
+    assert [line.partition(" | ")[2] for line in lines] == ALL
+    assert lines[1].startswith("1970-01-01T00:01:42.000Z algo-2-")

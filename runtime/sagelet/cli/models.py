@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from sagelet.cli.plane import reach
-from sagelet.cli.render import moment, plain, size
+from sagelet.cli.render import moment, plain
 from sagelet.domain.errors import ValidationException
+from sagelet.domain.options import size_in_words
 
 
 @click.command()
@@ -34,7 +35,7 @@ def models(name: str | None, *, as_json: bool) -> int:
                 (
                     row["Name"],
                     str(row["Version"]),
-                    size(row["SizeInBytes"]),
+                    size_in_words(row["SizeInBytes"]),
                     moment(row["CreationTime"]),
                     " ".join(f"{k}={v:g}" for k, v in row["Metrics"].items()) or "-",
                     row["TrainingJobName"],

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import click
 
 from sagelet.cli.kinds import metrics_of, shown, status_of
+from sagelet.domain.options import size_in_words
 
 #: Least time between two drawings of the status line, in seconds.
 REDRAW = 0.1
@@ -157,7 +158,7 @@ def _stored(document: dict[str, Any], status: str, beside: dict[str, Any]) -> li
         name = f"{version['Name']} version {version['Version']}"
         place = Path(version["Path"])
         files = [path for path in place.iterdir() if not path.name.startswith(".")]
-        rows.append(("model", f"{name}, {size(version['SizeInBytes'])}"))
+        rows.append(("model", f"{name}, {size_in_words(version['SizeInBytes'])}"))
         rows.append(("", str(files[0] if files else place)))
     elif artifacts.get("model"):
         why = (
@@ -175,15 +176,6 @@ def place_of(uri: str) -> str:
     """A file:// URI as a path; another one as it is."""
     scheme, _, rest = uri.partition("://")
     return os.fsdecode(unquote_to_bytes(rest)) if scheme == "file" else uri
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def moment(seconds: float) -> str:

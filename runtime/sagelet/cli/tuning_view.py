@@ -12,9 +12,10 @@ import click
 from sagelet.aws.client import Client
 from sagelet.cli.foreground import Interrupts
 from sagelet.cli.kinds import describe
-from sagelet.cli.render import Screen, plain, size
+from sagelet.cli.render import Screen, plain
 from sagelet.domain.comparison import number
 from sagelet.domain.errors import DomainError
+from sagelet.domain.options import size_in_words
 from sagelet.domain.tuning import TUNING
 
 #: Between two looks at a tuning job, in seconds.
@@ -245,10 +246,8 @@ def _failure(jobs: Sequence[Document]) -> Iterator[tuple[str, str]]:
 def _model(beside: Document) -> Iterator[tuple[str, str]]:
     version = beside.get("Version")
     if version:
-        yield (
-            "model",
-            f"{version['Name']} version {version['Version']}, {size(version['SizeInBytes'])}",
-        )
+        size = size_in_words(version["SizeInBytes"])
+        yield "model", f"{version['Name']} version {version['Version']}, {size}"
         yield "", version["Path"]
 
 

@@ -83,6 +83,15 @@ def size_in_bytes(text: str) -> int:
     return int(size)
 
 
+def size_in_words(count: float) -> str:
+    """Bytes for people, in powers of a thousand."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def _memory(text: str) -> int:
     size = size_in_bytes(text)
     if size < 6 * 1024**2:

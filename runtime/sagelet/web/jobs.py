@@ -1,11 +1,11 @@
 """/_api/jobs, /_api/processing-jobs: jobs, their series and their logs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from sagelet.domain.errors import Refusal, ValidationException
 from sagelet.domain.jobs import Job, Kind
@@ -183,6 +183,28 @@ def _add_logs(router: APIRouter, sources: Sources, kind: Kind) -> None:
         with _open(store, kind, name, lane) as lanes:
             view, over = lanes.search(pattern, _places(lanes, at), count, back=back)
             return Json({**view_document(view), "sizes": lanes.sizes(), "over": over})
+
+    @router.get("/{name}/log")
+    def merged(name: str, region: Region = None) -> Response:
+        """The logs of all hosts as one file, in the order of their times."""
+        store, _ = sources.region_of(region)
+        lanes = _open(store, kind, name, None)
+        if not lanes.all:
+            raise Refusal("NotFound", f"{name} has no log.", 404)
+
+        def read() -> Iterator[bytes]:
+            with lanes:
+                yield from lanes.merged()
+
+        return StreamingResponse(
+            read(),
+            media_type="text/plain; charset=utf-8",
+            headers={
+                **HEADERS,
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="{name}.log"',
+            },
+        )
 
     @router.get("/{name}/log/{lane}")
     def download(name: str, lane: str, region: Region = None) -> Response:

@@ -5,9 +5,10 @@ each of them.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 import regex
@@ -24,6 +25,9 @@ WIDTH = 8192
 SEARCH = 0.4
 #: How long one line may keep a regular expression busy, in seconds.
 _LINE = 0.1
+
+#: Lines that a file of several lanes is made of at a time.
+_MERGED = 2000
 
 #: What usually says that something went wrong.
 ERROR = regex.compile(
@@ -114,6 +118,20 @@ class Lanes:
             end[line.lane] = line.end
         return View(taken, start, end)
 
+    def merged(self) -> Iterator[bytes]:
+        """All lines as a file, in the order of their times: the time, the lane, the text."""
+        here = dict.fromkeys(self.logs, 0)
+        until = self.sizes()  # what is printed meanwhile is not waited for
+        while any(here[lane] < until[lane] for lane in here):
+            view = self.forward(here, _MERGED)
+            if not view.lines:
+                return
+            yield b"".join(
+                f"{_moment(line.event.time)} {line.lane} | {line.event.message}\n".encode()
+                for line in view.lines
+            )
+            here = view.end
+
     def backward(self, places: Places, count: int) -> View:
         """At most ``count`` lines before ``places``."""
         end = {lane: places.get(lane, log.end) for lane, log in self.logs.items()}
@@ -196,6 +214,11 @@ def _lines(lane: str, events: Sequence[LogEvent], end: int) -> list[Line]:
         return []
     ends = [event.offset for event in events[1:]] + [end]
     return [Line(lane, event, stop) for event, stop in zip(events, ends, strict=True)]
+
+
+def _moment(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def _order(line: Line) -> tuple[int, str, int]:

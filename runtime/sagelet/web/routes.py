@@ -4,6 +4,7 @@ It reads; what it changes, others do for it.
 """
 
 import shutil
+import threading
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from sagelet import __version__
 from sagelet.domain.errors import DomainError, Refusal
+from sagelet.domain.jobs import told_once
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
@@ -28,6 +30,7 @@ from sagelet.web.sources import Sources
 from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
 from sagelet.web.tunings import tunings_router
+from sagelet.web.views import number
 
 #: Jobs whose metrics a table offers.
 _LATEST = 30
@@ -54,6 +57,9 @@ class ModelVersion(BaseModel):
     created: float = Field(description="Epoch seconds.")
     size: int = Field(description="Bytes.")
     path: str = Field(description="The folder it lies in.")
+    metrics: dict[str, float | str] = Field(
+        default={}, description="Its job's last values, where one model is asked for."
+    )
 
 
 def create_web(sources: Sources) -> FastAPI:
@@ -122,12 +128,26 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
 
     @web.get("/_api/settings")
     def settings() -> Json:
-        """The settings in force."""
+        """The settings in force, and what set each: a variable, an option; nothing: a default."""
         rows = [
-            {"name": name, "value": value, "set": was_set}
-            for name, value, was_set in sources.settings()
+            {"name": name, "value": value, "set": bool(origin), "origin": origin}
+            for name, value, origin in sources.settings()
         ]
         return Json({"settings": rows})
+
+    @web.get("/_api/backend")
+    def backend() -> Json:
+        """What jobs run on that do not say it, and whether it answers."""
+        name, silent = sources.backend()
+        return Json({"name": name, "ready": silent is None, "why": silent or ""})
+
+    examining = threading.Lock()
+
+    @web.get("/_api/doctor")
+    def doctor() -> Json:
+        """What ``sagelet doctor`` says, as this control plane finds it now; it takes a while."""
+        with examining:  # its probes start processes: one after the other
+            return Json({"findings": sources.findings()})
 
     @web.get("/_api/token")
     def token() -> Json:
@@ -143,6 +163,12 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
             reset()
             sources.calls.clear()
             return Response(status_code=204)
+
+
+def _metrics(store: Store, job: str) -> dict[str, float | str]:
+    """A training job's last values; what JSON has no word for as text."""
+    last = {metric.name: metric.value for metric in store.metrics.final(job)}
+    return {name: number(value) for name, value in told_once(last).items()}
 
 
 def _add_models(web: FastAPI, sources: Sources) -> None:
@@ -161,6 +187,7 @@ def _add_models(web: FastAPI, sources: Sources) -> None:
                 created=each.created,
                 size=each.size,
                 path=str(store.home.models / each.name / str(each.version)),
+                metrics=_metrics(store.in_region(each.region), each.job) if name else {},
             )
             for each in store.models.published(name)
         ]

@@ -19,7 +19,10 @@ class Sources:
     """See the module.
 
     ``context_for`` gives a region's store and engine; ``settings`` are shown as they are: name,
-    value, whether somebody set it; ``about`` is what the control plane says of itself;
+    value, what set it, if anything did; ``findings`` examines this machine, which takes up to some
+    seconds: a check, its state, what was found, what to do; ``backend`` is what jobs run on that
+    do not say it, and why that does not answer if it does not; ``about`` is what the control plane
+    says of itself;
     ``storage`` is false where objects are kept elsewhere; ``reset`` forgets everything and is
     there in test mode only.
     """
@@ -31,7 +34,9 @@ class Sources:
     bus: Bus
     calls: Calls
     about: Mapping[str, Any]
-    settings: Callable[[], Iterable[tuple[str, str, bool]]]
+    settings: Callable[[], Iterable[tuple[str, str, str]]]
+    findings: Callable[[], list[dict[str, str]]] = list
+    backend: Callable[[], tuple[str, str | None]] = lambda: ("process", None)
     storage: bool = True
     reset: Callable[[], None] | None = None
     token: Token = field(default_factory=Token)

@@ -204,7 +204,73 @@ def test_what_is_logged_shows_up_by_itself(see: Open, plane: Plane) -> None:
 
 def test_experiments_are_found_by_typing(see: Open) -> None:
     page = see("")
+    shows(page, "Ended last")  # the keys work from then on at the latest
     page.keyboard.press("/")
     page.get_by_label("Find a page, a job, an experiment").fill("digits-16")
     page.get_by_role("option").filter(has_text="digits-16 / Training").click()
     page.wait_for_url("**/components/digits-16-training")
+
+
+def test_colours_and_strokes_stand_for_parameters_where_asked(see: Open) -> None:
+    page = see("compare?e=digits")
+
+    def look(name: str) -> tuple[str, str]:
+        line = page.get_by_label("Components", exact=True).get_by_role("link", name=name)
+        drawn = line.locator(".swatch line")
+        return drawn.get_attribute("stroke"), drawn.get_attribute("stroke-dasharray")
+
+    page.get_by_label("Colour by").wait_for()
+    assert len({look(name)[0] for name in ("digits-8", "digits-16", "digits-32")}) == 3
+    page.get_by_label("Colour by").select_option("optimizer")
+    page.wait_for_url("**color=optimizer**")
+    groups = page.get_by_label("Groups").get_by_role("listitem")
+    groups.filter(has_text="sgd").get_by_text("2").wait_for()
+    assert groups.count() == 2
+    assert look("digits-16") == look("digits-32") != look("digits-8")
+    page.get_by_label("Stroke by").select_option("width")
+    page.wait_for_url("**stroke=width**")
+    assert len({look(name)[1] for name in ("digits-8", "digits-16", "digits-32")}) == 3
+    again = see("experiments/digits?color=optimizer")
+    again.get_by_label("Groups").get_by_text("adam").wait_for()
+    rows = again.locator(".rows .line")
+    rows.nth(2).wait_for()
+    colors = [rows.nth(i).locator(".swatch line").get_attribute("stroke") for i in range(3)]
+    assert colors[0] == colors[2] != colors[1]  # digits-32 and digits-16, digits-8
+    best = again.get_by_label("Best", exact=True).locator(".swatch line").first
+    assert best.get_attribute("stroke") == colors[0]
+
+
+def test_each_axis_is_logarithmic_where_asked(see: Open) -> None:
+    page = see("compare?e=digits")
+    page.get_by_role("button", name="Log x").click()
+    page.wait_for_url("**logx=1**")
+    page.keyboard.press("Shift+L")
+    page.wait_for_url(lambda url: "logx" not in url)
+    turn = page.get_by_role("button", name="Logarithmic y")
+    turn.scroll_into_view_if_needed()
+    assert page.get_by_text("y is logarithmic.").count() == 0
+    turn.click()
+    page.get_by_text("y is logarithmic.").wait_for()
+    page.wait_for_url("**log-of=**")
+
+
+def test_what_the_pointer_is_on_is_told_everywhere(see: Open) -> None:
+    page = see("compare?e=digits")
+    page.get_by_label("Quality", exact=True).scroll_into_view_if_needed()
+    page.locator(".matrices figure").first.wait_for()
+    page.locator("table.diff tbody td").first.hover()
+    chip = page.get_by_label("Components", exact=True).locator("a.here")
+    chip.wait_for()
+    name = chip.inner_text()
+    assert page.locator("table.diff thead th.here").inner_text().startswith(name)
+    matrix = page.locator(".matrices figure.here")
+    matrix.wait_for(state="attached")
+    assert name in matrix.locator("figcaption").inner_text()
+
+
+def test_the_overview_says_what_jobs_run_on_and_of_which_trial_they_are(see: Open) -> None:
+    page = see("")
+    card = page.get_by_label("Numbers").get_by_role("link").filter(has_text="Processes")
+    card.get_by_text("are what jobs run on").wait_for()
+    row = page.get_by_label("Last").get_by_role("row").filter(has_text="search-0").first
+    row.get_by_text("search", exact=True).wait_for()

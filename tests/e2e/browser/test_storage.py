@@ -109,3 +109,13 @@ def test_files_and_folders_are_dropped_anywhere_on_the_page(
     shows(page, "second")
     found = s3.list_objects_v2(Bucket="dropped")["Contents"]
     assert [each["Key"] for each in found] == ["in/data/deep/three.csv", "in/two <b>.txt"]
+
+
+def test_versions_of_a_model_have_the_values_of_their_jobs(see: Open, plane: Plane) -> None:
+    train(plane, "told-of", LINES="4")
+    page = see("models")
+    page.get_by_role("row").filter(has_text="told-of").get_by_role("link").first.click()
+    versions = page.get_by_label("Versions").first
+    versions.get_by_role("columnheader", name="loss").wait_for()
+    row = versions.get_by_role("row").filter(has_text="told-of")
+    row.get_by_role("button", name="0.25").wait_for()

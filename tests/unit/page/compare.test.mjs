@@ -4,6 +4,7 @@ import { layers } from "../../../runtime/sagelet/web/assets/charts/lineage.js";
 import { prepare, wholeOf } from "../../../runtime/sagelet/web/assets/charts/line-draw.js";
 import { shares } from "../../../runtime/sagelet/web/assets/charts/matrix.js";
 import { colorOfMark, dashOfMark, ramp } from "../../../runtime/sagelet/web/assets/core/colors.js";
+import { marked } from "../../../runtime/sagelet/web/assets/core/grouping.js";
 import { bestFirst, byName, delta, differences, isLow, labels, measured, parameter } from "../../../runtime/sagelet/web/assets/core/measure.js";
 import { lower, nearest, outline, scale, zoomed } from "../../../runtime/sagelet/web/assets/core/scale.js";
 import { append, byHost, joined, stepsOf } from "../../../runtime/sagelet/web/assets/core/series.js";
@@ -143,4 +144,30 @@ test("shares of the rows of a matrix", () => {
 
 test("a query's lists", () => {
   assert.deepEqual(asked("?c=a&c=b&x=step"), { c: ["a", "b"], x: "step" });
+});
+
+test("components are told apart by parameters where somebody asks", () => {
+  const row = (name, mark, parameters) => ({ name, mark, parameters });
+  const rows = [row("a", 5, { opt: "sgd", width: { number: 8 } }), row("b", 6, { opt: "adam", width: { number: 16 } }), row("c", 7, { opt: "sgd" })];
+  assert.equal(marked(rows, "", "").rows, rows);
+  const colored = marked(rows, "opt", "");
+  assert.deepEqual(colored.rows.map((each) => each.mark), [1, 0, 1]);
+  assert.deepEqual(colored.colors, [{ name: "adam", mark: 0, count: 1 }, { name: "sgd", mark: 1, count: 2 }]);
+  assert.deepEqual(rows.map((each) => each.mark), [5, 6, 7]);
+  const dashed = marked(rows, "opt", "width");
+  assert.deepEqual(dashed.rows.map((each) => dashOfMark(each.mark)), [[], [6, 3], [2, 2.5]]);
+  assert.deepEqual(dashed.rows.map((each) => colorOfMark(each.mark, false)), colored.rows.map((each) => colorOfMark(each.mark, false)));
+  assert.deepEqual(dashed.strokes.map((each) => each.name), ["8", "16", "not set"]);
+  const own = marked(rows, "", "width").rows.map((each) => colorOfMark(each.mark, false));
+  assert.deepEqual(own, rows.map((each) => colorOfMark(each.mark, false)));
+});
+
+test("a logarithmic x axis leaves out what is not above zero", () => {
+  const xs = [0, 1, 10, 100];
+  const sx = scale(1, 100, 0, 200, true);
+  const sy = scale(0, 4, 100, 0);
+  const found = outline(xs, [1, 2, 3, 4], sx, sy, lower(xs, 1), 4, 100);
+  assert.deepEqual(found.filter((_, i) => i % 2 === 0).map(Math.round), [0, 100, 200]);
+  assert.deepEqual(wholeOf([{ x: xs }, { x: [0] }], true), [1, 100]);
+  assert.equal(wholeOf([{ x: [0] }], true), null);
 });

@@ -2,7 +2,9 @@
 import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
 import { bound, capOf, press } from "./core/keys.js";
 import { useApi, useKeys } from "./core/hooks.js";
+import { tellPlane } from "./core/shown.js";
 import { go, link, params, parts, region } from "./core/url.js";
+import { copyCode } from "./parts/as-code.js";
 import { copy, Dialog, Empty, Icon, Toast } from "./parts/basics.js";
 import { Lazy } from "./parts/lazy.js";
 import { Palette } from "./parts/palette.js";
@@ -49,7 +51,11 @@ const App = () => {
   const [online, setOnline] = useState(true);
   const [about, , again] = useApi("about");
   const [known, setKnown] = useState(null);
-  useEffect(() => about && setKnown(about), [about]);
+  useEffect(() => {
+    if (!about) return;
+    tellPlane(about);
+    setKnown(about);
+  }, [about]);
   useEffect(() => {
     const went = () => {
       setTurn((each) => each + 1);
@@ -88,6 +94,7 @@ const App = () => {
     { keys: "?", what: "this help", run: () => setOpen("help") },
     { keys: "escape", what: "", run: () => setOpen("") },
     { keys: "y", what: "copy a link to this view", run: () => copy(location.href) },
+    { keys: "Y", what: "copy what is here as code", run: copyCode },
     ...NAV.map(([name, path, , key]) => ({ keys: `g ${key}`, what: `go to ${name}`, run: () => go(link(path ? [path] : [])) })),
   ]);
   const path = parts(place);

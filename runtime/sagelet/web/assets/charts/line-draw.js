@@ -34,24 +34,27 @@ function sorted(xs, ys) {
   return [xs, ys];
 }
 
-/** From one end of all lines to the other; null without a point. */
-export function wholeOf(lines) {
-  return joined(lines.map((line) => (line.x.length ? [line.x[0], line.x[line.x.length - 1]] : null)));
+/** From one end of all lines to the other, above zero with `log`; null without a point. */
+export function wholeOf(lines, log = false) {
+  return joined(lines.map((line) => {
+    const first = log ? lower(line.x, Number.MIN_VALUE) : 0;
+    return first < line.x.length ? [line.x[first], line.x[line.x.length - 1]] : null;
+  }));
 }
 
 /** Draw all lines; returns the scales, null where there is nothing to draw. `floor`: y begins at 0. */
-export function draw(canvas, width, height, lines, { x, log, weight, zoom, clip, above, unit, floor = false, moving = false }) {
+export function draw(canvas, width, height, lines, { x, log, logx = false, weight, zoom, clip, above, unit, floor = false, moving = false }) {
   const look = theme(canvas);
   const context = blank(canvas, width, height);
   const box = { left: LEFT, top: TOP, right: width - RIGHT, bottom: height - BOTTOM };
-  const span = zoom ?? wholeOf(lines);
+  const span = zoom ?? wholeOf(lines, logx);
   if (!span) {
     context.font = `12px ${look.family}`;
     context.fillStyle = look.colors.muted;
     context.fillText("No values yet", LEFT, height / 2);
     return null;
   }
-  const sx = scale(span[0], span[1], box.left, box.right);
+  const sx = scale(span[0], span[1], box.left, box.right, logx);
   const parts = lines.map((line) => [lower(line.x, sx.low), lower(line.x, sx.high + 1e-9)]);
   const shown = lines.map((line, i) => (zoom ? line.raw.slice(...parts[i]) : line.raw));
   const told = (clip && clipped(shown, 0.01)) || joined(shown.map((each) => extent(each, log))) || (log ? [0.1, 1] : [0, 1]);

@@ -8,10 +8,12 @@ import { extent } from "../core/series.js";
 import { cover, draw, prepare, wholeOf } from "./line-draw.js";
 
 const SHOWN = 12;
+/** A point is told of by a crosshair that is not further from it, in pixels. */
+const NEAR = 8;
 
-/** `lines`: {name, label, color, dash, x, y}; `x`: step, relative or time; `zoom`: [low, high];
- * `unit`: of y, percent or bytes; `floor`: y begins at 0. */
-export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = false, height = 200, zoom = null, onZoom, label, unit = "", floor = false }) => {
+/** `lines`: {name, label, color, dash, x, y}; `x`: step, relative or time; `logx`: its axis is logarithmic;
+ * `zoom`: [low, high]; `unit`: of y, percent or bytes; `floor`: y begins at 0. */
+export const LineChart = ({ lines, x = "step", log = false, logx = false, weight = 0, clip = false, height = 200, zoom = null, onZoom, label, unit = "", floor = false }) => {
   const box = useRef(null);
   const base = useRef(null);
   const top = useRef(null);
@@ -27,7 +29,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
   const before = useRef(zoom);
   useLayoutEffect(() => {
     if (!width) return undefined;
-    const paintAll = (moving) => (view.current = draw(base.current, width, height, ready, { x, log, weight, zoom, clip, above, unit, floor, moving }));
+    const paintAll = (moving) => (view.current = draw(base.current, width, height, ready, { x, log, logx, weight, zoom, clip, above, unit, floor, moving }));
     const moved = before.current !== zoom;
     before.current = zoom;
     if (!moved) return void paintAll(false);
@@ -35,7 +37,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
     if (inside.current) paintAll(true);
     const timer = setTimeout(() => paintAll(false), inside.current ? 160 : 90);
     return () => clearTimeout(timer);
-  }, [ready, width, height, x, log, zoom, clip, above, dark]);
+  }, [ready, width, height, x, log, logx, zoom, clip, above, dark]);
   useEffect(() => follow((now) => {
     setAbove(names.has(now.name) ? now.name : null);
     paint(now.kind === x ? now.x : null);
@@ -43,9 +45,8 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
 
   const rowsAt = (at) => {
     const { sx } = view.current;
-    const reach = ((sx.high - sx.low) / (width || 1)) * 8;
     return ready.map((line) => ({ line, i: nearest(line.x, at) }))
-      .filter(({ line, i }) => i >= 0 && Math.abs(line.x[i] - at) <= reach)
+      .filter(({ line, i }) => i >= 0 && Math.abs(sx.to(line.x[i]) - sx.to(at)) <= NEAR)
       .map(({ line, i }) => ({ name: line.name, label: line.label, color: line.color, x: line.x[i], value: line.raw[i], smoothed: line.y[i] }));
   };
   const paint = (at) => {
@@ -104,7 +105,7 @@ export const LineChart = ({ lines, x = "step", log = false, weight = 0, clip = f
     if (high - low > 6) onZoom([view.current.sx.from(low), view.current.sx.from(high)]);
   };
   const closer = (by, at) => {
-    const whole = wholeOf(ready);
+    const whole = wholeOf(ready, logx);
     if (whole && onZoom) onZoom(zoomed(whole, zoom ?? whole, at, by));
   };
   const latest = useRef(closer);

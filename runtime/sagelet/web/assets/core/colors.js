@@ -4,6 +4,11 @@
 
 const LIGHT = ["#0072b2", "#c14f00", "#00825f", "#a3457f", "#8a6a00", "#2f8fc4", "#5b4bb5", "#4d4d4d"];
 const DARK = ["#5cb3ea", "#f0894a", "#3ccf9f", "#e08fbd", "#e6c84a", "#8fd3f7", "#a99cf5", "#c2c2c2"];
+const DASHES = [[], [6, 3], [2, 2.5]];
+
+/** So many colours there are, and so many ways to draw a line. */
+export const COLORS = LIGHT.length;
+export const STROKES = DASHES.length;
 
 /** @param {string} name */
 export function hash(name) {
@@ -31,7 +36,7 @@ export function colorOfMark(mark, dark) {
 /** What tells two components of one colour apart in a chart: how its line is broken.
  * @param {number|null|undefined} mark @returns {number[]} */
 export function dashOfMark(mark) {
-  return [[], [6, 3], [2, 2.5]][Math.floor((mark ?? 0) / LIGHT.length) % 3];
+  return DASHES[Math.floor((mark ?? 0) / COLORS) % STROKES];
 }
 
 /** Colours of things that stand side by side: no two alike while there are enough.

@@ -48,7 +48,8 @@ export function nearest(xs, value) {
  * @param {ArrayLike<number>} xs sorted @param {ArrayLike<number>} ys
  * @param {Scale} sx @param {Scale} sy @param {number} from @param {number} to @param {number} columns */
 export function outline(xs, ys, sx, sy, from, to, columns) {
-  const first = Math.max(0, from - 1);
+  const before = Math.max(0, from - 1);
+  const first = sx.log && !(xs[before] > 0) ? from : before;
   const last = Math.min(xs.length, to + 1);
   const fits = (/** @type {number} */ y) => Number.isFinite(y) && !(sy.log && y <= 0);
   /** @type {number[]} */

@@ -3,6 +3,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNarrow, useTitle } from "../core/hooks.js";
 import { change, link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 import { Table } from "../parts/table.js";
 
@@ -54,7 +55,7 @@ export const Calls = () => {
     ]),
   ];
   return html`
-    <div class="head"><div class="grow"><h1>Calls</h1><span class="quiet" role="status">${plural(shown.length, "call")}${rows.length >= KEPT ? `, of the last ${count(KEPT)}` : ""}</span></div>
+    <div class="head"><div class="grow"><h1>Calls</h1><span class="quiet" role="status">${plural(shown.length, "call")}${rows.length >= KEPT ? `, of the last ${count(KEPT)}` : ""}</span></div><${AsCode} />
       <div class="row wrap"><label><span class="unseen">Filter calls</span><input class="input" type="search" placeholder="operation, path, error" value=${text} onInput=${(e) => setText(e.currentTarget.value)} /></label>
       <button class="button" aria-pressed=${failures} onClick=${() => setFailures(!failures)}>Failures</button>
       <button class="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button></div></div>

@@ -3,11 +3,14 @@ import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { bestFirst, labels } from "../core/measure.js";
+import { useShown } from "../core/shown.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Empty, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
 import { Diff } from "../parts/diff.js";
+import { GroupingBar, useGrouping } from "../parts/grouping.js";
 import { Legend } from "../parts/lines.js";
 import { useStatistics } from "../parts/statistics.js";
 import { Table } from "../parts/table.js";
@@ -46,16 +49,19 @@ const Compared = ({ found, version, asked }) => {
   const [steps, setSteps] = useAsked("steps");
   const told = found.rows.filter((each) => Object.keys(each.metrics).length);
   const others = asked ? 0 : told.length && told.length < found.rows.length ? found.rows.length - told.length : 0;
-  const rows = useMemo(() => bestFirst(others && !steps ? told : found.rows, objective.read, objective.low), [found, objective.metric, objective.low, stats, steps, others]);
-  const known = useMemo(() => labels(rows), [found]);
+  useShown({ names: found.rows.map((each) => each.name) });
+  const inOrder = useMemo(() => bestFirst(others && !steps ? told : found.rows, objective.read, objective.low), [found, objective.metric, objective.low, stats, steps, others]);
+  const known = useMemo(() => labels(inOrder), [found]);
+  const [rows, grouping] = useGrouping(inOrder, found.columns.differ, inOrder);
   useKeys([{ keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) }]);
   const wide = rows.length > (phone ? 3 : SIDES);
   const baseline = rows.find((each) => each.name === base) ?? null;
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1>Compare ${plural(rows.length, "component")}</h1>
-      <span class="quiet">${found.total > found.rows.length ? `The first ${found.rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div>
+      <span class="quiet">${found.total > found.rows.length ? `The first ${found.rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div><${AsCode} />
       <div class="row wrap">${others > 0 && html`<button class="button small" aria-pressed=${steps === "1"} title="Steps that logged no metric: preprocessing and the like" onClick=${() => setSteps(steps ? "" : "1")}>${others} without metrics</button>`}
         <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button><${ObjectiveBar} metrics=${found.columns.metrics} objective=${objective} /></div></div>
+    <${GroupingBar} grouping=${grouping} />
     <${Legend} rows=${rows.slice(0, 40)} labels=${known} href=${(row) => link(["components", row.name])} />
     ${wide ? html`<${Table} fit label="Components" pointing columns=${componentColumns({ columns: found.columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label: (row) => known.get(row.name), sorted: false, costs: rows.some((each) => each.cost) })} total=${rows.length} rowAt=${(i) => rows[i]} href=${(row) => link(["components", row.name])} />`
       : html`<${Diff} rows=${rows} labels=${known} metrics=${found.columns.metrics} stats=${stats} onStat=${setStat} base=${base} onBase=${setBase} all=${all === "1"} />`}

@@ -7,6 +7,7 @@ import { byName, parameter, STATISTICS } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
 import { Lineage } from "../charts/lineage.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Coming, Empty, Failed, Figure, Size, Took } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Lines, Swatch } from "../parts/lines.js";
@@ -34,7 +35,7 @@ export const Component = ({ name }) => {
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a>${row.trials.length ? row.trials.map(([trial, experiment], i) => html`${i ? ", " : " / "}<a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`) : html` / <a href=${link(["experiments", "-"])}>in no trial</a>`}</div>
         <div class="row wrap"><${Swatch} mark=${row.mark} dark=${dark} /><h1 class="cut">${row.title}</h1>${row.status && html`<${Badge} status=${row.status} />`}</div>
         <div class="quiet">${[row.title === row.name ? "" : row.name, row.started ? `${moment(row.started)}, ${row.ended ? `took ${duration(row.ended - row.started)}` : "not over"}` : `made ${moment(row.created)}`].filter(Boolean).join(" · ")}</div></div>
-      <div class="row">${row.job && html`<a class="button" href=${jobPage(ofKey(row.job))}>Its job</a><a class="button" href=${jobPage(ofKey(row.job), ["logs"])}>Logs</a>`}
+      <${AsCode} /><div class="row">${row.job && html`<a class="button" href=${jobPage(ofKey(row.job))}>Its job</a><a class="button" href=${jobPage(ofKey(row.job), ["logs"])}>Logs</a>`}
         ${row.trials.length > 0 && html`<a class="button" href=${link(["compare"], { e: row.trials[0][1], base: row.name })}>Compare with the others</a>`}</div></div>
     ${row.message && /fail/i.test(row.status ?? "") && html`<p class="note bad" role="alert">${row.message}</p>`}
     <div class="two">

@@ -4,10 +4,13 @@ import { get } from "../core/api.js";
 import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useRoom, useTitle, useTracked } from "../core/hooks.js";
 import { labels } from "../core/measure.js";
+import { useShown } from "../core/shown.js";
 import { go, link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
+import { GroupingBar, useGrouping } from "../parts/grouping.js";
 import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
 import { Winner } from "../parts/winner.js";
@@ -17,6 +20,7 @@ const PAGE = 100;
 const FIRST = 12;
 /** So many are drawn at most. */
 const MOST = 200;
+const NONE = [];
 
 /** `name`: an experiment, or "-" for the components that are in no trial. */
 export const Experiment = ({ name }) => {
@@ -75,16 +79,18 @@ export const Experiment = ({ name }) => {
     restart(true);
     setVersion((each) => each + 1);
   }, page.total !== null);
-  const loaded = [...rows.current.values()];
+  const [loaded, grouping] = useGrouping([...rows.current.values()], page.columns?.differ ?? NONE, page.turn);
   const shown = useMemo(() => {
     const chosen = new Set(picked);
     const found = loaded.filter((each) => (chosen.size ? chosen.has(each.name) : Object.keys(each.metrics).length));
     return found.slice(0, chosen.size ? MOST : FIRST);
-  }, [page.turn, picked]);
+  }, [page.turn, picked, grouping.color, grouping.stroke]);
   const known = useMemo(() => labels(loaded), [page.turn]);
+  const colored = useMemo(() => new Map(loaded.map((each) => [each.name, each])), [loaded]);
   const columns = page.columns;
   const objective = useObjective(columns?.metrics ?? [], stats);
   const baseline = loaded.find((each) => each.name === base) ?? null;
+  useShown({ sort });
   useKeys([
     { keys: "d", what: "differences only", run: () => setAll((each) => (each ? "" : "1")) },
     { keys: "c", what: "compare the chosen", run: () => shown.length > 1 && go(compared(shown)) },
@@ -101,7 +107,7 @@ export const Experiment = ({ name }) => {
   const label = (row) => known.get(row.name) ?? row.title;
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1 class="cut">${loose ? "In no trial" : about.title}</h1>
-        <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div>
+        <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div><${AsCode} />
       <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
     </div>
     ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
@@ -117,11 +123,12 @@ export const Experiment = ({ name }) => {
         </div>
         ${page.error && html`<p class="note bad" role="alert">${page.error.message}</p>`}
         ${page.total === 0 ? html`<section class="panel empty"><h2>${filter ? "No component is like that" : "It has no components yet"}</h2><p class="quiet">${filter ? html`Words are looked for in names and trials; <code>parameter.lr < 0.1</code>, <code>metric.loss.min < 0.2</code> and <code>trial:NAME</code> narrow further.` : "What is associated with one of its trials is listed here."}</p>${filter && html`<button class="button" onClick=${() => setFilter("")}>Show all</button>`}</section>`
-          : html`<${Table} label="Components" fit=${stacked} pointing columns=${fitting(componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) }), stacked ? room : ((room - 16) * 15) / 23)} total=${page.total} rowAt=${(i) => rows.current.get(i)} need=${load}
+          : html`<${Table} label="Components" fit=${stacked} pointing columns=${fitting(componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) }), stacked ? room : ((room - 16) * 15) / 23)} total=${page.total} rowAt=${(i) => colored.get(rows.current.get(i)?.name)} need=${load}
             href=${(row) => link(["components", row.name])} sort=${sort} onSort=${onSort} chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])} />`}
         ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
       </div>
       ${columns && page.total > 0 && html`<div class="right stack"><${ObjectiveBar} metrics=${columns.metrics} objective=${objective} />
+        <${GroupingBar} grouping=${grouping} />
         <${Comparison} compact rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
     </div>`;
 };

@@ -4,6 +4,7 @@ import { ago, figure, plural } from "../core/format.js";
 import { useApi, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { measured } from "../core/measure.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Empty, Failed, Spark } from "../parts/basics.js";
 
 export const Experiments = () => {
@@ -16,7 +17,7 @@ export const Experiments = () => {
   if (!found) return html`<${Coming} title="Experiments" />`;
   const { rows, unassigned } = found;
   return html`
-    <div class="head"><div class="grow"><h1>Experiments</h1><span class="quiet">${rows.length ? plural(rows.length, "experiment") : ""}</span></div>
+    <div class="head"><div class="grow"><h1>Experiments</h1><span class="quiet">${rows.length ? plural(rows.length, "experiment") : ""}</span></div><${AsCode} />
       ${unassigned > 0 && html`<a class="button" href=${link(["experiments", "-"])}>${plural(unassigned, "component")} in no trial</a>`}</div>
     ${!rows.length && html`<section class="panel"><${FirstExperiment} /></section>`}
     ${rows.length > 0 && html`<div class="tiles">${rows.map((each) => html`<${Tile} key=${each.name} experiment=${each} now=${now} />`)}</div>`}

@@ -6,6 +6,7 @@ import { jobPage, jobPath, keyOf } from "../core/jobs.js";
 import { clock, duration, image, moment, plural, size } from "../core/format.js";
 import { useApi, useEvents, useKeys, useNow, useTitle } from "../core/hooks.js";
 import { go, link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Code, Coming, Dialog, Failed } from "../parts/basics.js";
 import { CompareWith } from "../parts/compare-with.js";
 import { LogView } from "../parts/log.js";
@@ -66,7 +67,7 @@ export const Job = ({ kind = "training", name, tab }) => {
       <div class="grow"><div class="crumbs"><a href=${link(["jobs"])}>Jobs</a>${kind === "processing" && html` · <a href=${link(["jobs"], { filter: "kind:processing" })}>Processing</a>`}${shown.tuning && html` · <a href=${link(["tuning", shown.tuning])}>${shown.tuning}</a>`}${shown.trials.map(([trial, experiment]) => html` · <a href=${link(["experiments", experiment])}>${experiment}</a> / <a href=${link(["trials", trial])}>${trial}</a>`)}</div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} secondary=${shown.secondary} /></div>
         <div class="quiet">${[plural(shown.hosts, "host"), shown.instance, image(shown.image), shown.backend, `${duration((shown.ended ?? now) - shown.created)}${running ? " so far" : ""}`].filter(Boolean).join(" · ")}</div></div>
-      <div class="row">
+      <${AsCode} /><div class="row">
         ${shown.component && html`<a class="button" href=${link(["components", shown.component])}>Component</a>`}
         <button class="button" onClick=${() => setOpen("compare")}>Compare</button>
         <button class="button" onClick=${() => setOpen("clone")}>Clone</button>

@@ -6,6 +6,7 @@ import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, 
 import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Failed, Figure, FirstJob, Icon, Shape, Took } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 import { useStatistics } from "../parts/statistics.js";
@@ -116,7 +117,7 @@ export const Jobs = ({ about }) => {
   const bare = total === 0 && !text;
   return html`
     <div class="head">
-      <div class="grow"><h1>Jobs</h1><span class="quiet" role="status">${total === null ? "" : plural(total, "job")}</span></div>
+      <div class="grow"><h1>Jobs</h1><span class="quiet" role="status">${total === null ? "" : plural(total, "job")}</span></div><${AsCode} />
       <label class="grow" style=${{ maxWidth: "520px" }}><span class="unseen">Filter jobs</span>
         <input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${text} placeholder="name   kind:processing   status:failed   metric.loss.min < 0.2   is:unassigned" onInput=${(e) => setText(e.currentTarget.value)} /></label>
       <label><span class="unseen">Kind</span><select class="select" value=${kindOf(text)} onChange=${(e) => setText(withKind(text, e.currentTarget.value))}><option value="">all kinds</option><option value="training">training</option><option value="processing">processing</option></select></label>

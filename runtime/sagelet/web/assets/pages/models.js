@@ -2,8 +2,11 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
+import { value } from "../core/series.js";
 import { link } from "../core/url.js";
-import { Code, Coming, Empty, Failed, Loading } from "../parts/basics.js";
+import { useOf } from "../core/use-model.js";
+import { AsCode } from "../parts/as-code.js";
+import { Code, Coming, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 
 /** So many models at first, and at a time. */
 const PAGE = 100;
@@ -16,7 +19,7 @@ export const Models = ({ name }) => {
   const groups = new Map();
   for (const each of versions) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);
   return html`
-    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div></div>
+    <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div><${AsCode} /></div>
     ${!groups.size && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
     ${name && html`<${Versions} name=${name} versions=${groups.get(name)} />`}
     ${!name && groups.size > 0 && html`<${Newest} models=${newestFirst(groups)} />`}`;
@@ -39,8 +42,11 @@ const Newest = ({ models }) => {
   </tbody></table></div>${models.length > limit && html`<div class="pad"><button class="button" onClick=${() => setLimit((old) => old + PAGE)}>More</button></div>`}</section>`;
 };
 
-const Rows = ({ versions, chosen, onChoose }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th><th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
-  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td><td class="num">${size(one.size)}</td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
+/** So many metrics of its job stand beside a version. */
+const METRICS = 3;
+
+const Rows = ({ versions, chosen, onChoose, metrics = [...new Set(versions.flatMap((each) => Object.keys(each.metrics)))].slice(0, METRICS) }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th>${metrics.map((name) => html`<th class="num">${name}</th>`)}<th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
+  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td>${metrics.map((name) => html`<td class="num"><${Figure} value=${one.metrics[name] === undefined ? undefined : value(one.metrics[name])} /></td>`)}<td class="num"><${Size} bytes=${one.size} /></td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
 </tbody></table></div>`;
 
 const Versions = ({ name, versions }) => {
@@ -50,12 +56,14 @@ const Versions = ({ name, versions }) => {
   const chosen = versions.find((each) => String(each.version) === asked) ?? newest;
   const path = (version) => `models/${encodeURIComponent(name)}/${version}`;
   const [files] = useApi(path(chosen.version));
+  const use = files?.members && useOf(chosen.path, files.members);
   const [other] = useApi(against && against !== String(chosen.version) ? path(against) : null);
   return html`<div class="two">
     <section class="panel" aria-label="Versions"><header><h2>Versions</h2></header><${Rows} versions=${versions} chosen=${chosen.version} onChoose=${(version) => setAsked(version === newest.version ? "" : String(version))} /></section>
     <section class="panel" aria-label="Files"><header><h2 class="grow">Version ${chosen.version}</h2>${versions.length > 1 && html`<label class="row"><span class="quiet">against</span><select class="select small" value=${against} onChange=${(e) => setAgainst(e.currentTarget.value)}><option value="">nothing</option>${versions.filter((each) => each !== chosen).map((each) => html`<option value=${each.version}>version ${each.version}</option>`)}</select></label>`}</header>
       ${!files ? html`<${Loading} />` : files.kind === "none" ? html`<p class="quiet pad">${files.reason}</p>` : html`<${Files} files=${files} other=${other} />`}
-      <div class="body stack tight"><p class="quiet">It lies in this folder:</p><${Code} text=${chosen.path} named="folder" /></div></section>
+      <div class="body stack tight"><p class="quiet">It lies in this folder:</p><${Code} text=${chosen.path} named="folder" />
+        ${use?.framework && html`<p class="quiet">By its files it is ${use.framework}. This loads it:</p><${Code} text=${use.code} named="how to load it" />`}</div></section>
   </div>`;
 };
 

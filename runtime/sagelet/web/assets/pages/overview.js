@@ -8,6 +8,7 @@ import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Code, Coming, Failed, FirstJob, Spark } from "../parts/basics.js";
 import { tone } from "../core/colors.js";
 
@@ -23,6 +24,7 @@ export const Overview = ({ about }) => {
   const [counts, setCounts] = useState(null);
   useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
   useEffects(about, setCounts);
+  const [backend] = useApi("backend");
   const [tracked, notTracked, trackedAgain] = useApi("experiments", { limit: 2 * SHOWN });
   const [tunings, noTunings, tuningsAgain] = useKept("tuning-jobs", { limit: SHOWN });
   const watch = recent ? recent.rows.reduce((most, each) => Math.max(most, each.modified), 0) : 0;
@@ -53,11 +55,12 @@ export const Overview = ({ about }) => {
   const bare = !rows.length && !searches.length && !experiments.length;
   if (bare && ((!tracked && !notTracked) || (!tunings && !noTunings))) return html`<${Coming} title="Overview" />`;
   return html`
-    <div class="head"><h1 class="grow">Overview</h1></div>
+    <div class="head"><h1 class="grow">Overview</h1><${AsCode} /></div>
     ${bare ? html`<section class="panel"><${FirstJob} /></section>` : html`
     <section class="cards" aria-label="Numbers">
       ${[["InProgress", "running or waiting"], ["Completed", "completed"], ["Failed", "failed"], ["Stopped", "stopped"]].map(([status, text]) => html`
         <a class="panel card" href=${link(["jobs"], { filter: `status:${status}` })}><b>${done[status] ?? 0}</b><span>${text}</span></a>`)}
+      ${backend && html`<${Backend} backend=${backend} />`}
       ${about && html`<a class="panel card" href=${link(["settings"])}><b>${size(about.disk.free)}</b><span>free of ${size(about.disk.total)}</span></a>`}
     </section>
     <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(running.length, "job")}</span></header>
@@ -66,7 +69,7 @@ export const Overview = ({ about }) => {
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
         <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num wide">Took</th><th class="num wide">Ended</th></tr></thead><tbody>
-          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${within(job) && html`<div class="quiet">${within(job)}</div>`}${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <div class="stack">
@@ -127,13 +130,19 @@ const Strip = ({ job, now }) => {
     return () => stop.abort();
   }, [job.modified, name && job.metrics[name].time]);
   return html`<a class="strip" href=${jobPage(job)}>
-    <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${plural(job.hosts, "host")} · ${job.message}</span>${said && html`<span class="quiet cut mono">${said}</span>`}</span>
+    <span class="stack" style=${{ gap: "1px" }}><b class="cut">${job.name}</b><span class="quiet cut">${[within(job), plural(job.hosts, "host"), job.message].filter(Boolean).join(" · ")}</span>${said && html`<span class="quiet cut mono">${said}</span>`}</span>
     <${Badge} status=${job.status} secondary=${job.secondary} />
     <span class="wide"><${Spark} values=${values} /></span>
     <span class="wide cut">${name ? html`<span class="quiet">${name}</span> ${figure(job.metrics[name].last)}` : ""}</span>
     <span class="wide num">${duration(now - job.created)}</span>
   </a>`;
 };
+
+/** The trial or the tuning job that a job is a part of. */
+const within = (job) => job.tuning || job.trials[0]?.[0] || "";
+
+/** What jobs run on that do not say it. */
+const Backend = ({ backend }) => html`<a class="panel card" href=${link(["settings"])} title=${backend.why}><b>${backend.name === "docker" ? "Docker" : "Processes"}</b><span>${backend.ready ? `${backend.name === "docker" ? "is" : "are"} what jobs run on` : "does not answer: no job runs"}</span></a>`;
 
 /** What people look at first. */
 function rank(name) {

@@ -4,6 +4,7 @@ import { get, write } from "../core/api.js";
 import { count, figure, moment, plural, size } from "../core/format.js";
 import { useApi, useTitle } from "../core/hooks.js";
 import { link, params } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, copy, Empty, Failed, Icon, Loading, toast } from "../parts/basics.js";
 
 export const Storage = ({ bucket }) => {
@@ -26,7 +27,7 @@ const Buckets = () => {
   const [found, error, again] = useApi("storage");
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Coming} title="Storage" />`;
-  return html`<div class="head"><h1>Storage</h1></div>
+  return html`<div class="head"><h1 class="grow">Storage</h1><${AsCode} /></div>
     <section class="panel" aria-label="Buckets">
       ${found.buckets.map((each) => html`<a class="file" href=${link(["storage", each.name])}><${Icon} name="bucket" /><span class="grow cut">${each.name}</span><span class="quiet">${each.region}</span></a>`)}
       ${!found.buckets.length && html`<${Empty} title="No buckets yet"><p class="quiet">A client makes one; jobs read and write it under the same address.</p><${Code} text=${'eval "$(sagelet env)"\naws s3 mb s3://my-bucket'} named="commands" /><//>`}
@@ -93,7 +94,7 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
   stored.current = store;
   const steps = prefix.split("/").filter(Boolean);
   return html`<div class="head"><div class="grow"><div class="crumbs"><a href=${link(["storage"])}>Storage</a>${steps.length ? html` / <a href=${link(["storage", bucket])}>${bucket}</a>` : ""}${steps.slice(0, -1).map((each, i) => html` / <a href=${link(["storage", bucket], { prefix: `${steps.slice(0, i + 1).join("/")}/` })}>${each}</a>`)}</div>
-      <h1>${steps[steps.length - 1] ?? bucket}</h1></div>
+      <h1>${steps[steps.length - 1] ?? bucket}</h1></div><${AsCode} />
       <button class="button" onClick=${() => pick.current.click()}>Upload</button><input type="file" multiple hidden ref=${pick} aria-label="Files to upload" onChange=${(e) => (store([...e.currentTarget.files].map((file) => ({ name: file.name, file }))), (e.currentTarget.value = ""))} />
       <button class="button" onClick=${() => copy(`s3://${bucket}/${prefix}`)}>Copy address</button></div>
     <p class=${busy ? "quiet" : "unseen"} role="status">${busy}</p>

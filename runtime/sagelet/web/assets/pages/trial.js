@@ -4,6 +4,7 @@ import { duration, moment, plural } from "../core/format.js";
 import { useApi, useDark, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { link } from "../core/url.js";
 import { Lineage } from "../charts/lineage.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Coming, Empty, Failed } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
 
@@ -25,7 +26,7 @@ export const Trial = ({ name }) => {
   };
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / <a href=${link(["experiments", trial.experiment])}>${trial.experiment}</a></div>
-      <h1 class="cut">${trial.title}</h1><span class="quiet">Trial · ${plural(trial.total, "component")} · made ${moment(trial.created)}</span></div>
+      <h1 class="cut">${trial.title}</h1><span class="quiet">Trial · ${plural(trial.total, "component")} · made ${moment(trial.created)}</span></div><${AsCode} />
       ${trial.rows.length > 1 && html`<a class="button" href=${link(["compare"], { t: trial.name })}>Compare its components</a>`}</div>
     ${!trial.rows.length && html`<section class="panel"><${Empty} title="It has no components yet"><p class="quiet">A training job whose ExperimentConfig names this trial is listed here, and what is associated with it.</p><//></section>`}
     ${trial.rows.length > 0 && html`<section class="panel" aria-label="Components"><header><h2>Components</h2></header><ul class="times">

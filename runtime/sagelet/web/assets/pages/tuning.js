@@ -10,6 +10,7 @@ import { go, link } from "../core/url.js";
 import { Course } from "../charts/course.js";
 import { Parallel } from "../charts/parallel.js";
 import { Scatter } from "../charts/scatter.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Code, Coming, Failed, Figure, Took } from "../parts/basics.js";
 import { Section } from "../parts/comparison.js";
 import { Swatch } from "../parts/lines.js";
@@ -64,6 +65,7 @@ export const Tuning = ({ name }) => {
       <div class="grow"><div class="crumbs"><a href=${link(["tuning"])}>Tuning</a> · <a href=${link(["experiments", shown.experiment])}>its experiment</a></div>
         <div class="row wrap"><h1 class="cut">${name}</h1><${Badge} status=${shown.status} /></div>
         <div class="quiet" role="status">${facts.filter(Boolean).join(" · ")}</div></div>
+      <${AsCode} />
       <div class="row">
         ${picked.length > 0 && html`<button class="button bare" onClick=${() => setPicked([])}>Choose none</button><button class="button main" disabled=${picked.length < 2} onClick=${compare}>Compare ${picked.length}</button>`}
         <button class="button" onClick=${() => setOpen(open === "request" ? "" : "request")} aria-expanded=${open === "request"}>Request</button>

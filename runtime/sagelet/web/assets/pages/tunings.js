@@ -4,6 +4,7 @@ import { ago, figure, plural } from "../core/format.js";
 import { useApi, useAsked, useEvents, useNow, useTitle } from "../core/hooks.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
+import { AsCode } from "../parts/as-code.js";
 import { Badge, Code, Coming, Empty, Failed, Spark } from "../parts/basics.js";
 
 export const Tunings = () => {
@@ -30,7 +31,7 @@ export const Tunings = () => {
   if (!shown) return html`<${Coming} title="Tuning" />`;
   const { rows } = shown;
   return html`
-    <div class="head"><div class="grow"><h1>Tuning</h1><span class="quiet" role="status">${rows.length ? plural(rows.length, "tuning job") : ""}</span></div>
+    <div class="head"><div class="grow"><h1>Tuning</h1><span class="quiet" role="status">${rows.length ? plural(rows.length, "tuning job") : ""}</span></div><${AsCode} />
       ${(rows.length > 0 || filter) && html`<label class="grow" style=${{ maxWidth: "320px" }}><span class="unseen">Filter tuning jobs</span><input class="input" style=${{ width: "100%" }} type="search" value=${filter} placeholder="a part of the name" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>`}</div>
     ${!rows.length && (filter ? html`<section class="panel empty"><h2>No tuning job has that in its name</h2><button class="button" onClick=${() => setFilter("")}>Show all</button></section>` : html`<section class="panel"><${FirstTuning} /></section>`)}
     ${rows.length > 0 && html`<div class="tiles">${rows.map((each) => html`<${Tile} key=${each.name} tuning=${each} now=${now} />`)}</div>`}

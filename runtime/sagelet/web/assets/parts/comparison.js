@@ -2,9 +2,9 @@
 // groups, quality, code. What is not near the window is not made yet.
 import { html, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { plural } from "../core/format.js";
-import { useAsked, useSeen } from "../core/hooks.js";
+import { useAsked, useAskedList, useSeen } from "../core/hooks.js";
 import { bestFirst, isLow, measured, parameter, STATISTICS } from "../core/measure.js";
-import { groups } from "../core/stats.js";
+import { groups, spreads } from "../core/stats.js";
 import { Bars, Boxes } from "../charts/groups.js";
 import { Parallel } from "../charts/parallel.js";
 import { Scatter } from "../charts/scatter.js";
@@ -80,9 +80,15 @@ const Pair = ({ rows, dims, objective, labels, kept }) => {
   const decides = dims.find((each) => each.id === `m:${objective.metric}`);
   const across = dims.find((each) => each.id === x) ?? dims.find((each) => each !== decides) ?? dims[0];
   const up = dims.find((each) => each.id === y) ?? decides ?? dims[1];
-  const own = (dim) => (dim === decides ? { ...dim, low: objective.low } : dim);
+  // An axis is logarithmic where its values spread, unless somebody says otherwise.
+  const [logs, setLogs] = useAskedList("log-of");
+  const positive = (dim) => rows.every((row) => !Number.isFinite(dim.read(row)) || dim.read(row) > 0);
+  const isLog = (dim) => positive(dim) && (logs.includes(dim.id) || (!logs.includes(`-${dim.id}`) && spreads(rows.map(dim.read))));
+  const turn = (dim) => setLogs([...logs.filter((each) => each !== dim.id && each !== `-${dim.id}`), isLog(dim) ? `-${dim.id}` : dim.id]);
+  const own = (dim) => ({ ...dim, log: isLog(dim), ...(dim === decides ? { low: objective.low } : {}) });
+  const axis = (text, dim) => html`<button class="button small" aria-label=${`Logarithmic ${text}`} title="Logarithmic axis" aria-pressed=${isLog(dim)} disabled=${!positive(dim)} onClick=${() => turn(dim)}>log</button>`;
   const pick = (text, value, set) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" aria-label=${`Scatter ${text}`} style=${{ maxWidth: "170px" }} value=${value.id} onChange=${(e) => set(e.currentTarget.value)}>${dims.map((each) => html`<option value=${each.id}>${each.title}</option>`)}</select></label>`;
-  return html`<${Section} title="Scatter" tools=${html`${pick("x", across, setX)}${pick("y", up, setY)}`}>${() => html`<div class="panel"><div class="body"><${Scatter} rows=${rows} x=${own(across)} y=${own(up)} labels=${labels} kept=${kept} /></div></div>`}<//>`;
+  return html`<${Section} title="Scatter" tools=${html`${pick("x", across, setX)}${axis("x", across)}${pick("y", up, setY)}${axis("y", up)}`}>${() => html`<div class="panel"><div class="body"><${Scatter} rows=${rows} x=${own(across)} y=${own(up)} labels=${labels} kept=${kept} /></div></div>`}<//>`;
 };
 
 const ByGroup = ({ rows, dims, objective, labels }) => {

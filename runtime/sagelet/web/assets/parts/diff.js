@@ -20,7 +20,7 @@ export const Diff = ({ rows, labels, metrics, stats, onStat, base, onBase, all }
     const value = read(row);
     const by = first && first !== row ? delta(value, read(first)) : "";
     const other = first && first !== row && !by && JSON.stringify(value) !== JSON.stringify(read(first));
-    return html`<td class="${row.name === under ? "here" : ""} ${other ? "other" : ""}">${value === undefined ? html`<span class="quiet">–</span>` : html`<${Figure} value=${value} strong=${best === row} />`}${best === row ? html` <span class="crown" title="the best">best</span>` : ""}${by ? html`<span class="by">${by}</span>` : ""}</td>`;
+    return html`<td class="${row.name === under ? "here" : ""} ${other ? "other" : ""}" onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })}>${value === undefined ? html`<span class="quiet">–</span>` : html`<${Figure} value=${value} strong=${best === row} />`}${best === row ? html` <span class="crown" title="the best">best</span>` : ""}${by ? html`<span class="by">${by}</span>` : ""}</td>`;
   };
   const group = (title, list) => list.length > 0 && html`<tbody><tr class="group"><th scope="rowgroup" colspan=${rows.length + 1}>${title}</th></tr>${list}</tbody>`;
   const line = (name, read, best, head = "") => html`<tr key=${name}><th scope="row"><span class="row"><span class="cut" title=${name}>${name}</span>${head}</span></th>${rows.map((row) => cell(row, read, best))}</tr>`;

@@ -6,6 +6,7 @@ import { useAsked, useKeys } from "../core/hooks.js";
 export function useLineOptions() {
   const [x, setX] = useAsked("x", "step");
   const [log, setLog] = useAsked("log");
+  const [logx, setLogx] = useAsked("logx");
   const [smooth, setSmooth] = useAsked("smooth");
   const [clip, setClip] = useAsked("clip");
   const [zoom, setZoom] = useState(null);
@@ -16,13 +17,14 @@ export function useLineOptions() {
   });
   useKeys([
     { keys: "l", what: "logarithmic axis", run: () => setLog((each) => (each ? "" : "1")) },
+    { keys: "L", what: "logarithmic x axis", run: () => (setZoom(null), setLogx((each) => (each ? "" : "1"))) },
     { keys: "[", what: "less smoothing", run: () => turn(-0.1) },
     { keys: "]", what: "more smoothing", run: () => turn(0.1) },
   ]);
   return {
     x: ["step", "relative", "time"].includes(x) ? x : "step",
-    log: log === "1", weight, clip: clip === "1", zoom, setZoom,
-    setX: (value) => (setZoom(null), setX(value)), setLog, setSmooth, setClip,
+    log: log === "1", logx: logx === "1" && x !== "time", weight, clip: clip === "1", zoom, setZoom,
+    setX: (value) => (setZoom(null), setX(value)), setLog, setLogx: (value) => (setZoom(null), setLogx(value)), setSmooth, setClip,
   };
 }
 
@@ -30,6 +32,7 @@ export const LineBar = ({ options, children }) => html`<div class="row wrap" rol
   <label class="row"><span class="quiet">x</span><select class="select small" aria-label="x axis" value=${options.x} onChange=${(e) => options.setX(e.currentTarget.value)}><option value="step">step</option><option value="relative">seconds since the first</option><option value="time">time of day</option></select></label>
   <label class="row"><span class="quiet">Smoothing</span><input type="range" min="0" max="0.95" step="0.05" value=${options.weight} onInput=${(e) => options.setSmooth(Number(e.currentTarget.value) ? e.currentTarget.value : "")} /><span class="fixed">${options.weight ? options.weight.toFixed(2) : "off"}</span></label>
   <button class="button small" aria-pressed=${options.log} onClick=${() => options.setLog(options.log ? "" : "1")}>Log axis</button>
+  <button class="button small" aria-pressed=${options.logx} disabled=${options.x === "time"} title="A logarithmic x axis; what is at zero is left out" onClick=${() => options.setLogx(options.logx ? "" : "1")}>Log x</button>
   <button class="button small" aria-pressed=${options.clip} title="Leave out the outermost hundredth of the values" onClick=${() => options.setClip(options.clip ? "" : "1")}>Clip</button>
   ${children}
   ${options.zoom && html`<button class="button small" onClick=${() => options.setZoom(null)}>Whole range</button>`}

@@ -4,7 +4,7 @@ import { get } from "../core/api.js";
 import { colorOfMark, dashOfMark } from "../core/colors.js";
 import { plural } from "../core/format.js";
 import { useAsked, useDark, useKeys, useSeen } from "../core/hooks.js";
-import { point, pointed } from "../core/hover.js";
+import { point, pointed, usePointed } from "../core/hover.js";
 import { byHost } from "../core/series.js";
 import { placesOf } from "../core/zoom.js";
 import { LineChart } from "../charts/line.js";
@@ -109,7 +109,7 @@ const Card = ({ metric, rows, labels, series, options, height, onSeen, onBig, bi
   return html`<section class="panel card-chart" ref=${box} aria-label=${metric}><header><h3 class="grow cut" title=${metric}>${metric}</h3>
       <span class="quiet">${total ? plural(total, "line") : ""}</span><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
     <div class="body">
-      ${near && total ? html`<${LineChart} lines=${lines} label=${metric} x=${x} log=${options.log} weight=${options.weight} clip=${options.clip} zoom=${zoom} onZoom=${options.setZoom} height=${height} />`
+      ${near && total ? html`<${LineChart} lines=${lines} label=${metric} x=${x} log=${options.log} logx=${options.logx} weight=${options.weight} clip=${options.clip} zoom=${zoom} onZoom=${options.setZoom} height=${height} />`
         : html`<div class="wait" style=${{ height: `${height}px` }}>${near && series ? html`<span class="quiet">No component chosen has it.</span>` : ""}</div>`}
     </div></section>`;
 };
@@ -117,7 +117,8 @@ const Card = ({ metric, rows, labels, series, options, height, onSeen, onBig, bi
 /** Which component has which colour; the pointer on one shows it in every chart. */
 export const Legend = ({ rows, labels, href }) => {
   const dark = useDark();
-  return html`<ul class="legend chips" aria-label="Components">${rows.map((row) => html`<li key=${row.name}><a href=${href(row)} onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })} onFocus=${() => point({ name: row.name })} onBlur=${() => pointed().name === row.name && point({ name: null })}><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut">${labels.get(row.name)}</span></a></li>`)}</ul>`;
+  const under = usePointed();
+  return html`<ul class="legend chips" aria-label="Components">${rows.map((row) => html`<li key=${row.name}><a class=${row.name === under ? "here" : ""} href=${href(row)} onMouseEnter=${() => point({ name: row.name })} onMouseLeave=${() => point({ name: null })} onFocus=${() => point({ name: row.name })} onBlur=${() => pointed().name === row.name && point({ name: null })}><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut">${labels.get(row.name)}</span></a></li>`)}</ul>`;
 };
 
 /** A component's colour and line. */

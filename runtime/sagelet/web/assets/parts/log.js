@@ -7,7 +7,7 @@ import { colorOf, isDark } from "../core/colors.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
-import { change } from "../core/url.js";
+import { change, region } from "../core/url.js";
 import { copy, Empty, Failed, Loading } from "./basics.js";
 
 /** Lines that are kept on the page. */
@@ -282,7 +282,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   if (!known.length) {
     return html`<section class="panel"><${Empty} title=${running ? "Nothing was printed yet" : "It printed nothing"}><p class="quiet">${running ? "Lines show up here as the hosts print them." : "No host of this job came as far as printing a line."}</p><//></section>`;
   }
-  const dark = isDark();
+  const at = region();
   return html`<section class="panel log" aria-label="Log">
     <div class="bar">
       ${known.length > 1 && html`<label><span class="unseen">Host</span><select class="select small" value=${lane} onChange=${(e) => setLane(e.currentTarget.value)}><option value="">all ${known.length} hosts</option>${known.map((each) => html`<option value=${each.id}>${labelOf(each, known)}</option>`)}</select></label>`}
@@ -294,7 +294,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       <button class="button small" aria-pressed=${times} onClick=${() => setTimes(!times)}>Times</button>
       <button class="button small" aria-pressed=${wrap} onClick=${() => setWrap(!wrap)}>Wrap</button>
       <button class="button small" aria-pressed=${follow} onClick=${() => (follow ? setFollow(false) : toEnd())}>Follow</button>
-      <a class="button small" download href=${`/_api/${path}/log/${encodeURIComponent(lane || known[0].id)}`}>Download</a>
+      <a class="button small" download href=${`/_api/${path}/log${lane || known.length === 1 ? `/${encodeURIComponent(lane || known[0].id)}` : ""}${at ? `?region=${encodeURIComponent(at)}` : ""}`}>Download</a>
     </div>
     <div class="view"><div class="lines" ref=${box} tabindex="0" role="log" aria-live="off" aria-label="Lines" onScroll=${scrolled}
         onClick=${(e) => {

@@ -4,6 +4,7 @@ import { get } from "../core/api.js";
 import { useApi } from "../core/hooks.js";
 import { jobPage } from "../core/jobs.js";
 import { go, link } from "../core/url.js";
+import { codeTitle, copyCode } from "./as-code.js";
 import { Badge } from "./basics.js";
 
 const PAGES = [
@@ -27,8 +28,10 @@ export const Palette = ({ close }) => {
   }, [text]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const pages = PAGES.filter(([name]) => words.every((word) => name.toLowerCase().includes(word)));
+  const code = codeTitle();
   const choices = [
     ...pages.map(([name, path]) => ({ id: `page-${name}`, label: name, side: "page", href: link(path) })),
+    ...(code && text && words.every((word) => code.toLowerCase().includes(word)) ? [{ id: "copy-code", label: code, side: html`<kbd>Y</kbd>`, run: copyCode }] : []),
     ...jobs.filter((job) => words.every((word) => word.includes(":") || job.name.toLowerCase().includes(word))).map((job) => ({ id: `job-${job.key}`, label: job.name, side: html`<${Badge} status=${job.status} secondary=${job.secondary} />`, href: jobPage(job) })),
     ...(experiments?.rows ?? []).filter((each) => words.every((word) => each.name.toLowerCase().includes(word))).slice(0, 6).map((each) => ({ id: `experiment-${each.name}`, label: each.name, side: "experiment", href: link(["experiments", each.name]) })),
     ...(tunings?.rows ?? []).filter((each) => words.every((word) => each.name.toLowerCase().includes(word))).slice(0, 6).map((each) => ({ id: `tuning-${each.name}`, label: each.name, side: "tuning job", href: link(["tuning", each.name]) })),
@@ -39,7 +42,8 @@ export const Palette = ({ close }) => {
   const take = (choice) => {
     if (!choice) return;
     close();
-    go(choice.href);
+    if (choice.run) choice.run();
+    else go(choice.href);
   };
   const keydown = (event) => {
     if (event.key === "Escape") close();

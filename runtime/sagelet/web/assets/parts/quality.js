@@ -5,6 +5,7 @@ import { get } from "../core/api.js";
 import { colorOfMark, dashOfMark } from "../core/colors.js";
 import { figure } from "../core/format.js";
 import { useDark } from "../core/hooks.js";
+import { point, usePointed } from "../core/hover.js";
 import { value } from "../core/series.js";
 import { LineChart } from "../charts/line.js";
 import { Matrix } from "../charts/matrix.js";
@@ -34,6 +35,7 @@ export const Quality = ({ rows, labels, base }) => {
   const [share, setShare] = useState(true);
   const [less, setLess] = useState(false);
   const graphs = useGraphs(rows);
+  const under = usePointed();
   if (graphs.some((each) => !each.shown)) return html`<${Loading} />`;
   const titleOf = ({ row, graph }) => html`<span class="row"><${Swatch} mark=${row.mark} dark=${dark} /><span class="cut" title=${graph.uri}>${rows.length > 1 ? `${labels.get(row.name)}, ` : ""}${graph.name || graph.type}</span></span>`;
   const matrices = graphs.filter((each) => each.shown.kind === "ConfusionMatrix");
@@ -43,7 +45,7 @@ export const Quality = ({ rows, labels, base }) => {
   return html`<div class="stack">
     ${matrices.length > 0 && html`<div class="row wrap"><h3>Confusion matrices</h3><button class="button small" aria-pressed=${share} onClick=${() => setShare(!share)}>Shares of the row</button>
       ${matrices.length > 1 && html`<button class="button small" aria-pressed=${less} onClick=${() => setLess(!less)}>Difference from ${labels.get(reference.row.name)}</button>`}</div>
-      <div class="matrices">${matrices.map((each) => html`<figure class="panel pad"><figcaption>${titleOf(each)}</figcaption><${Matrix} matrix=${each.shown.matrix} share=${share} base=${less && each !== reference ? reference.shown.matrix : null} named=${`Confusion matrix of ${labels.get(each.row.name)}`} /></figure>`)}</div>`}
+      <div class="matrices">${matrices.map((each) => html`<figure class="panel pad ${each.row.name === under ? "here" : ""}" onMouseEnter=${() => point({ name: each.row.name })} onMouseLeave=${() => point({ name: null })}><figcaption>${titleOf(each)}</figcaption><${Matrix} matrix=${each.shown.matrix} share=${share} base=${less && each !== reference ? reference.shown.matrix : null} named=${`Confusion matrix of ${labels.get(each.row.name)}`} /></figure>`)}</div>`}
     <div class="charts">${Object.entries(CURVES).map(([kind, words]) => {
       const own = graphs.filter((each) => each.shown.kind === kind);
       return own.length > 0 && html`<${Curves} key=${kind} kind=${kind} words=${words} graphs=${own} labels=${labels} dark=${dark} />`;

@@ -24,7 +24,7 @@ export const Winner = ({ scope, objective, rows, total, version, dark, nameOf })
   const tie = second && objective.read(first) === objective.read(second);
   return html`<section class="panel winner" aria-label="Best">
     <div class="said"><span class="quiet cut">${tie ? "As good as the second" : "Best"} by ${objective.title}</span>
-      <span class="row"><${Swatch} mark=${first.mark} dark=${dark} /><a class="cut" href=${link(["components", first.name])}><b>${called(first)}</b></a> <${Figure} strong value=${objective.read(first)} /></span></div>
+      <span class="row"><${Swatch} mark=${(rows.find((each) => each.name === first.name) ?? first).mark} dark=${dark} /><a class="cut" href=${link(["components", first.name])}><b>${called(first)}</b></a> <${Figure} strong value=${objective.read(first)} /></span></div>
     ${second && html`<${Why} first=${first} second=${second} objective=${objective} called=${called(second)} />`}
     <${Cost} row=${first} rows=${rows} total=${total} />
   </section>`;
