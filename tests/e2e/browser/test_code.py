@@ -16,7 +16,7 @@ CLIPBOARD = ("clipboard-read", "clipboard-write")
 
 #: Pages, a text that they show once they are whole, and what their code prints and does not.
 PAGES = {
-    "": ("Ended last", ["done Completed", "prepare Completed", "search Completed", "digits"], []),
+    "": ("Ended last", ["prepare Completed", "search Completed", "digits"], []),
     "jobs": ("done", ["done Completed", "failed Failed", "prepare Completed"], []),
     "jobs?filter=status:failed": ("failed", ["failed Failed"], ["done Completed", "prepare"]),
     "jobs?filter=metric.loss+<+0.1+DON": ("done", ["done Completed"], ["failed", "search"]),
@@ -27,6 +27,11 @@ PAGES = {
     "jobs/done/logs?find=STEP+39&regex=1": ("step 39", ["step 39"], ["step 38"]),
     "jobs/done/files": ("Outputs", ["model.tar.gz"], []),
     "jobs/done/request": ("CreateTrainingJob", ['"TrainingJobName": "done"'], []),
+    "jobs/used/system": (
+        "summed over cores",
+        ["used/algo-1 CPUUtilization [(", "used/algo-2 MemoryUtilization [("],
+        ["GPUUtilization"],
+    ),
     "processing/prepare": ("three rows", ["Completed", "three rows", "rows"], []),
     "processing/prepare/logs": ("prepared 3", ["prepared 3"], []),
     "tuning": ("search", ["search Completed"], []),

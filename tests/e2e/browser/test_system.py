@@ -24,6 +24,9 @@ def test_each_quantity_has_a_chart_with_a_line_a_host(see: Open) -> None:
     assert " of " in page.get_by_role("region", name="Memory").locator("header").inner_text()
     counts(page, "main canvas[role=img]", 3)  # no GPUs
     assert inked(page, "main canvas[role=img]") > 0
+    page.keyboard.press("f")
+    page.get_by_role("dialog", name="CPU").get_by_role("button", name="Smaller").click()
+    page.get_by_role("dialog").wait_for(state="detached")
 
 
 def test_what_hosts_use_is_drawn_as_they_use_it(see: Open, plane: Plane, tmp_path: Path) -> None:

@@ -3,11 +3,11 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm
 import { get } from "../core/api.js";
 import { colorAt, colorOfMark } from "../core/colors.js";
 import { amount } from "../core/format.js";
-import { useDark } from "../core/hooks.js";
+import { useDark, useKeys } from "../core/hooks.js";
 import { append, byHost, extent } from "../core/series.js";
 import { placesOf } from "../core/zoom.js";
 import { LineChart } from "../charts/line.js";
-import { Empty, Failed, Loading } from "../parts/basics.js";
+import { Dialog, Empty, Failed, Figure, Loading } from "../parts/basics.js";
 
 /** quantity -> [title, unit, what it is]; percent of CPUs and GPUs are summed, as SageMaker's are. */
 const QUANTITIES = {
@@ -30,6 +30,7 @@ export const JobSystem = ({ path, job, hear, ready }) => {
   const [turn, setTurn] = useState(0);
   const [zoom, setZoom] = useState(null);
   const [close, setClose] = useState({}); // what was fetched for the zoom
+  const [big, setBig] = useState(null);
   const zero = job.started ?? job.created;
   const width = widthFor(job.hosts);
   const asked = useRef(false);
@@ -65,19 +66,22 @@ export const JobSystem = ({ path, job, hear, ready }) => {
       stop.abort();
     };
   }, [zoom]);
+  const there = Object.keys(QUANTITIES).filter((each) => all?.[each]?.place.length);
+  useKeys([{ keys: "f", what: "enlarge the first chart", run: () => setBig((old) => (old ? null : there[0] ?? null)) }]);
   if (error) return html`<${Failed} error=${error} head="h2" again=${() => setTurn((each) => each + 1)} />`;
   if (!all) return html`<${Loading} />`;
-  const there = Object.keys(QUANTITIES).filter((each) => all[each]?.place.length);
   if (!there.length) {
     return html`<section class="panel"><${Empty} title=${job.over ? "Nobody looked at its hosts" : "No values yet"}>
       <p class="quiet">${job.over ? "It ended before the first look at its hosts, about a second after they begin, or it never had any." : "What each host uses of the machine is drawn here from about a second after it begins: CPU, memory, GPUs, the disk."}</p><//></section>`;
   }
+  const card = (each, height, large) => html`<${Card} key=${each} quantity=${each} job=${job} zero=${zero} series=${zoom && close[each]?.place.length ? close[each] : all[each]} limits=${limits} zoom=${zoom} onZoom=${setZoom} height=${height} big=${large} onBig=${() => setBig(large ? null : each)} />`;
   return html`
     <div class="row wrap"><span class="quiet">x: seconds since the job started</span>${zoom && html`<button class="button small" onClick=${() => setZoom(null)}>Whole range</button>`}</div>
-    <div class="charts">${there.map((each) => html`<${Card} key=${each} quantity=${each} job=${job} zero=${zero} series=${zoom && close[each]?.place.length ? close[each] : all[each]} limits=${limits} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
+    <div class="charts">${there.map((each) => card(each, 200, false))}</div>
+    ${big && html`<${Dialog} title=${QUANTITIES[big][0]} huge close=${() => setBig(null)}>${card(big, Math.max(260, innerHeight * 0.6), true)}<//>`}`;
 };
 
-const Card = ({ quantity, job, zero, series, limits, zoom, onZoom }) => {
+const Card = ({ quantity, job, zero, series, limits, zoom, onZoom, height, big, onBig }) => {
   const dark = useDark();
   const [title, unit, what] = QUANTITIES[quantity];
   const lines = useMemo(() => {
@@ -94,11 +98,12 @@ const Card = ({ quantity, job, zero, series, limits, zoom, onZoom }) => {
   const most = Object.values(limits).map((each) => each[quantity]).filter((each) => each);
   const limit = most.length && quantity !== "disk" ? Math.max(...most) : null;
   const last = lines.map((each) => each.y[each.y.length - 1]);
-  const ends = [...new Set([Math.min(...last), Math.max(...last)].map((each) => amount(each, unit)))].join(" to ");
+  const told = (each) => html`<${Figure} value=${each} text=${amount(each, unit)} unit=${unit} strong />`;
+  const [least, greatest] = [Math.min(...last), Math.max(...last)];
   return html`<section class="panel" aria-label=${title}><header><h2 class="grow cut" title=${what}>${title}</h2>
-      <span><b>${ends}</b>${limit && html` <span class="quiet">of ${amount(limit, unit)}</span>`}</span></header>
+      <span>${told(least)}${amount(least, unit) !== amount(greatest, unit) && html` to ${told(greatest)}`}${limit && html` <span class="quiet">of ${amount(limit, unit)}</span>`}</span><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
     <div class="body stack" style=${{ gap: "8px" }}>
-      <${LineChart} lines=${lines} label=${`${title}, ${unit}`} x="relative" unit=${unit} floor zoom=${zoom} onZoom=${onZoom} />
+      <${LineChart} lines=${lines} label=${`${title}, ${unit}`} x="relative" unit=${unit} floor zoom=${zoom} onZoom=${onZoom} height=${height} />
       <div class="legend">${lines.length > 1 && lines.map((each) => html`<span><i style=${{ background: each.color }}></i>${each.label}</span>`)}
         <span class="grow"></span>${range && html`<span>min ${amount(range[0], unit)}</span><span>max ${amount(range[1], unit)}</span>`}</div>
       <p class="quiet small">${what}</p>
