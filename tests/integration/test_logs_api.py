@@ -181,7 +181,7 @@ def test_a_job_is_followed_to_its_end(client, submit):
     assert client("logs", "us-east-1").describe_log_groups()["logGroups"] == []
 
     cloudwatch = client("cloudwatch")
-    (metric,) = cloudwatch.list_metrics()["Metrics"]
+    (metric,) = cloudwatch.list_metrics(Dimensions=[{"Name": "TrainingJobName"}])["Metrics"]
     assert metric["MetricName"] == "loss"
     job = sagemaker.describe_training_job(TrainingJobName="counter")
     points = cloudwatch.get_metric_statistics(

@@ -1,11 +1,14 @@
 """What tests of the page do: jobs to look at, clients, an open page."""
 
+import json
 import sys
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import boto3
 
-from support.cli import sagelet
+from support.cli import sagelet, wait_until
 from support.serve import Plane
 from support.tuning import SCRIPT as SEARCHED
 
@@ -61,6 +64,29 @@ def train(plane: Plane, name: str, *options: str, **environ: str) -> None:
         env=plane.environ,
     )
     assert done.returncode == (1 if "FAIL" in environ else 0), done.stdout + done.stderr
+
+
+def used(plane: Plane, name: str, until: Path) -> None:
+    """Run a job of two hosts until both were looked at; ``until`` is an empty folder."""
+    train(plane, name, "--hosts", "2", "--detach", LINES="1", HOLD=str(until))
+    wait_until(lambda: looks(plane, name) > 1, f"{name}: a look at its hosts")
+    for host in ("algo-1", "algo-2"):
+        (until / host).touch()
+    wait_until(lambda: bool(ask(plane, f"jobs/{name}")["over"]), f"{name}: its end")
+
+
+def looks(plane: Plane, name: str) -> int:
+    """How often the hosts of a job were looked at; 0 until each was."""
+    found = ask(plane, f"jobs/{name}/usage")
+    return (
+        found["next"] if len(found["limits"]) == len(ask(plane, f"jobs/{name}")["hostNames"]) else 0
+    )
+
+
+def ask(plane: Plane, path: str) -> Any:
+    """A document of the people's door."""
+    with urllib.request.urlopen(f"{plane.url}/_api/{path}", timeout=30) as answer:
+        return json.load(answer)
 
 
 def process(plane: Plane, name: str) -> None:

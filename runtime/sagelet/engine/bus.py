@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Self
 
 #: ``("job", region, key)``, ``("log", region, key, host)``, ``("metrics", region, key)``,
-#: ``("hosts", region, key)`` with a job's key, which no job of another kind has; ``("tuning",
-#: region, name)`` with a tuning job's name; ``("calls",)``; ``("tracked", region)``.
+#: ``("usage", region, key)``, ``("hosts", region, key)`` with a job's key, which no job of another
+#: kind has; ``("tuning", region, name)`` with a tuning job's name; ``("calls",)``; ``("tracked",
+#: region)``.
 Topic = tuple[str, ...]
 
 

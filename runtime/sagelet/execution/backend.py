@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sagelet.domain.hosts import JobPlan
+from sagelet.domain.usage import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,13 @@ class ExecutionBackend(Protocol):
 
         Raises:
             HostFault: what runs them does not answer now; it may later.
+        """
+
+    def look(self, plan: JobPlan) -> list[Reading]:
+        """What each host uses now; without those that do not run, or cannot be looked at.
+
+        Raises:
+            HostFault: what runs them does not answer now.
         """
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:

@@ -21,7 +21,8 @@ from sagelet.domain.hosts import HostPlan, JobPlan
 from sagelet.domain.launchers import check_launchers
 from sagelet.domain.opt_ml import ROOT
 from sagelet.domain.processing import PROCESSING
-from sagelet.execution import detached, feeding, networks
+from sagelet.domain.usage import Reading
+from sagelet.execution import detached, feeding, machine, networks, trees
 from sagelet.execution.backend import (
     HostExited,
     HostLost,
@@ -157,6 +158,10 @@ class ProcessBackend:
                 target=_watch, args=(host, told), name=f"watch-{host.name}", daemon=True
             ).start()
         feeding.watch(plan, lambda alone: self.stop(alone, grace=0.0))
+
+    def look(self, plan: JobPlan) -> list[Reading]:
+        """Each host is what its shim has started; without limits the machine is theirs."""
+        return [reading for host in plan.hosts if (reading := _look(host)) is not None]
 
     def stop(self, plan: JobPlan, *, grace: float) -> None:
         """The shim knows the grace; without one it kills at once."""
@@ -308,6 +313,16 @@ def _follow(host: HostPlan, sink: Sink) -> None:
             return
         if not moved:
             time.sleep(TICK)
+
+
+def _look(host: HostPlan) -> Reading | None:
+    folder = Path(host.folder)
+    record = _read(folder / "started.json") if _alive(folder) else None
+    found = trees.used(record["pid"]) if record else None
+    if found is None:
+        return None
+    cores, memory = machine.room()
+    return Reading(host.name, time.monotonic(), *found, cores, memory)
 
 
 def _last_words(folder: Path) -> str:

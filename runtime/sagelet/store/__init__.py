@@ -25,6 +25,7 @@ from sagelet.store.training_jobs import TrainingJobs
 from sagelet.store.trial_components import TrialComponents
 from sagelet.store.tuning_jobs import TuningJobs
 from sagelet.store.uploads import Uploads
+from sagelet.store.usage import Usage
 
 #: The tables with what people look at.
 _SEEN = ("training_jobs", "processing_jobs", "tuning_jobs", "experiments", "trial_components")
@@ -62,6 +63,7 @@ class Store:
     tags: Tags
     roles: Roles
     spares: Spares
+    usage: Usage
 
     @property
     def jobs(self) -> tuple[Jobs[Any], ...]:
@@ -136,4 +138,5 @@ def _view(root: Path, database: Database, objects: Objects, region: str) -> Stor
         Tags(database),
         Roles(database),
         Spares(home.warm),
+        Usage(database, region),
     )

@@ -15,6 +15,7 @@ from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.store.database import Database
 from sagelet.store.tags import write_tags
 from sagelet.store.trial_components import enter, follow_life, follow_outputs, leave
+from sagelet.store.usage import Owner, forget
 
 #: SortBy of the List operations -> the column that is compared.
 SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -303,7 +304,7 @@ class Jobs(ABC, Generic[J]):
             )
 
     def delete(self, name: str) -> None:
-        """Forget the job and, unless a trial has it, its component with its metrics."""
+        """Forget the job what its hosts used and, unless a trial has it, its component."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 f"DELETE FROM {self.table} WHERE region = ? AND name = ? RETURNING component",  # noqa: S608
@@ -311,6 +312,7 @@ class Jobs(ABC, Generic[J]):
             ).fetchone()
             if row is not None:
                 leave(connection, row["component"])
+                forget(connection, Owner(self._region, self.kind.name, name))
 
     def _update(
         self,

@@ -2,8 +2,9 @@
 
 The bus says that something changed, the store says what, and the engine how hosts are. A place in
 the stream is a cursor: the time of the last state, an offset in each log, the length of each
-metric's series, the number of the last call. So a page that lost its connection goes on without a
-gap, however long it was away and whichever process answers.
+metric's series, the place of the last look at the hosts, the number of the last call. So a page
+that lost its connection goes on without a gap, however long it was away and whichever process
+answers.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from sagelet.web.call_views import call_row
 from sagelet.web.lanes import Lanes, View, lane_document, view_document
 from sagelet.web.rows import job_rows, metric_names_of, tracked
 from sagelet.web.tunings import Search
-from sagelet.web.views import job_document, series
+from sagelet.web.views import job_document, series, usage_document
 
 #: Changes that come close together are sent together, in seconds.
 PAUSE = 0.03
@@ -55,7 +56,8 @@ class Watch:
     """What a page wants to hear of.
 
     ``job`` is a job's key; ``tracked``: experiments and all that is in them; ``tunings``: every
-    tuning job; ``tuning``: one, by its name, with its training jobs.
+    tuning job; ``tuning``: one, by its name, with its training jobs; ``usage``: what hosts of the
+    job use.
     """
 
     region: str
@@ -67,6 +69,7 @@ class Watch:
     tracked: bool = False
     tunings: bool = False
     tuning: str | None = None
+    usage: bool = False
 
     @property
     def pause(self) -> float:
@@ -83,6 +86,8 @@ class Watch:
             return self.tracked
         if topic[0] == "log":
             return self.log and topic[2] == self.job
+        if topic[0] == "usage":
+            return self.usage and topic[2] == self.job
         if topic[0] == "hosts":
             return topic[2] == self.job
         if topic[0] == "tuning":
@@ -100,6 +105,7 @@ class Cursor:
     log: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, int] = field(default_factory=dict)
     call: int = 0
+    usage: int = 0
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
@@ -111,13 +117,20 @@ class Cursor:
                 {str(lane): _place(at) for lane, at in found.get("l", {}).items()},
                 {str(name): _place(at) for name, at in found.get("m", {}).items()},
                 _place(found.get("c", 0)),
+                _place(found.get("u", 0)),
             )
         except (ValueError, AttributeError, TypeError, OverflowError):
             return cls()
 
     def write(self) -> str:
         """The id of the event that leaves a page here; ASCII, on one line."""
-        document = {"t": self.time, "l": self.log, "m": self.metrics, "c": self.call}
+        document = {
+            "t": self.time,
+            "l": self.log,
+            "m": self.metrics,
+            "c": self.call,
+            "u": self.usage,
+        }
         return json.dumps(document, separators=(",", ":"))
 
 
@@ -188,6 +201,8 @@ class Reader:
             found += self._metrics(job.name)
         if self._watch.log and (topics is None or told & {"log", "job"}):
             found += self._log(job)
+        if self._watch.usage and (topics is None or "usage" in told):
+            found += self._usage(job)
         document = {
             **job_document(job, *tracked(self._store, [job]).get(key, (None, None))),
             "hostStates": dict(self._hosts(job)),
@@ -205,6 +220,13 @@ class Reader:
                 self.cursor.metrics[name] = points[-1].place + 1
                 new[name] = series(points)
         return [("metrics", {"series": new})] if new else []
+
+    def _usage(self, job: Job) -> list[tuple[str, Document]]:
+        samples = self._store.usage.samples(job.kind, job.name, low=self.cursor.usage)
+        if not samples:
+            return []
+        self.cursor.usage = samples[-1].place + 1
+        return [("usage", usage_document(samples, len(samples)))]
 
     def _log(self, job: Job) -> list[tuple[str, Document]]:
         with Lanes(self._store.logs_of(job.kind), job.name, self._watch.lanes) as lanes:

@@ -15,7 +15,7 @@ from sagelet.web.answers import HEADERS, Json
 from sagelet.web.lanes import ERROR, Lanes, compile_search, lane_document, view_document
 from sagelet.web.rows import job_rows, metric_names_of, tracked
 from sagelet.web.sources import Sources
-from sagelet.web.views import job_document, read_filter, series
+from sagelet.web.views import job_document, read_filter, series, usage_document
 
 #: The most rows of one answer.
 _ROWS = 500
@@ -82,6 +82,7 @@ def job_router(sources: Sources, path: str, kind: Kind) -> APIRouter:
 
     if kind.metrics:
         _add_series(router, sources, kind)
+    _add_usage(router, sources, kind)
 
     @router.post("/{name}/stop", status_code=202)
     def stop(name: str, request: Request, region: Region = None) -> Json:
@@ -118,6 +119,21 @@ def _add_series(router: APIRouter, sources: Sources, kind: Kind) -> None:
                 "next": points[-1].place + 1 if points else low,
             }
         return Json({"series": found})
+
+
+def _add_usage(router: APIRouter, sources: Sources, kind: Kind) -> None:
+    @router.get("/{name}/usage")
+    def job_usage(
+        name: str,
+        region: Region = None,
+        width: Annotated[int, Query(ge=1, le=4000)] = 800,
+        low: Annotated[int, Query(ge=0)] = 0,
+        high: Annotated[int, Query(ge=0)] = 1 << 62,
+    ) -> Json:
+        """What its hosts used of the machine, thinned to a width in pixels; bytes and percent."""
+        store, _ = sources.region_of(region)
+        store.jobs_of(kind).get(name)
+        return Json(usage_document(store.usage.samples(kind, name, low=low, high=high), width))
 
 
 def _add_logs(router: APIRouter, sources: Sources, kind: Kind) -> None:

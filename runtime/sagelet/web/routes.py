@@ -244,11 +244,13 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
         tracked: bool = False,
         tunings: bool = False,
         tuning: str | None = None,
+        usage: bool = False,
     ) -> StreamingResponse:
         """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
         name = region or sources.region
         store, engine = sources.context_for(name)
-        watch = Watch(name, jobs, job, log, tuple(lane or ()), calls, tracked, tunings, tuning)
+        lanes = tuple(lane or ())
+        watch = Watch(name, jobs, job, log, lanes, calls, tracked, tunings, tuning, usage)
         start = Cursor.read(request.headers.get("last-event-id") or cursor)
         reader = Reader(store, sources.calls, watch, start, engine.hosts_of)
         return StreamingResponse(

@@ -13,6 +13,7 @@ from sagelet.domain.summaries import Summary
 from sagelet.domain.thinning import Point
 from sagelet.domain.training import TRAINING, TrainingJob
 from sagelet.domain.tuning import trial_name
+from sagelet.domain.usage import Sample, drawn
 from sagelet.store.trial_components import Record
 from sagelet.store.wishes import Condition, Wanted
 
@@ -238,6 +239,28 @@ def series(points: Sequence[Point]) -> Document:
         "time": [round(point.time, 3) for point in points],
         "value": [number(point.value) for point in points],
         "host": [place[point.host] for point in points],
+    }
+
+
+def usage_document(samples: Sequence[Sample], width: int) -> Document:
+    """What hosts use, as series thinned to a width, and what each may use."""
+    last = {each.host: each for each in samples}
+    return {
+        "series": {
+            name: {**series(points), "count": len(samples), "next": points[-1].place + 1}
+            for name, points in drawn(samples, width).items()
+        },
+        "next": samples[-1].place + 1 if samples else 0,
+        "limits": {
+            host: {
+                "cpu": 100.0 * each.cores,
+                "memory": each.memory_limit,
+                "gpu": 100.0 * each.gpus,
+                "gpuMemory": each.gpu_memory_limit,
+                "disk": 100.0,
+            }
+            for host, each in last.items()
+        },
     }
 
 

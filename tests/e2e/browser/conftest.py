@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.pages import SCRIPT, clients, process, train, tune
+from support.pages import SCRIPT, clients, process, train, tune, used
 from support.serve import Plane
 from support.tracked import fill
 
@@ -51,6 +51,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         s3.put_object(Bucket="bucket", Key="a.csv", Body=b"x,y\n1,<b>2\n")
         fill(sagemaker, metrics, s3)
         process(made, "prepare")
+        used(made, "used", tmp_path_factory.mktemp("used"))
         tune(made, "search", "--max-jobs", "4", "--seed", "3")
         yield made
     finally:

@@ -1,18 +1,27 @@
-"""CloudWatch: the metrics that jobs printed, as statistics over periods.
+"""CloudWatch: the metrics of jobs as statistics over periods.
 
-There is one namespace. A metric has the dimension TrainingJobName; with Host (``<job>/<host>``),
-in its stead or beside it, only that host's values count. Values that are not numbers are left out.
+Those that a training job printed have the dimension TrainingJobName; with Host (``<job>/<host>``),
+in its stead or beside it, only that host's values count. What a host uses of the machine has the
+dimension Host alone, and a namespace a kind of job. Values that are not numbers are left out.
 """
 
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from sagelet.aws.operation import Context, Document, operation
 from sagelet.domain.errors import Refusal
+from sagelet.domain.jobs import Kind
+from sagelet.domain.processing import PROCESSING
 from sagelet.domain.statistics import periods, range_of, statistic
+from sagelet.domain.training import TRAINING
+from sagelet.domain.usage import INSTANCE_METRICS
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
+PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
+
+#: Whose hosts' metrics are in which namespace, in the order of a listing.
+_KINDS: dict[str, Kind] = {TRAINING_JOBS: TRAINING, PROCESSING_JOBS: PROCESSING}
 
 _JOB, _HOST = "TrainingJobName", "Host"
 _POINTS = 1440
@@ -44,8 +53,9 @@ def get_metric_statistics(context: Context, request: Document) -> Document:
         )
     functions = {name: _statistic(name, "InvalidParameterValue") for name in (*simple, *extended)}
     datapoints = []
+    unit = _unit_of(request)
     for begin, values in _values(context, request, start, end, period).items():
-        point: dict[str, Any] = {"Timestamp": begin, "Unit": "None"}
+        point: dict[str, Any] = {"Timestamp": begin, "Unit": unit}
         point |= {name: functions[name](values) for name in simple}
         if extended:
             point["ExtendedStatistics"] = {name: functions[name](values) for name in extended}
@@ -87,28 +97,89 @@ def get_metric_data(context: Context, request: Document) -> Document:
 
 @operation("cloudwatch", "ListMetrics")
 def list_metrics(context: Context, request: Document) -> Document:
-    """One page of the metrics there are, each with its job."""
-    filters = {d["Name"]: d.get("Value") for d in request.get("Dimensions") or ()}
+    """One page of the metrics there are, each with its job or its host."""
     token = request.get("NextToken")
-    after = tuple((token or "/").split("/", 1))
-    if len(after) != 2:
+    after = tuple((token or "//").split("/", 2))
+    if len(after) != _TOKEN:
         raise Refusal("InvalidParameterValue", "The parameter NextToken is invalid.")
-    if request.get("Namespace") not in (None, TRAINING_JOBS) or not filters.keys() <= {_JOB}:
-        return {"Metrics": []}
     since = time.time() - _RECENT if request.get("RecentlyActive") else float("-inf")
     metrics: list[Document] = []
     last = after
-    for job, name, active in context.store.metrics.names(
-        job=filters.get(_JOB), name=request.get("MetricName"), after=after
-    ):
-        if active < since:
+    for found in _listed(context, request, after):
+        if found.active < since:
             continue
         if len(metrics) == _PAGE:
             return {"Metrics": metrics, "NextToken": "/".join(last)}
-        last = job, name
-        dimensions = [{"Name": _JOB, "Value": job}]
-        metrics.append({"Namespace": TRAINING_JOBS, "MetricName": name, "Dimensions": dimensions})
+        last = found.place
+        dimensions = [{"Name": found.dimension, "Value": found.owner}]
+        metrics.append(
+            {"Namespace": found.namespace, "MetricName": found.name, "Dimensions": dimensions}
+        )
     return {"Metrics": metrics}
+
+
+class _Listed(NamedTuple):
+    """A metric in a listing; ``place`` leads behind it, ``active``: when it last had a value."""
+
+    namespace: str
+    name: str
+    dimension: str
+    owner: str
+    active: float
+    place: tuple[str, ...]
+
+
+#: A place in a listing: which part of it, and two words that say where in there.
+_TOKEN = 3
+
+
+def _listed(context: Context, request: Document, after: tuple[str, ...]) -> Iterator[_Listed]:
+    """The metrics that are asked for, from a place on: what was printed, then those of hosts."""
+    filters = {d["Name"]: d.get("Value") for d in request.get("Dimensions") or ()}
+    namespace, name = request.get("Namespace"), request.get("MetricName")
+    part, *behind = after
+    if not part and namespace in (None, TRAINING_JOBS) and filters.keys() <= {_JOB}:
+        printed = context.store.metrics.names(
+            job=filters.get(_JOB), name=name, after=(behind[0], behind[1])
+        )
+        for job, metric, active in printed:
+            yield _Listed(TRAINING_JOBS, metric, _JOB, job, active, ("", job, metric))
+    if not filters.keys() <= {_HOST}:
+        return
+    for each, kind in _KINDS.items():
+        if namespace in (None, each) and part <= kind.name:
+            start = (behind[0], behind[1]) if part == kind.name else ("", "")
+            for found in _of_hosts(context, kind, each, filters.get(_HOST), start):
+                if name in (None, found.name):
+                    yield found
+
+
+def _of_hosts(
+    context: Context,
+    kind: Kind,
+    namespace: str,
+    wanted: str | None,
+    after: tuple[str, str],
+) -> Iterator[_Listed]:
+    """The metrics of one kind's hosts; ``wanted`` is the value of a Host."""
+    job = wanted and wanted.partition("/")[0]
+    for seen in context.store.usage.hosts(kind, job=job, since=after[0]):
+        owner = f"{seen.job}/{seen.host}"
+        for metric in sorted(INSTANCE_METRICS) if wanted in (None, owner) else ():
+            behind = (seen.job, f"{seen.host}/{metric}")
+            if behind > after and (seen.gpus or not metric.startswith("GPU")):
+                place = (kind.name, *behind)
+                yield _Listed(namespace, metric, _HOST, owner, seen.time, place)
+
+
+def _is_of_host(metric: Document) -> bool:
+    """Whether it is a metric of what a host uses; a script may print one of the same name."""
+    dimensions = [d["Name"] for d in metric.get("Dimensions") or ()]
+    return metric["MetricName"] in INSTANCE_METRICS and dimensions == [_HOST]
+
+
+def _unit_of(metric: Document) -> str:
+    return "Percent" if _is_of_host(metric) else "None"
 
 
 def _values(
@@ -116,10 +187,19 @@ def _values(
 ) -> dict[float, list[float]]:
     """The metric's values by period; empty for a metric there is not."""
     job, host = _dimensions(metric.get("Dimensions") or ())
-    namespace = metric.get("Namespace")
-    if job is None or namespace != TRAINING_JOBS or metric.get("Unit", "None") != "None":
+    namespace, unit = metric.get("Namespace"), _unit_of(metric)
+    if job is None or namespace not in _KINDS or (metric.get("Unit") or unit) != unit:
         return {}
     first, last = range_of(start, end, period, time.time())
+    if _is_of_host(metric):
+        value_of = INSTANCE_METRICS[metric["MetricName"]]
+        samples = context.store.usage.samples(
+            _KINDS[namespace], job, host=host, since=first, until=last
+        )
+        found = [(each.time, value) for each in samples if (value := value_of(each)) is not None]
+        return periods(found, first, period)
+    if namespace != TRAINING_JOBS:
+        return {}
     data = context.store.metrics.series(
         job, metric["MetricName"], host=host, since=first, until=last
     )

@@ -18,10 +18,12 @@ from requests.exceptions import RequestException
 from sagelet.domain.errors import HostFault, Unavailable, ValidationException
 from sagelet.domain.hosts import Access, HostPlan, JobPlan
 from sagelet.domain.hosts import Mount as PlannedMount
+from sagelet.domain.usage import Reading
 from sagelet.execution import feeding
 from sagelet.execution.backend import HostStarted, Progress, Sink
 from sagelet.execution.docker.hands import give_back
 from sagelet.execution.docker.images import Images
+from sagelet.execution.docker.meters import Meters
 from sagelet.execution.docker.network import JobNetwork, create_network, gateway
 from sagelet.execution.docker.ping import why_silent
 from sagelet.execution.docker.pump import Pump
@@ -77,6 +79,7 @@ class DockerBackend:
         except DockerException as error:
             raise Unavailable(f"No Docker engine answers at {host}: {error}") from None
         self._references: dict[tuple[str, str], str] = {}
+        self._meters = Meters(host, self._api.api_version)
         self.images = Images(self._api, containers, wheels, build_args)
 
     def describe(self) -> str:
@@ -203,6 +206,13 @@ class DockerBackend:
                     self._api.rename(there[host.name], self._name(plan.job, plan, host))
         feeding.watch(plan, self._kill)
 
+    def look(self, plan: JobPlan) -> list[Reading]:
+        """What the engine says of each container that runs."""
+        names = tuple(host.name for host in plan.hosts)
+        cores = {host.name: host.cpus for host in plan.hosts if host.cpus}
+        labels = tuple(_label_filter(self._labels(plan)))
+        return self._meters.look(labels, HOST_LABEL, names, cores)
+
     def _kill(self, plan: JobPlan) -> None:
         self.stop(plan, grace=0.0)
 
@@ -271,6 +281,7 @@ class DockerBackend:
             else:
                 reason = "the engine does not let go of it"
             if not there:
+                self._meters.forget(tuple(_label_filter(self._labels(plan))))
                 feeding.end(plan)
                 return
             if time.monotonic() > deadline:

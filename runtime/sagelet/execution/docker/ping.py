@@ -1,6 +1,9 @@
 """Plain questions to a Docker engine, asked without loading the SDK (which takes half a second)."""
 
 import socket
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -44,13 +47,44 @@ def ask(host: str, method: str, path: str, timeout: float) -> tuple[int, bytes]:
         OSError: it does not answer.
         ValueError: it is no HTTP that answers.
     """
+    with _asked(host, method, path, timeout) as connection:
+        return _answer(connection)
+
+
+def ask_for_all(host: str, paths: Sequence[str], timeout: float) -> list[tuple[int, bytes]]:
+    """The same of several paths, which are all asked for before any answer is waited for.
+
+    Raises:
+        OSError: it does not answer all of them in the time that one has.
+        ValueError: it is no HTTP that answers.
+    """
+    deadline = time.monotonic() + timeout
+    with ExitStack() as stack:
+        asked = [stack.enter_context(_asked(host, "GET", path, timeout)) for path in paths]
+        answers = []
+        for connection in asked:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            answers.append(_answer(connection))
+        return answers
+
+
+def _asked(host: str, method: str, path: str, timeout: float) -> socket.socket:
+    """A connection whose question is sent."""
     kind, _, rest = host.partition("://")
-    with _connect(kind, rest, timeout) as connection:
-        question = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+    connection = _connect(kind, rest, timeout)
+    question = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+    try:
         connection.sendall(question.encode())
-        answer = b""
-        while piece := connection.recv(1 << 16):
-            answer += piece
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _answer(connection: socket.socket) -> tuple[int, bytes]:
+    answer = b""
+    while piece := connection.recv(1 << 16):
+        answer += piece
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(b"".join(head.split(b" ", 2)[1:2])), body
 

@@ -1,6 +1,6 @@
 // What every chart on a canvas needs: sharp pixels, the theme's colours, axes.
 import { isDark } from "../core/colors.js";
-import { clock, figure } from "../core/format.js";
+import { amount, clock, figure } from "../core/format.js";
 
 const TOKENS = ["--muted", "--line", "--line-strong", "--accent", "--text", "--panel"];
 let cache = { dark: null, colors: {}, family: "" };
@@ -35,8 +35,8 @@ export function blank(canvas, width, height) {
   return context;
 }
 
-/** Lines and numbers of both axes. `box`: left, top, right, bottom in pixels. */
-export function axes(context, { colors, family }, box, sx, sy, { x = "", integers = false } = {}) {
+/** Lines and numbers of both axes. `box`: left, top, right, bottom in pixels; `unit`: of y. */
+export function axes(context, { colors, family }, box, sx, sy, { x = "", integers = false, unit = "" } = {}) {
   context.font = `11px ${family}`;
   context.strokeStyle = colors.line;
   context.fillStyle = colors.muted;
@@ -52,7 +52,7 @@ export function axes(context, { colors, family }, box, sx, sy, { x = "", integer
     context.moveTo(box.left, y);
     context.lineTo(box.right, y);
     context.stroke();
-    context.fillText(short(each), box.left - 7, y);
+    context.fillText(unit ? amount(each, unit) : short(each), box.left - 7, y);
   }
   context.textAlign = "center";
   context.textBaseline = "top";

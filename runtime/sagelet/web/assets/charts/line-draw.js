@@ -42,8 +42,8 @@ export function wholeOf(lines, log = false) {
   }));
 }
 
-/** Draw all lines; returns the scales, null where there is nothing to draw. */
-export function draw(canvas, width, height, lines, { x, log, logx = false, weight, zoom, clip, above, moving = false }) {
+/** Draw all lines; returns the scales, null where there is nothing to draw. `floor`: y begins at 0. */
+export function draw(canvas, width, height, lines, { x, log, logx = false, weight, zoom, clip, above, unit, floor = false, moving = false }) {
   const look = theme(canvas);
   const context = blank(canvas, width, height);
   const box = { left: LEFT, top: TOP, right: width - RIGHT, bottom: height - BOTTOM };
@@ -57,9 +57,10 @@ export function draw(canvas, width, height, lines, { x, log, logx = false, weigh
   const sx = scale(span[0], span[1], box.left, box.right, logx);
   const parts = lines.map((line) => [lower(line.x, sx.low), lower(line.x, sx.high + 1e-9)]);
   const shown = lines.map((line, i) => (zoom ? line.raw.slice(...parts[i]) : line.raw));
-  const range = (clip && clipped(shown, 0.01)) || joined(shown.map((each) => extent(each, log))) || (log ? [0.1, 1] : [0, 1]);
+  const told = (clip && clipped(shown, 0.01)) || joined(shown.map((each) => extent(each, log))) || (log ? [0.1, 1] : [0, 1]);
+  const range = floor ? [Math.min(0, told[0]), told[1] || 1] : told;
   const sy = padded(range, log, box);
-  axes(context, look, box, sx, sy, { x, integers: x === "step" });
+  axes(context, look, box, sx, sy, { x, integers: x === "step", unit });
   context.save();
   context.beginPath();
   context.rect(box.left, box.top - 3, box.right - box.left + 2, box.bottom - box.top + 6);

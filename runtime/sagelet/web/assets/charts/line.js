@@ -1,6 +1,6 @@
 // A line chart: any number of lines, a crosshair all charts share, zoom by brush, wheel and keys.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
-import { clock, figure } from "../core/format.js";
+import { amount, clock, figure } from "../core/format.js";
 import { useDark, useWidth } from "../core/hooks.js";
 import { follow, point, pointed } from "../core/hover.js";
 import { nearest, zoomed } from "../core/scale.js";
@@ -11,8 +11,9 @@ const SHOWN = 12;
 /** A point is told of by a crosshair that is not further from it, in pixels. */
 const NEAR = 8;
 
-/** `lines`: {name, label, color, dash, x, y}; `x`: step, relative or time; `logx`: its axis is logarithmic; `zoom`: [low, high]. */
-export const LineChart = ({ lines, x = "step", log = false, logx = false, weight = 0, clip = false, height = 200, zoom = null, onZoom, label }) => {
+/** `lines`: {name, label, color, dash, x, y}; `x`: step, relative or time; `logx`: its axis is logarithmic; `zoom`: [low, high];
+ * `unit`: of y, percent or bytes; `floor`: y begins at 0. */
+export const LineChart = ({ lines, x = "step", log = false, logx = false, weight = 0, clip = false, height = 200, zoom = null, onZoom, label, unit = "", floor = false }) => {
   const box = useRef(null);
   const base = useRef(null);
   const top = useRef(null);
@@ -28,7 +29,7 @@ export const LineChart = ({ lines, x = "step", log = false, logx = false, weight
   const before = useRef(zoom);
   useLayoutEffect(() => {
     if (!width) return undefined;
-    const paintAll = (moving) => (view.current = draw(base.current, width, height, ready, { x, log, logx, weight, zoom, clip, above, moving }));
+    const paintAll = (moving) => (view.current = draw(base.current, width, height, ready, { x, log, logx, weight, zoom, clip, above, unit, floor, moving }));
     const moved = before.current !== zoom;
     before.current = zoom;
     if (!moved) return void paintAll(false);
@@ -132,26 +133,26 @@ export const LineChart = ({ lines, x = "step", log = false, logx = false, weight
     event.stopPropagation();
   };
   return html`<div class="chart" ref=${box} onPointerLeave=${leave}>
-    <canvas ref=${base} role="img" tabindex="0" aria-label=${summary(label, lines)} style=${{ height: `${height}px` }} onPointerMove=${move} onPointerDown=${down}
+    <canvas ref=${base} role="img" tabindex="0" aria-label=${summary(label, lines, unit)} style=${{ height: `${height}px` }} onPointerMove=${move} onPointerDown=${down}
       onPointerUp=${up} onDblClick=${() => onZoom?.(null)} onKeyDown=${keydown} onBlur=${leave}></canvas>
     <canvas class="over" ref=${top} aria-hidden="true" style=${{ height: `${height}px` }}></canvas>
-    ${tip && html`<${Tip} tip=${tip} x=${x} width=${width} weight=${weight} />`}
+    ${tip && html`<${Tip} tip=${tip} x=${x} width=${width} weight=${weight} unit=${unit} />`}
   </div>`;
 };
 
-const Tip = ({ tip, x, width, weight }) => {
+const Tip = ({ tip, x, width, weight, unit }) => {
   const side = tip.pixel > width / 2 ? { right: `${width - tip.pixel + 12}px` } : { left: `${tip.pixel + 12}px` };
   return html`<div class="tip" aria-live="polite" style=${{ ...side, top: "8px" }}>
     <div class="quiet">${x === "time" ? clock(tip.x) : `${x === "relative" ? "after" : "step"} ${figure(tip.x)}${x === "relative" ? " s" : ""}`}</div>
-    ${tip.rows.map((row) => html`<div class="row ${row.name === tip.close ? "close" : ""}"><i style=${{ background: row.color }}></i><span class="cut">${row.label}</span> <b>${figure(row.value)}</b>${weight > 0 && isFinite(row.value) ? html` <span class="quiet">~ ${figure(row.smoothed)}</span>` : ""}</div>`)}
+    ${tip.rows.map((row) => html`<div class="row ${row.name === tip.close ? "close" : ""}"><i style=${{ background: row.color }}></i><span class="cut">${row.label}</span> <b>${amount(row.value, unit)}</b>${weight > 0 && isFinite(row.value) ? html` <span class="quiet">~ ${figure(row.smoothed)}</span>` : ""}</div>`)}
     ${tip.more > 0 && html`<div class="quiet">and ${tip.more} more</div>`}</div>`;
 };
 
-function summary(label, lines) {
+function summary(label, lines, unit) {
   const parts = lines.slice(0, 6).map((line) => {
     const range = extent(line.y);
     const last = line.y[line.y.length - 1];
-    return range ? `${line.label}: ${line.y.length} points, from ${figure(range[0])} to ${figure(range[1])}, last ${figure(last)}` : `${line.label}: no numbers`;
+    return range ? `${line.label}: ${line.y.length} points, from ${amount(range[0], unit)} to ${amount(range[1], unit)}, last ${amount(last, unit)}` : `${line.label}: no numbers`;
   });
   return `${label}. ${parts.join("; ")}${lines.length > 6 ? `; and ${lines.length - 6} more` : ""}`;
 }

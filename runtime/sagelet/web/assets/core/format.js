@@ -38,6 +38,12 @@ export function figure(value) {
   return String(Number(value.toPrecision(5)));
 }
 
+/** A value in its unit: percent, bytes, or none. @param {number|string|null|undefined} value @param {string} unit */
+export function amount(value, unit = "") {
+  if (typeof value !== "number" || !isFinite(value) || !unit) return figure(value);
+  return unit === "bytes" ? size(Math.round(value)) : `${Number(value.toFixed(1))} %`;
+}
+
 /** @param {number} count */
 export function count(count_) {
   return count_.toLocaleString("en-US");

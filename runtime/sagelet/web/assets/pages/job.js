@@ -1,4 +1,4 @@
-// One job of any kind: its life, its metrics, its logs, what it was asked.
+// One job of any kind: its life, its metrics, its logs, what it was asked, what its hosts use.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { aws, boto3, fresh, sdk } from "../core/clone.js";
@@ -13,11 +13,15 @@ import { LogView } from "../parts/log.js";
 import { StopDialog } from "../parts/stop.js";
 import { Uri } from "../parts/uri.js";
 import { JobMetrics } from "./job-metrics.js";
+import { JobSystem } from "./job-system.js";
 
 const TABS = {
-  training: [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"]],
-  processing: [["files", "Inputs and outputs"], ["logs", "Logs"], ["request", "Request"]],
+  training: [["metrics", "Metrics"], ["logs", "Logs"], ["files", "Inputs and outputs"], ["request", "Request"], ["system", "System"]],
+  processing: [["files", "Inputs and outputs"], ["logs", "Logs"], ["request", "Request"], ["system", "System"]],
 };
+
+/** Parts that say themselves from where on they want to hear more. */
+const LIVE = ["metrics", "logs", "system"];
 
 export const Job = ({ kind = "training", name, tab }) => {
   useTitle(name);
@@ -30,19 +34,24 @@ export const Job = ({ kind = "training", name, tab }) => {
   const [open, setOpen] = useState("");
   const metrics = useRef(() => {});
   const log = useRef(() => {});
+  const usage = useRef(() => {});
   const [marks, setMarks] = useState(null); // where metrics and logs on the page end
   useEffect(() => job && setLive((old) => ({ ...job, ...old })), [job]);
   const shown = live ?? job;
-  useEvents({ job: keyOf(kind, name), log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined }, {
+  useEvents({ job: keyOf(kind, name), log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined, usage: tab === "system" || undefined }, {
     job: (event) => setLive((old) => ({ ...(old ?? job), ...event })),
     metrics: (event) => metrics.current(event.series),
     log: (event) => log.current(event),
+    usage: (event) => usage.current(event),
     gone: () => setGone(true),
     hello: () => {},
-  }, { m: marks?.m ?? {}, l: marks?.l ?? {} }, shown !== null && marks?.tab === tab);
+  }, { m: marks?.m ?? {}, l: marks?.l ?? {}, u: marks?.u ?? 0 }, shown !== null && marks?.tab === tab);
   useEffect(() => {
-    if (tab !== "metrics" && tab !== "logs") setMarks({ tab, m: {}, l: {} });
+    if (!LIVE.includes(tab)) setMarks({ tab, m: {}, l: {} });
   }, [tab]);
+  useEffect(() => { // on a phone not all of them are in sight
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab, shown === null]);
   const running = shown && !shown.over;
   const now = useNow(1, Boolean(running));
   useKeys([
@@ -73,6 +82,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
     ${tab === "files" && (kind === "processing" ? html`<${Processed} job=${shown} />` : html`<${Files} job=${shown} />`)}
     ${tab === "request" && html`<${Request} job=${shown} />`}
+    ${tab === "system" && html`<${JobSystem} path=${path} job=${shown} hear=${usage} ready=${(u) => setMarks({ tab: "system", m: {}, l: {}, u })} />`}
     ${open === "compare" && html`<${CompareWith} job=${shown} close=${() => setOpen("")} />`}
     ${open === "clone" && html`<${Clone} job=${shown} close=${() => setOpen("")} />`}
     ${open === "stop" && html`<${StopDialog} path=${path} title="Stop this job?" close=${() => setOpen("")}>${name} gets SIGTERM, and two minutes to end in good order unless it was given another time. What it wrote by then is kept.<//>`}`;
