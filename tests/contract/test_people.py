@@ -77,7 +77,13 @@ def test_settings_and_the_machine(cache, tmp_path):
         examined.append(threading.current_thread() is threading.main_thread())
         return [gpu]
 
-    with people(cache, tmp_path, findings=findings) as (served, _):
+    silent = ("docker", "no engine answers")
+    with people(cache, tmp_path, findings=findings, backend=lambda: silent) as (served, _):
+        assert json.loads(served.ask("GET", "/_api/backend")[2]) == {
+            "name": "docker",
+            "ready": False,
+            "why": "no engine answers",
+        }
         assert json.loads(served.ask("GET", "/_api/settings")[2])["settings"] == [
             {"name": "SAGELET_HOME", "value": "x", "set": True, "origin": "SAGELET_HOME"}
         ]

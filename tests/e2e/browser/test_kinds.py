@@ -60,4 +60,4 @@ def test_what_a_search_found(see: Open) -> None:
     boxes.nth(1).click()
     page.get_by_role("button", name="Compare 2").click()
     page.wait_for_url("**/compare?**")
-    shows(page, "lr")
+    page.get_by_role("rowheader", name="lr").wait_for()

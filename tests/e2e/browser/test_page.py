@@ -64,6 +64,20 @@ def test_hosts_are_seen_as_they_go(see: Open, plane: Plane, tmp_path: Path) -> N
     page.locator("h1 + .badge", has_text="Completed").wait_for()
 
 
+def test_a_chart_of_a_job_is_enlarged(see: Open) -> None:
+    page = see("jobs/done")
+    shows(page, "40 values")
+    page.keyboard.press("f")
+    dialog = page.get_by_role("dialog", name="loss")
+    chart = dialog.locator("canvas[role=img]")
+    assert chart.bounding_box()["height"] > 260
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    page.get_by_role("button", name="Enlarge").click()
+    dialog.get_by_role("button", name="Smaller").click()
+    dialog.wait_for(state="detached")
+
+
 def test_logs_of_all_hosts_are_downloaded_as_one(see: Open, plane: Plane) -> None:
     train(plane, "both-hosts", "--hosts", "2", LINES="3")
     page = see("jobs/both-hosts/logs")

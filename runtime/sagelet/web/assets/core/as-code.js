@@ -22,7 +22,7 @@ export function languageOf([section = ""], query) {
 export function codeOf(view) {
   const language = languageOf(view.words, view.query);
   if (!language) return null;
-  if (language === "curl") return curl(view);
+  if (language === "curl") return shellLine(view);
   const { services = ["sagemaker"], modules = [], lines } = PAGES[view.words[0] ?? ""](view);
   return [
     ...modules.map((each) => `import ${each}`), ...(modules.length ? [""] : []),
@@ -297,7 +297,7 @@ function storage({ words: [, bucket], query }) {
 
 /** What is kept here alone has no operation of AWS's; the page's own source has it.
  * @param {View} view */
-function curl({ words: [section, name], query, origin }) {
+function shellLine({ words: [section, name], query, origin }) {
   const version = query.get("version");
   const models = !name ? "models" : version ? `models/${encodeURIComponent(name)}/${version}` : `models?name=${encodeURIComponent(name)}`;
   const calls = query.get("call") ? `calls/${query.get("call")}` : "calls?limit=2000";

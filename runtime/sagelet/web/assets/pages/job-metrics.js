@@ -3,10 +3,10 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm
 import { get } from "../core/api.js";
 import { colorAt, colorOfMark } from "../core/colors.js";
 import { figure, plural } from "../core/format.js";
-import { useDark, useSeen } from "../core/hooks.js";
+import { useDark, useKeys, useSeen } from "../core/hooks.js";
 import { append, byHost, extent, halve } from "../core/series.js";
 import { placesOf } from "../core/zoom.js";
-import { copy, Empty, Failed, Loading } from "../parts/basics.js";
+import { copy, Dialog, Empty, Failed, Loading } from "../parts/basics.js";
 import { LineBar, useLineOptions } from "../parts/line-options.js";
 import { LineChart } from "../charts/line.js";
 
@@ -20,6 +20,7 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
   const { x, log, logx, weight, clip, zoom, setZoom } = options;
   const [close, setClose] = useState({}); // what was fetched for the zoom
   const path = `jobs/${encodeURIComponent(name)}/series`;
+  const [big, setBig] = useState(null);
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     get(path, { width: 1200 }).then((found) => {
@@ -47,19 +48,22 @@ export const JobMetrics = ({ name, mark, running, hear, ready }) => {
       stop.abort();
     };
   }, [zoom, x]);
+  const names = Object.keys(all ?? {}).sort();
+  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (names[0] ?? null))) }]);
   if (error) return html`<${Failed} error=${error} head="h2" again=${() => setTurn((each) => each + 1)} />`;
   if (!all) return html`<${Loading} />`;
-  const names = Object.keys(all).sort();
   if (!names.length) {
     return html`<section class="panel"><${Empty} title=${running ? "No values yet" : "It has no metrics"}>
       <p class="quiet">Metrics are read from what a job prints, by the regular expressions of its MetricDefinitions (<code>sagelet train --metric 'loss=loss=([0-9.]+)'</code>). They are drawn here as they come.</p><//></section>`;
   }
+  const card = (each, height, large) => html`<${Card} key=${each} name=${each} mark=${mark} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} logx=${logx} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} height=${height} big=${large} onBig=${() => setBig(large ? null : each)} />`;
   return html`
     <${LineBar} options=${options} />
-    <div class="charts">${names.map((each) => html`<${Card} key=${each} name=${each} mark=${mark} series=${zoom && close[each]?.place.length ? close[each] : all[each]} x=${x} log=${log} logx=${logx} weight=${weight} clip=${clip} zoom=${zoom} onZoom=${setZoom} />`)}</div>`;
+    <div class="charts">${names.map((each) => card(each, 200, false))}</div>
+    ${big && all[big] && html`<${Dialog} title=${big} huge close=${() => setBig(null)}>${card(big, Math.max(260, innerHeight * 0.62), true)}<//>`}`;
 };
 
-const Card = ({ name, mark, series, ...rest }) => {
+const Card = ({ name, mark, series, big, onBig, ...rest }) => {
   const box = useRef(null);
   const seen = useSeen(box);
   const dark = useDark();
@@ -77,9 +81,9 @@ const Card = ({ name, mark, series, ...rest }) => {
   const range = extent(lines.flatMap((each) => each.y));
   const last = series.value[series.value.length - 1];
   return html`<section class="panel" ref=${box} aria-label=${name}><header><h2 class="grow cut" title=${name}>${name}</h2>
-      <button class="button small bare" title="Copy the last value" onClick=${() => copy(String(last))}><b>${figure(last)}</b></button></header>
+      <button class="button small bare" title="Copy the last value" onClick=${() => copy(String(last))}><b>${figure(last)}</b></button><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
     <div class="body stack" style=${{ gap: "8px" }}>
-      ${seen ? html`<${LineChart} lines=${lines} label=${name} ...${rest} />` : html`<div style=${{ height: "200px" }}></div>`}
+      ${seen ? html`<${LineChart} lines=${lines} label=${name} ...${rest} />` : html`<div style=${{ height: `${rest.height}px` }}></div>`}
       <div class="legend">${lines.length > 1 && lines.map((each) => html`<span><i style=${{ background: each.color }}></i>${each.label}</span>`)}
         <span class="grow"></span>${range && html`<span>min ${figure(range[0])}</span><span>max ${figure(range[1])}</span>`}<span>${plural(series.count ?? series.place.length, "value")}</span></div>
     </div></section>`;

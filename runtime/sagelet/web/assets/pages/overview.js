@@ -69,7 +69,7 @@ export const Overview = ({ about }) => {
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
         <div class="scrolls"><table class="simple"><thead><tr><th>Job</th><th>Status</th><th class="num wide">Took</th><th class="num wide">Ended</th></tr></thead><tbody>
-          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${within(job) && html` <span class="quiet">${within(job)}</span>`}${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
+          ${latest.map((job) => html`<tr><td><a href=${jobPage(job)}>${job.name}</a>${within(job) && html`<div class="quiet">${within(job)}</div>`}${job.failure && html`<div class="quiet why">${first(plain(job.failure))}</div>`}</td><td><${Badge} status=${job.status} secondary=${job.secondary} /></td><td class="num wide">${duration(job.ended - job.created)}</td><td class="num quiet wide">${ago(job.ended, Date.now() / 1000)}</td></tr>`)}
           ${!latest.length && html`<tr><td colspan="4" class="quiet">No job has ended yet.</td></tr>`}
         </tbody></table></div></section>
       <div class="stack">
@@ -142,7 +142,7 @@ const Strip = ({ job, now }) => {
 const within = (job) => job.tuning || job.trials[0]?.[0] || "";
 
 /** What jobs run on that do not say it. */
-const Backend = ({ backend }) => html`<a class="panel card" href=${link(["settings"])} title=${backend.why}><b>${{ docker: "Docker", process: "Processes" }[backend.name]}</b><span>${backend.ready ? "is what jobs run on" : "does not answer: no job runs"}</span></a>`;
+const Backend = ({ backend }) => html`<a class="panel card" href=${link(["settings"])} title=${backend.why}><b>${backend.name === "docker" ? "Docker" : "Processes"}</b><span>${backend.ready ? `${backend.name === "docker" ? "is" : "are"} what jobs run on` : "does not answer: no job runs"}</span></a>`;
 
 /** What people look at first. */
 function rank(name) {

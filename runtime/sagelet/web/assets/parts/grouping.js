@@ -20,7 +20,7 @@ export const GroupingBar = ({ grouping }) => {
   if (!names.length) return "";
   const pick = (text, value, set) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "150px" }} value=${value} onChange=${(e) => set(e.currentTarget.value)}><option value="">component</option>${names.map((each) => html`<option key=${each} value=${each} selected=${each === value}>${each}</option>`)}</select></label>`;
   return html`<div class="row wrap" role="group" aria-label="Grouping">${pick("Colour by", color, setColor)}${pick("Stroke by", stroke, setStroke)}
-    ${(colors.length > 0 || strokes.length > 0) && html`<ul class="legend chips" aria-label="Groups">${[...legend(color, colors), ...legend(stroke, strokes)]}</ul>`}</div>`;
+    ${(colors.length > 0 || strokes.length > 0) && html`<ul class="legend groups" aria-label="Groups">${[...legend(color, colors), ...legend(stroke, strokes)]}</ul>`}</div>`;
 };
 
 /** What each colour, or stroke, stands for. */
