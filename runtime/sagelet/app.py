@@ -19,8 +19,8 @@ from sagelet.domain.jobs import Kind
 from sagelet.engine.bus import Bus
 from sagelet.engine.dispatcher import Dispatcher
 from sagelet.engine.engine import Engine
+from sagelet.engine.meter import Meter
 from sagelet.engine.reset import reset
-from sagelet.engine.sampler import Sampler
 from sagelet.engine.samples import sample_provider
 from sagelet.engine.supervisor import Observer, Supervisor
 from sagelet.engine.talkback import LOOPBACK, TalkBack
@@ -158,7 +158,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
 
     bus, calls = Bus(), Calls()
     warm = WarmHosts(store, backends, talkback)
-    sampler = Sampler(store, bus)
+    meter = Meter(store, bus)
 
     def supervisor(view: Store, kind: Kind, name: str, choice: Choice | None) -> Supervisor:
         return Supervisor(
@@ -169,7 +169,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             objects(view),
             talkback,
             warm,
-            sampler,
+            meter,
             choice,
             (tuners.hear, *observers),
             bus,

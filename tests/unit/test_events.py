@@ -4,7 +4,9 @@ import pytest
 
 from sagelet.aws.witness import changes_tracking
 from sagelet.domain.metrics import Datum
+from sagelet.domain.usage import Sample
 from sagelet.store.calls import Call, Calls
+from sagelet.store.usage import Owner
 from sagelet.web.events import Cursor, Reader, Watch
 
 REGION = "eu-west-1"
@@ -103,6 +105,38 @@ def test_what_hosts_do_is_told_as_they_do_it(ask, job_of):
     assert reader.read({topic}) == []
     states["algo-2"] = "Running"
     assert [job["hostStates"] for _, job in reader.read({topic})] == [states]
+
+
+def test_what_hosts_use_comes_once_and_only_to_who_asks(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    owner = Owner(REGION, "TrainingJob", "j")
+    topic = ("usage", REGION, "j")
+
+    def look(time):
+        found = [Sample(host, time, 50.0, 2.0, 10, 100) for host in ("algo-1", "algo-2")]
+        ask.store.usage.append({owner: found})
+
+    look(1.0)
+    watch = Watch(REGION, job="j", usage=True)
+    assert watch.wants(topic)
+    assert not Watch(REGION, job="j", jobs=True, tracked=True, tunings=True).wants(topic)
+    assert "usage" not in [
+        kind for kind, _ in Reader(ask.store, Calls(), Watch(REGION, job="j"), Cursor()).read(None)
+    ]
+    reader = Reader(ask.store, Calls(), watch, Cursor())
+    found = dict(reader.read(None))["usage"]
+    assert found["series"]["cpu"]["value"] == [50.0, 50.0]
+    assert found["limits"]["algo-2"] == {
+        "cpu": 200.0,
+        "memory": 100,
+        "gpu": 0.0,
+        "gpuMemory": None,
+        "disk": 100.0,
+    }
+    assert reader.read({topic}) == []
+    look(3.0)
+    again = Reader(ask.store, Calls(), watch, Cursor.read(reader.cursor.write()))
+    assert dict(again.read({topic}))["usage"]["series"]["memory"]["time"] == [3.0, 3.0]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,13 @@ def test_a_job_that_is_gone_gets_no_samples_and_leaves_none(ask, job_of):
         assert count == 0
 
 
+def test_nothing_is_left_of_a_home_that_is_emptied(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    ask.store.usage.append({Owner(REGION, "TrainingJob", "j"): [a_sample()]})
+    ask.store.database.wipe()
+    assert list(ask.store.usage.hosts(TRAINING)) == []
+
+
 def test_a_tree_of_processes_is_counted_whole():
     held = "held = b'x' * (64 << 20); sum(range(3_000_000))"
     child = f"import sys; {held}; print('ready', flush=True); sys.stdin.read()"

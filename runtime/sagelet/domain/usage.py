@@ -112,11 +112,11 @@ def sample(
     return Sample(
         now.host,
         time,
-        min(max(cpu, 0.0), 100.0 * now.cores),
+        round(min(max(cpu, 0.0), 100.0 * now.cores), 2),
         now.cores,
         now.memory,
         now.memory_limit,
-        disk,
+        None if disk is None else round(disk, 2),
         sum(gpu.busy for gpu in gpus) if gpus else None,
         len(gpus),
         sum(gpu.memory for gpu in gpus) if gpus else None,

@@ -33,7 +33,7 @@ from sagelet.engine.collector import Collector
 from sagelet.engine.fate import Fate
 from sagelet.engine.kinds import ways_of
 from sagelet.engine.launching import launch
-from sagelet.engine.sampler import Sampler
+from sagelet.engine.meter import Meter
 from sagelet.engine.saving import save_life
 from sagelet.engine.talkback import TalkBack
 from sagelet.engine.telling import Telling
@@ -82,7 +82,7 @@ class Supervisor:
         objects: ObjectStore,
         talkback: TalkBack,
         warm: WarmHosts,
-        sampler: Sampler,
+        meter: Meter,
         choice: Choice | None = None,
         observers: Sequence[Observer] = (),
         bus: Bus | None = None,
@@ -96,7 +96,7 @@ class Supervisor:
         self._objects = objects
         self._talkback = talkback
         self._warm = warm
-        self._sampler = sampler
+        self._meter = meter
         self._choice = choice
         self._observers = observers
         self._clock = clock
@@ -168,7 +168,7 @@ class Supervisor:
                 self._fate.begin(host.name)
             self._bus.tell("hosts", self._job.region, self._job.key)
             self._find_hosts()
-            self._sampler.watch(self._job, self._plan, self._backend_of_job())
+            self._meter.watch(self._job, self._plan, self._backend_of_job())
             self._synced.start(self._note)
         return self._drive(again(life.secondary, launched=launched))
 
@@ -318,7 +318,7 @@ class Supervisor:
             self._door(),
             self._note,
         )
-        self._sampler.watch(self._job, self._plan, self._backend_of_job())
+        self._meter.watch(self._job, self._plan, self._backend_of_job())
         self._synced.start(self._note)
         self._jobs.save_launch(self._job.name, self._clock())
 
@@ -445,7 +445,7 @@ class Supervisor:
             self._decided.set()
         if life.secondary is not Secondary.TRAINING:
             self._interrupted.set()
-        for observer in (self._sampler.hear, *self._observers):
+        for observer in (self._meter.hear, *self._observers):
             observer(self._job)
         self._bus.tell("job", self._job.region, self._job.key)
 

@@ -3,7 +3,7 @@ import test from "node:test";
 import { pieces, plain } from "../../../runtime/sagelet/web/assets/core/ansi.js";
 import { aws, boto3, fresh, python, quote, sdk, shell } from "../../../runtime/sagelet/web/assets/core/clone.js";
 import { colorOf, tone } from "../../../runtime/sagelet/web/assets/core/colors.js";
-import { ago, duration, figure, image, plural, size } from "../../../runtime/sagelet/web/assets/core/format.js";
+import { ago, amount, duration, figure, image, plural, size } from "../../../runtime/sagelet/web/assets/core/format.js";
 import { bind, nameOf, press } from "../../../runtime/sagelet/web/assets/core/keys.js";
 import { append, byHost, extent, halve, logTicks, smooth, stepsOf, ticks, value } from "../../../runtime/sagelet/web/assets/core/series.js";
 import { link, params, parts } from "../../../runtime/sagelet/web/assets/core/url.js";
@@ -15,6 +15,10 @@ test("durations and sizes", () => {
 
 test("figures keep the digits that matter", () => {
   assert.deepEqual([0.123456, 1234567, 1e-9, 1e12, "NaN", null, 0, -2.5].map(figure), ["0.12346", "1234567", "1.000e-9", "1.000e+12", "NaN", "–", "0", "-2.5"]);
+});
+
+test("a value is told in its unit", () => {
+  assert.deepEqual([amount(99.96, "percent"), amount(1.5e9, "bytes"), amount(1536.4, "bytes"), amount(0.123456), amount(null, "bytes"), amount(NaN, "percent")], ["100 %", "1.5 GB", "1.5 kB", "0.12346", "–", "NaN"]);
 });
 
 test("ago, image, plural", () => {

@@ -50,7 +50,8 @@ export const Job = ({ kind = "training", name, tab }) => {
     if (!LIVE.includes(tab)) setMarks({ tab, m: {}, l: {} });
   }, [tab]);
   useEffect(() => { // on a phone not all of them are in sight
-    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const [all, one] = [".tabs", ".tabs [aria-current]"].map((each) => document.querySelector(each)?.getBoundingClientRect());
+    if (one && one.right > all.right) document.querySelector(".tabs").scrollLeft += one.right - all.right;
   }, [tab, shown === null]);
   const running = shown && !shown.over;
   const now = useNow(1, Boolean(running));

@@ -45,7 +45,7 @@ class _Watched:
     before: dict[str, Reading] = field(default_factory=dict)
 
 
-class Sampler:
+class Meter:
     """Looks at the hosts of jobs. Methods may be called from any thread, and never wait."""
 
     def __init__(self, store: Store, bus: Bus) -> None:
@@ -65,7 +65,7 @@ class Sampler:
                 self._changed.notify()
             else:
                 self._alive = True
-                threading.Thread(target=self._run, name="sampler", daemon=True).start()
+                threading.Thread(target=self._run, name="meter", daemon=True).start()
 
     def hear(self, job: Job) -> None:
         """A job has a new state: one without hosts is looked at no more."""
