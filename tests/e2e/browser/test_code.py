@@ -27,11 +27,7 @@ PAGES = {
     "jobs/done/logs?find=STEP+39&regex=1": ("step 39", ["step 39"], ["step 38"]),
     "jobs/done/files": ("Outputs", ["model.tar.gz"], []),
     "jobs/done/request": ("CreateTrainingJob", ['"TrainingJobName": "done"'], []),
-    "jobs/used/system": (
-        "summed over cores",
-        ["used/algo-1 CPUUtilization [(", "used/algo-2 MemoryUtilization [("],
-        ["GPUUtilization"],
-    ),
+    "jobs/used/system": ("summed over cores", ["used/algo-1 CPUUtilization [("], []),
     "processing/prepare": ("three rows", ["Completed", "three rows", "rows"], []),
     "processing/prepare/logs": ("prepared 3", ["prepared 3"], []),
     "tuning": ("search", ["search Completed"], []),
