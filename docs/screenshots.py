@@ -49,6 +49,7 @@ PICTURES = {
     "page-jobs": ("jobs", 1200, 750, "dark"),
     "page-job": ("jobs/{job}", 1440, 900, "light"),
     "page-logs": ("jobs/{job}/logs", 1440, 760, "dark"),
+    "page-system": ("jobs/{live}/system", 1200, 750, "light"),
     "page-processing": ("processing/{processing}", 1200, 640, "light"),
     "page-tuning": (f"tuning/{SEARCH}", 1440, 900, "light"),
     "page-experiments": ("experiments", 1200, 480, "light"),
@@ -75,6 +76,7 @@ EVERY = {
     "failed": "jobs/{failed}",
     "logs": "jobs/{job}/logs",
     "files": "jobs/{job}/files",
+    "system": "jobs/{live}/system",
     "request": "jobs/{job}/request",
     "experiments": "experiments",
     "experiment": f"experiments/{EXPERIMENT}",
@@ -141,8 +143,9 @@ def run(plane: Plane) -> dict[str, str]:
         keep_quality(plane, s3, sagemaker, job)
     search(plane, script)
     process(plane, "prepare-digits")
-    start(sagemaker, None, 9, 512, 0.1, 0.9, "relu", epochs=1000)
+    live = start(sagemaker, None, 9, 512, 0.1, 0.9, "relu", epochs=1000)
     return {
+        "live": live,
         "job": jobs[5],
         "other": jobs[3],
         "failed": broken,

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sagelet.domain.errors import ValidationException
-from sagelet.domain.options import BACKENDS, size_in_bytes
+from sagelet.domain.options import BACKENDS, size_in_bytes, size_in_words
 
 #: What a job without Docker may see of the caller's environment.
 _INHERITED = (
@@ -98,7 +98,8 @@ class Settings:
                 origin = option
             else:
                 origin = next((each for each in variables if self.variables.get(each)), "")
-            found.append((name, _word(value), origin))
+            word = size_in_words(value) if member == "s3_cache_size" else _word(value)
+            found.append((name, word, origin))
         return found
 
     @classmethod

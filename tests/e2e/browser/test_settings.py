@@ -72,9 +72,9 @@ def test_each_setting_says_what_set_it(see: Open) -> None:
     page = see("settings")
     rows = page.get_by_label("In force").get_by_role("row")
     for name, origin in {
-        "SAGELET_BACKEND": "the variable",
-        "SAGELET_PORT": "the option --port",
-        "SAGELET_ACCOUNT": "the default",
+        "SAGELET_BACKEND": "variable",
+        "SAGELET_PORT": "option --port",
+        "SAGELET_ACCOUNT": "default",
     }.items():
         row = rows.filter(has=page.get_by_role("cell", name=name, exact=True))
         row.get_by_text(origin, exact=True).wait_for()

@@ -46,7 +46,7 @@ const Newest = ({ models }) => {
 const METRICS = 3;
 
 const Rows = ({ versions, chosen, onChoose, metrics = [...new Set(versions.flatMap((each) => Object.keys(each.metrics)))].slice(0, METRICS) }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="Versions"><table class="simple"><thead><tr><th>Version</th><th>Job</th>${metrics.map((name) => html`<th class="num">${name}</th>`)}<th class="num">Size</th><th class="num wide">Made</th></tr></thead><tbody>
-  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td><a href=${link(["jobs", one.job])}>${one.job}</a></td>${metrics.map((name) => html`<td class="num"><${Figure} value=${one.metrics[name] === undefined ? undefined : value(one.metrics[name])} /></td>`)}<td class="num"><${Size} bytes=${one.size} /></td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
+  ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td class="name"><a href=${link(["jobs", one.job])}>${one.job}</a></td>${metrics.map((name) => html`<td class="num"><${Figure} value=${one.metrics[name] === undefined ? undefined : value(one.metrics[name])} /></td>`)}<td class="num"><${Size} bytes=${one.size} /></td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
 </tbody></table></div>`;
 
 const Versions = ({ name, versions }) => {

@@ -27,7 +27,7 @@ export const Settings = ({ about }) => {
 
 /** What set a value: a variable of the environment, an option, nothing. */
 const Origin = ({ name, origin }) => {
-  if (!origin) return "the default";
-  if (origin === name) return origin.startsWith("--") ? "the option" : "the variable";
-  return html`${origin.startsWith("--") ? "the option" : "the variable"} <code>${origin}</code>`;
+  if (!origin) return "default";
+  if (origin === name) return origin.startsWith("--") ? "option" : "variable";
+  return html`${origin.startsWith("--") ? "option" : "variable"} <code>${origin}</code>`;
 };
