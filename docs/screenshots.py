@@ -57,7 +57,7 @@ PICTURES = {
     "page-compare": (f"compare?e={EXPERIMENT}", 1440, 900, "dark"),
     "page-trial": ("trials/width-64-4", 1200, 750, "light"),
     "page-component": ("components/{job}-aws-training-job", 1200, 900, "light"),
-    "page-models": ("models/digits-search", 1200, 640, "light"),
+    "page-models": ("models/digits-search", 1440, 640, "light"),
     "page-storage": (
         "storage/digits?key=mnist%2Ftrain_data.npy&prefix=mnist%2F",
         1440,
@@ -65,7 +65,7 @@ PICTURES = {
         "light",
     ),
     "page-calls": ("calls", 1200, 640, "light"),
-    "page-settings": ("settings", 1200, 750, "light"),
+    "page-settings": ("settings", 1200, 560, "light"),
     "page-phone": (f"experiments/{EXPERIMENT}", 390, 844, "dark"),
 }
 
