@@ -271,6 +271,6 @@ def test_what_the_pointer_is_on_is_told_everywhere(see: Open) -> None:
 def test_the_overview_says_what_jobs_run_on_and_of_which_trial_they_are(see: Open) -> None:
     page = see("")
     card = page.get_by_label("Numbers").get_by_role("link").filter(has_text="Processes")
-    card.get_by_text("are what jobs run on").wait_for()
+    card.get_by_text("run the jobs").wait_for()
     row = page.get_by_label("Last").get_by_role("row").filter(has_text="search-0").first
     row.get_by_text("search", exact=True).wait_for()

@@ -142,7 +142,7 @@ const Strip = ({ job, now }) => {
 const within = (job) => job.tuning || job.trials[0]?.[0] || "";
 
 /** What jobs run on that do not say it. */
-const Backend = ({ backend }) => html`<a class="panel card" href=${link(["settings"])} title=${backend.why}><b>${backend.name === "docker" ? "Docker" : "Processes"}</b><span>${backend.ready ? `${backend.name === "docker" ? "is" : "are"} what jobs run on` : "does not answer: no job runs"}</span></a>`;
+const Backend = ({ backend }) => html`<a class="panel card" href=${link(["settings"])} title=${backend.why}><b>${backend.name === "docker" ? "Docker" : "Processes"}</b><span>${backend.ready ? backend.name === "docker" ? "runs the jobs" : "run the jobs" : "does not answer: no job runs"}</span></a>`;
 
 /** What people look at first. */
 function rank(name) {
