@@ -230,6 +230,14 @@ def test_colours_and_strokes_stand_for_parameters_where_asked(see: Open) -> None
     page.get_by_label("Stroke by").select_option("width")
     page.wait_for_url("**stroke=width**")
     assert len({look(name)[1] for name in ("digits-8", "digits-16", "digits-32")}) == 3
+    lines = page.locator(".card-chart")
+    before = lines.count()
+    page.get_by_label("Chart by").select_option("optimizer")
+    page.wait_for_url("**chart=optimizer**")
+    assert lines.count() == 2 * before
+    assert {"1 line", "2 lines"} == set(
+        lines.filter(has_text="(optimizer").locator("header .quiet").all_inner_texts()[:2]
+    )
     again = see("experiments/digits?color=optimizer")
     again.get_by_label("Groups").get_by_text("adam").wait_for()
     rows = again.locator(".rows .line")

@@ -65,6 +65,6 @@ const Compared = ({ found, version, asked }) => {
     <${Legend} rows=${rows.slice(0, 40)} labels=${known} href=${(row) => link(["components", row.name])} />
     ${wide ? html`<${Table} fit label="Components" pointing columns=${componentColumns({ columns: found.columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label: (row) => known.get(row.name), sorted: false, costs: rows.some((each) => each.cost) })} total=${rows.length} rowAt=${(i) => rows[i]} href=${(row) => link(["components", row.name])} />`
       : html`<${Diff} rows=${rows} labels=${known} metrics=${found.columns.metrics} stats=${stats} onStat=${setStat} base=${base} onBase=${setBase} all=${all === "1"} />`}
-    <${Comparison} rows=${rows} columns=${found.columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} />
+    <${Comparison} chart=${grouping.chart} rows=${rows} columns=${found.columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} />
     ${told.length === 0 && html`<p class="note quiet">None of these has metrics: there is nothing to draw.</p>`}`;
 };

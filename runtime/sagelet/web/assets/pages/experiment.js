@@ -129,7 +129,7 @@ export const Experiment = ({ name }) => {
       </div>
       ${columns && page.total > 0 && html`<div class="right stack"><${ObjectiveBar} metrics=${columns.metrics} objective=${objective} />
         <${GroupingBar} grouping=${grouping} />
-        <${Comparison} compact rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
+        <${Comparison} compact chart=${grouping.chart} rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
     </div>`;
 };
 

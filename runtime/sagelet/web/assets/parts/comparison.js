@@ -34,7 +34,7 @@ export const Section = ({ title, note = "", children, tools = "" }) => {
   return html`<section class="part" ref=${box} aria-label=${title}><header class="row wrap"><h2>${title}</h2>${note && html`<span class="quiet">${note}</span>`}<span class="grow"></span>${tools}</header>${near ? children() : html`<div class="wait tall"></div>`}</section>`;
 };
 
-export const Comparison = ({ rows, columns, labels, objective, stats, base, version, compact = false, quality = true }) => {
+export const Comparison = ({ rows, columns, labels, objective, stats, base, version, chart = "", compact = false, quality = true }) => {
   const [kept, setKept] = useState(null);
   const dims = useMemo(() => dimensions(columns, stats), [columns, stats]);
   const numeric = dims.filter((dim) => rows.some((row) => Number.isFinite(dim.read(row))));
@@ -42,7 +42,7 @@ export const Comparison = ({ rows, columns, labels, objective, stats, base, vers
   const graphs = rows.some((each) => each.graphs?.length);
   const codes = new Set(rows.filter((each) => each.job).map((each) => each.code));
   return html`
-    <${Section} title="Metrics">${() => html`<${Lines} rows=${measuredRows} metrics=${columns.metrics} labels=${labels} kept=${kept} version=${version} compact=${compact} />`}<//>
+    <${Section} title="Metrics">${() => html`<${Lines} rows=${measuredRows} metrics=${columns.metrics} labels=${labels} kept=${kept} version=${version} chart=${chart} compact=${compact} />`}<//>
     ${rows.length > 1 && dims.length > 1 && html`<${Section} title="Parallel coordinates" note=${kept ? `${kept.size} of ${plural(rows.length, "component")} kept` : "drag along an axis to keep a part"}>${() => html`<${Axes} rows=${measuredRows.length ? measuredRows : rows} dims=${dims} objective=${objective} labels=${labels} onKeep=${setKept} />`}<//>`}
     ${rows.length > 1 && numeric.length > 1 && html`<${Pair} rows=${measuredRows} dims=${numeric} objective=${objective} labels=${labels} kept=${kept} />`}
     ${measuredRows.length > 1 && objective.metric && html`<${ByGroup} rows=${kept ? measuredRows.filter((each) => kept.has(each.name)) : measuredRows} dims=${dims.filter((each) => each.kind === "parameter")} objective=${objective} labels=${labels} />`}

@@ -1,11 +1,13 @@
-// Metrics of many components: a chart a metric, a line a component.
+// Metrics of many components: a chart a metric, or one for each value of a parameter; a line a component.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
 import { colorOfMark, dashOfMark } from "../core/colors.js";
 import { plural } from "../core/format.js";
 import { useAsked, useDark, useKeys, useSeen } from "../core/hooks.js";
 import { point, pointed, usePointed } from "../core/hover.js";
+import { parameter } from "../core/measure.js";
 import { byHost } from "../core/series.js";
+import { groups } from "../core/stats.js";
 import { placesOf } from "../core/zoom.js";
 import { LineChart } from "../charts/line.js";
 import { Dialog } from "./basics.js";
@@ -13,6 +15,9 @@ import { LineBar, useLineOptions } from "./line-options.js";
 
 /** Points of one chart, at most, on their way from the server. */
 const MOST = 16000;
+
+/** So many values of a parameter have charts of their own. */
+const VALUES = 12;
 
 const widthFor = (lines) => Math.round(Math.max(60, Math.min(700, MOST / 2 / Math.max(1, lines))));
 
@@ -49,28 +54,33 @@ function useSeries(names, wanted, version) {
   return cache.current.found;
 }
 
-export const Lines = ({ rows, metrics, labels, kept, version, compact = false }) => {
+/** `chart`: a parameter, each of whose values has charts of its own. */
+export const Lines = ({ rows, metrics, labels, kept, version, chart = "", compact = false }) => {
   const options = useLineOptions();
   const [filter, setFilter] = useAsked("charts");
   const [seen, setSeen] = useState(() => new Set());
   const [big, setBig] = useState(null);
-  const shown = kept ? rows.filter((each) => kept.has(each.name)) : rows;
+  const shown = useMemo(() => (kept ? rows.filter((each) => kept.has(each.name)) : rows), [rows, kept]);
+  const parts = useMemo(() => (chart ? groups(shown, (row) => parameter(row, chart)) : [["", shown]]), [shown, chart]);
   const fits = matcher(filter);
   const listed = metrics.filter((each) => fits(each.name) && rows.some((row) => each.name in row.metrics));
   const wanted = listed.map((each) => each.name).filter((each) => seen.has(each));
   const found = useSeries(rows.map((each) => each.name), wanted, version);
-  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (listed[0]?.name ?? null))) }]);
-  const card = (metric, height) => html`<${Card} key=${metric} metric=${metric} rows=${shown} labels=${labels} series=${found.get(metric)} options=${options} height=${height}
-    onSeen=${() => setSeen((old) => (old.has(metric) ? old : new Set(old).add(metric)))} onBig=${() => setBig(big ? null : metric)} big=${Boolean(big)} />`;
+  const cards = listed.flatMap(({ name }) => parts.slice(0, VALUES).map(([value, members]) => ({ metric: name, title: chart ? `${name} (${chart} ${value})` : name, members })));
+  useKeys([{ keys: "f", what: "enlarge the chart", run: () => setBig((old) => (old ? null : (cards[0]?.title ?? null))) }]);
+  const card = ({ metric, title, members }, height) => html`<${Card} key=${title} metric=${metric} title=${title} rows=${members} labels=${labels} series=${found.get(metric)} options=${options} height=${height}
+    onSeen=${() => setSeen((old) => (old.has(metric) ? old : new Set(old).add(metric)))} onBig=${() => setBig(big ? null : title)} big=${Boolean(big)} />`;
+  const enlarged = cards.find((each) => each.title === big);
   return html`<div class="stack">
     <${LineBar} options=${options}>${metrics.length > 4 && html`<label><span class="unseen">Only charts of these metrics (a regular expression)</span><input class="input small" type="search" placeholder="metrics" value=${filter} onInput=${(e) => setFilter(e.currentTarget.value)} /></label>`}<//>
     ${!listed.length && html`<p class="quiet">${metrics.length ? "No metric is called that." : "None of these components has metrics."}</p>`}
-    <div class=${compact ? "charts one" : "charts"}>${listed.map((each) => card(each.name, compact ? 190 : 210))}</div>
-    ${big && html`<${Dialog} title=${big} huge close=${() => setBig(null)}>${card(big, Math.max(260, innerHeight * 0.62))}<//>`}
+    <div class=${compact ? "charts one" : "charts"}>${cards.map((each) => card(each, compact ? 190 : 210))}</div>
+    ${parts.length > VALUES && html`<p class="quiet">${chart} has ${parts.length} values: the first ${VALUES} have charts.</p>`}
+    ${enlarged && html`<${Dialog} title=${big} huge close=${() => setBig(null)}>${card(enlarged, Math.max(260, innerHeight * 0.62))}<//>`}
   </div>`;
 };
 
-const Card = ({ metric, rows, labels, series, options, height, onSeen, onBig, big }) => {
+const Card = ({ metric, title, rows, labels, series, options, height, onSeen, onBig, big }) => {
   const box = useRef(null);
   const near = useSeen(box);
   const dark = useDark();
@@ -106,10 +116,10 @@ const Card = ({ metric, rows, labels, series, options, height, onSeen, onBig, bi
     }];
   }), [rows, series, close, x, dark, labels]);
   const total = lines.length;
-  return html`<section class="panel card-chart" ref=${box} aria-label=${metric}><header><h3 class="grow cut" title=${metric}>${metric}</h3>
-      <span class="quiet">${total ? plural(total, "line") : ""}</span><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
+  return html`<section class="panel card-chart" ref=${box} aria-label=${title}><header><h3 class="grow cut" title=${title}>${title}</h3>
+      <span class="quiet">${total ? plural(total, "line") : ""}${total && rows.some((row) => series.get(row.name)?.hosts.length > 1) ? " · first host" : ""}</span><button class="button small bare" onClick=${onBig}>${big ? "Smaller" : "Enlarge"}</button></header>
     <div class="body">
-      ${near && total ? html`<${LineChart} lines=${lines} label=${metric} x=${x} log=${options.log} logx=${options.logx} weight=${options.weight} clip=${options.clip} zoom=${zoom} onZoom=${options.setZoom} height=${height} />`
+      ${near && total ? html`<${LineChart} lines=${lines} label=${title} x=${x} log=${options.log} logx=${options.logx} weight=${options.weight} clip=${options.clip} zoom=${zoom} onZoom=${options.setZoom} height=${height} />`
         : html`<div class="wait" style=${{ height: `${height}px` }}>${near && series ? html`<span class="quiet">No component chosen has it.</span>` : ""}</div>`}
     </div></section>`;
 };
