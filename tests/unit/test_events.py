@@ -93,6 +93,27 @@ def test_calls_come_once_with_what_is_not_served(ask):
     assert reader.read({("calls",)}) == []
 
 
+def test_calls_go_on_where_a_page_was_however_many_they_are(ask):
+    calls = Calls(before=5000)
+    for _ in range(700):
+        calls.add(call("ListTags"))
+    reader = Reader(ask.store, calls, Watch(REGION, calls=True), Cursor(call=1500))
+    [(_, found)] = reader.read(None)
+    assert len(found["rows"]) == 700
+    assert not found["anew"]
+    assert reader.cursor.call == 5700
+
+
+def test_a_page_that_knows_later_calls_than_there_are_begins_anew(ask):
+    calls = Calls()
+    reader = Reader(ask.store, calls, Watch(REGION, calls=True), Cursor(call=1500))
+    assert [(found["rows"], found["anew"]) for _, found in reader.read(None)] == [([], True)]
+    calls.add(call("ListTags"))
+    [(_, found)] = reader.read({("calls",)})
+    assert [row["number"] for row in found["rows"]] == [1]
+    assert not found["anew"]
+
+
 def test_what_hosts_do_is_told_as_they_do_it(ask, job_of):
     ask.store.training_jobs.add(job_of(TrainingJobName="j"))
     states = {"algo-1": "Waiting", "algo-2": "Waiting"}

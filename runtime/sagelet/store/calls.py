@@ -45,13 +45,13 @@ class Call:
 
 
 class Calls:
-    """The ring; each call has a number, counted from one."""
+    """The ring; each call has a number, counted up from the one after ``before``."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: int = 0) -> None:
         self._calls: deque[tuple[int, Call]] = deque(maxlen=KEPT)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._missing: Counter[str] = Counter()
-        self._last = 0
+        self._last = before
         self._lock = threading.Lock()
 
     def add(self, call: Call) -> None:
@@ -62,6 +62,12 @@ class Calls:
             _count(self._counts, (call.service, call.operation))
             if call.status == 501:
                 _count(self._missing, f"{call.service} {call.operation}".strip())
+
+    @property
+    def last(self) -> int:
+        """The number of the last one."""
+        with self._lock:
+            return self._last
 
     def since(self, number: int = 0, limit: int = KEPT) -> list[tuple[int, Call]]:
         """Those behind ``number``, the newest ``limit`` of them, in order."""

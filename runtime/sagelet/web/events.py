@@ -247,12 +247,14 @@ class Reader:
         return [("log", event)]
 
     def _new_calls(self) -> list[tuple[str, Document]]:
-        new = self._calls.since(self.cursor.call, 500)
-        if not new:
+        # Who knows of later ones than there are saw those of a process before, by another clock.
+        anew = self.cursor.call > self._calls.last
+        new = self._calls.since(0 if anew else self.cursor.call)
+        if not new and not anew:
             return []
-        self.cursor.call = new[-1][0]
+        self.cursor.call = new[-1][0] if new else 0
         rows = [call_row(number, call) for number, call in new]
-        return [("calls", {"rows": rows, "missing": self._calls.missing()})]
+        return [("calls", {"rows": rows, "missing": self._calls.missing(), "anew": anew})]
 
 
 async def stream(

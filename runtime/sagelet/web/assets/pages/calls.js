@@ -1,5 +1,6 @@
 // Every call of an AWS client: what was asked, what was answered, how long it took.
 import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { KEPT, newestFirst } from "../core/calls.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useApi, useEvents, useNarrow, useTitle } from "../core/hooks.js";
 import { change, link } from "../core/url.js";
@@ -7,7 +8,6 @@ import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Dialog, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 import { Table } from "../parts/table.js";
 
-const KEPT = 2000;
 /** So many operations that are not served are named. */
 const LACKING = 8;
 
@@ -35,7 +35,7 @@ export const Calls = () => {
   }, []);
   useEvents({ calls: true }, {
     calls: (event) => {
-      setRows((old) => newestFirst(event.rows, old ?? []));
+      setRows((old) => newestFirst(event, old ?? []));
       setMissing(event.missing);
     },
   }, { c: rows?.[0]?.number ?? 0 }, rows !== null && !paused);
@@ -67,12 +67,6 @@ export const Calls = () => {
       : html`<${Table} label="Calls" columns=${columns} total=${shown.length} rowAt=${(i) => shown[i]} href=${(each) => link(["calls"], { filter: text, failed: failures ? "1" : "", call: each.number })} />`}
     ${chosen && html`<${Call} key=${chosen} number=${chosen} close=${() => setChosen(null)} />`}`;
 };
-
-/** The rows with those that are new; after a pause some may come twice. */
-function newestFirst(fresh, old) {
-  const last = old[0]?.number ?? 0;
-  return [...fresh.filter((each) => each.number > last).reverse(), ...old].slice(0, KEPT);
-}
 
 const Call = ({ number, close }) => {
   const [call, error] = useApi(`calls/${number}`);
