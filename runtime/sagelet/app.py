@@ -156,7 +156,7 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
             return view.objects
         return remote(settings.s3_endpoint, view.region)
 
-    # A page goes on behind the last call that it has: those of the process before have lower numbers.
+    # A page goes on behind the last call that it has: older processes numbered lower.
     bus, calls = Bus(), Calls(int(time.time()) * 1000)
     warm = WarmHosts(store, backends, talkback)
     meter = Meter(store, bus)

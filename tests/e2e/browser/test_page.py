@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from support.pages import shows, train
+from support.pages import clients, shows, train
 from support.serve import Plane
 
 Open = Any
@@ -155,6 +155,36 @@ def test_jobs_are_filtered_and_sorted(see: Open) -> None:
     page.get_by_role("button", name="Job", exact=True).click()
     page.get_by_role("row").filter(has_text="done").wait_for()
     page.wait_for_url("**sort=name**")
+
+
+def test_a_filtered_list_of_jobs_is_live(see: Open, plane: Plane, tmp_path: Path) -> None:
+    page = see("jobs?filter=status%3AInProgress+comes&sort=name&up=1")
+    shows(page, "No job is like that")
+    train(plane, "comes-and-goes", "--detach", LINES="1", HOLD=str(tmp_path))
+    row = page.locator(".rows .line", has_text="comes-and-goes")
+    row.wait_for()
+    (tmp_path / "algo-1").touch()
+    row.wait_for(state="detached")
+    shows(page, "No job is like that")
+
+
+AWAY = """(away) => {
+  Object.defineProperty(document, "hidden", { get: () => away, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_jobs_deleted_while_nobody_looks_are_not_shown(see: Open, plane: Plane) -> None:
+    train(plane, "deleted", LINES="1")
+    pages = [see("jobs?filter=deleted"), see("")]
+    for page in pages:
+        shows(page, "deleted")
+        page.evaluate(AWAY, True)
+    [sagemaker] = clients(plane, "sagemaker")
+    sagemaker.delete_training_job(TrainingJobName="deleted")
+    for page in pages:
+        page.evaluate(AWAY, False)
+        page.locator("main").get_by_role("link", name="deleted").wait_for(state="detached")
 
 
 def test_everything_by_keyboard(see: Open) -> None:

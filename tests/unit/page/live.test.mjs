@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { newestFirst } from "../../../runtime/sagelet/web/assets/core/calls.js";
+import { JobRows } from "../../../runtime/sagelet/web/assets/core/job-rows.js";
+import { paced } from "../../../runtime/sagelet/web/assets/core/paced.js";
 
 const numbers = (rows) => rows.map((each) => each.number);
 const of = (...found) => found.map((number) => ({ number }));
@@ -12,4 +14,78 @@ test("new calls come first, none twice", () => {
 test("calls of another count begin the list anew", () => {
   assert.deepEqual(numbers(newestFirst({ rows: of(1, 2), anew: true }, of(1500, 1499))), [2, 1]);
   assert.deepEqual(newestFirst({ rows: [], anew: true }, of(1500)), []);
+});
+
+const row = (key, modified, more = {}) => ({ key, modified, created: 0, status: "InProgress", secondary: "Training", metrics: {}, trials: [], ...more });
+const news = (...rows) => ({ rows, gone: [] });
+
+test("values of a job elsewhere do not change a list by name", () => {
+  const rows = new JobRows();
+  rows.put(0, [row("a", 1)], 1);
+  const at = (time) => row("z", 1, { metrics: { loss: { last: time, time } } });
+  assert.ok(rows.take(news(at(1)), false)); // it is new
+  assert.ok(!rows.take(news(at(2)), false));
+  assert.ok(rows.take(news(at(3)), true));
+  assert.ok(!rows.take(news(row("a", 1)), false));
+});
+
+test("another status, or a job that is gone, changes a list", () => {
+  const rows = new JobRows();
+  rows.put(0, [row("a", 1), row("b", 1)], 2);
+  assert.ok(rows.take(news(row("a", 2, { status: "Completed" })), false));
+  assert.equal(rows.get(0).status, "Completed");
+  assert.ok(!rows.take(news(row("a", 2, { status: "Completed" })), false));
+  assert.ok(rows.take({ rows: [], gone: ["b"] }, false));
+});
+
+test("an older answer does not take the place of what an event told", () => {
+  const rows = new JobRows();
+  rows.take(news(row("a", 2, { status: "Completed" })), false);
+  rows.put(0, [row("a", 1), row("b", 1)], 2);
+  assert.equal(rows.get(0).status, "Completed");
+  rows.put(0, [row("a", 3, { status: "Stopped" })], 1);
+  assert.equal(rows.get(0).status, "Stopped");
+  assert.equal(rows.get(1), undefined);
+});
+
+const turn = () => new Promise((go) => setImmediate(go));
+
+test("nothing is asked again before its answer is there", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = [];
+  const soon = paced(() => new Promise((go) => asked.push(go)));
+  soon();
+  soon();
+  t.mock.timers.tick(1000);
+  assert.equal(asked.length, 1);
+  soon();
+  t.mock.timers.tick(60000);
+  assert.equal(asked.length, 1); // the first answer is not there
+  asked[0]();
+  await turn();
+  t.mock.timers.tick(999);
+  assert.equal(asked.length, 1);
+  t.mock.timers.tick(1);
+  assert.equal(asked.length, 2);
+  asked[1]();
+  await turn();
+  t.mock.timers.tick(60000);
+  assert.equal(asked.length, 2); // nobody wanted more
+});
+
+test("an answer that fails does not end it, stop does", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  const soon = paced(() => Promise.reject(new Error(String((asked += 1)))));
+  soon();
+  t.mock.timers.tick(1000);
+  await turn();
+  soon();
+  t.mock.timers.tick(1000);
+  await turn();
+  assert.equal(asked, 2);
+  soon();
+  soon.stop();
+  t.mock.timers.tick(1000);
+  assert.equal(asked, 2);
 });

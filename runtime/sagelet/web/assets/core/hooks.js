@@ -2,25 +2,44 @@
 import { useEffect, useState, useRef } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
 import { bind } from "./keys.js";
+import { paced } from "./paced.js";
 import { listen } from "./events.js";
 import { change, region } from "./url.js";
 
-/** [data, error, again]: the answer of a path, asked for again when it changes. */
+/** [data, error, again]: the answer of a path, asked for again when it changes. What `again()` gives
+ * is settled when its answer is there, or when another was asked for instead. */
 export function useApi(path, query = {}, version = 0) {
   const key = JSON.stringify([path, query, region()]);
   const [state, set] = useState({ key: "", data: null, error: null });
   const [turn, next] = useState(0);
+  const waiting = useRef([]);
   useEffect(() => {
-    if (path === null) return undefined;
+    const told = waiting.current;
+    waiting.current = [];
+    const settled = () => told.forEach((tell) => tell());
+    if (path === null) return settled();
     const stop = new AbortController();
     get(path, query, { signal: stop.signal }).then(
       (data) => set({ key, data, error: null }),
       (error) => error.name !== "AbortError" && set((old) => ({ key, data: old.key === key ? old.data : null, error })),
-    );
+    ).finally(settled);
     return () => stop.abort();
   }, [key, turn, version]);
   const current = state.key === key;
-  return [current ? state.data : null, current ? state.error : null, () => next((each) => each + 1)];
+  return [current ? state.data : null, current ? state.error : null, () => new Promise((tell) => {
+    waiting.current.push(tell);
+    next((each) => each + 1);
+  })];
+}
+
+/** What calls back a moment later: once for many calls, and not before what the last call gave is settled. */
+export function useSoon(call) {
+  const latest = useRef(call);
+  latest.current = call;
+  const soon = useRef(null);
+  soon.current ??= paced(() => latest.current());
+  useEffect(() => soon.current.stop, []);
+  return soon.current;
 }
 
 /** Seconds since 1970, told again every `every` seconds while `on`. */
@@ -75,26 +94,18 @@ export function useAskedList(name) {
   return [list, set];
 }
 
-/** Ask again when something tracked has changed, and not more often than the answers allow. */
+/** Ask again when something tracked has changed, and not more often than the answers allow: `again`
+ * gives what is settled when they are there. */
 export function useTracked(again, ready = true) {
-  const state = useRef({ timer: 0, heard: false });
-  const latest = useRef(again);
-  latest.current = again;
-  const soon = () => {
-    if (state.current.timer) return;
-    state.current.timer = setTimeout(() => {
-      state.current.timer = 0;
-      latest.current();
-    }, 1000);
-  };
+  const heard = useRef(false);
+  const soon = useSoon(again);
   useEvents({ tracked: true }, {
     tracked: soon,
     hello: () => {
-      if (state.current.heard) soon(); // what was missed while there was no connection
-      state.current.heard = true;
+      if (heard.current) soon(); // what was missed while there was no connection
+      heard.current = true;
     },
   }, {}, ready);
-  useEffect(() => () => clearTimeout(state.current.timer), []);
 }
 
 /** Whether an element has been near the window: what was not is not made, nor asked for. */

@@ -28,8 +28,8 @@ export const Compare = () => {
   const [found, error, again] = useApi(any ? "compare" : null, query);
   const [version, setVersion] = useState(0);
   useTracked(() => {
-    again();
     setVersion((each) => each + 1);
+    return again();
   }, found !== null);
   if (!any) return html`<div class="head"><h1>Compare</h1></div><section class="panel"><${Empty} title="Nothing chosen"><p class="quiet">Choose rows of the <a href=${link(["jobs"])}>jobs</a> or of an <a href=${link(["experiments"])}>experiment</a> (<kbd>x</kbd>), then press <kbd>c</kbd>. A whole trial or experiment is an address:</p><${Code} text="/_ui/compare?t=TRIAL&t=TRIAL" named="address" /><//></section>`;
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;

@@ -20,8 +20,8 @@ export const Component = ({ name }) => {
   const [compared] = useApi(row?.job ? "compare" : null, { c: name });
   const [version, setVersion] = useState(0);
   useTracked(() => {
-    again();
     setVersion((each) => each + 1);
+    return again();
   }, row !== null);
   const dark = useDark();
   const rows = useMemo(() => (row ? [row] : []), [row]);

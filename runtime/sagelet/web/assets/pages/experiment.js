@@ -51,9 +51,9 @@ export const Experiment = ({ name }) => {
   const ready = loose || about !== null;
   const scope = loose ? { unassigned: "true" } : { experiment: name };
   const load = useCallback((number, mine = round.current) => {
-    if (asked.current.has(number) || !ready) return;
+    if (asked.current.has(number) || !ready) return undefined;
     asked.current.add(number);
-    get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
+    return get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
       if (mine !== round.current) return;
       found.rows.forEach((row, i) => rows.current.set(number * PAGE + i, row));
       setPage((old) => ({ total: found.total, columns: found.columns ?? old.columns, error: null, turn: (old.turn ?? 0) + 1 }));
@@ -67,7 +67,7 @@ export const Experiment = ({ name }) => {
     round.current += 1;
     asked.current = new Set();
     if (!keep) rows.current = new Map();
-    load(0);
+    return load(0);
   };
   useEffect(() => {
     if (!ready) return undefined;
@@ -75,9 +75,8 @@ export const Experiment = ({ name }) => {
     return () => clearTimeout(timer);
   }, [filter, sort.id, sort.descending, ready]);
   useTracked(() => {
-    if (!loose) again();
-    restart(true);
     setVersion((each) => each + 1);
+    return Promise.all([loose ? null : again(), restart(true)]);
   }, page.total !== null);
   const [loaded, grouping] = useGrouping([...rows.current.values()], page.columns?.differ ?? NONE, page.turn);
   const shown = useMemo(() => {

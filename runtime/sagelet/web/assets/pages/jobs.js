@@ -3,6 +3,8 @@ import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact
 import { get } from "../core/api.js";
 import { ago, image, plural } from "../core/format.js";
 import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, useTitle } from "../core/hooks.js";
+import { filterOf } from "../core/filter.js";
+import { JobRows } from "../core/job-rows.js";
 import { jobPage } from "../core/jobs.js";
 import { measured, STATISTICS } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
@@ -13,6 +15,8 @@ import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
 
 const PAGE = 100;
+/** How long the list waits for more to change, in milliseconds: by status, and by metrics. */
+const SOON = { status: 300, metrics: 1000 };
 
 export const Jobs = ({ about }) => {
   useTitle("Jobs");
@@ -22,9 +26,11 @@ export const Jobs = ({ about }) => {
   const [total, setTotal] = useState(null);
   const [error, setError] = useState(null);
   const [, redraw] = useState(0);
-  const rows = useRef(new Map());
+  const rows = useRef(new JobRows());
   const asked = useRef(new Set());
   const round = useRef(0);
+  const flying = useRef(0); // answers of this round that are not there yet
+  const stale = useRef(false); // the list has changed since it was asked for
   const input = useRef(null);
   const phone = useNarrow();
   const room = useRoom();
@@ -36,28 +42,51 @@ export const Jobs = ({ about }) => {
     { keys: "c", what: "compare the chosen", run: compare },
   ]);
 
+  const byMetrics = sort.id.startsWith("metric.") || filterOf(text).conditions.some((each) => each.kind === "metric");
+  const timer = useRef(0);
+  const again = useRef(() => {});
+  /** Ask for the list again in a moment, or after the answers that are on their way. */
+  const soon = () => {
+    stale.current = true;
+    if (flying.current || timer.current) return;
+    timer.current = setTimeout(() => {
+      timer.current = 0;
+      if (stale.current && !flying.current) again.current(); // as it is filtered and sorted by then
+    }, byMetrics ? SOON.metrics : SOON.status);
+  };
+  const settled = () => {
+    flying.current -= 1;
+    if (!flying.current && stale.current) soon();
+  };
+  useEffect(() => () => clearTimeout(timer.current), []);
+
   const load = useCallback((page, mine = round.current) => {
     if (asked.current.has(page)) return;
     asked.current.add(page);
+    flying.current += 1;
     get("jobs", { filter: text, sort: sort.id, descending: sort.descending ? "true" : "false", start: page * PAGE, limit: PAGE }).then(
       (found) => {
         if (mine !== round.current) return;
-        found.rows.forEach((row, i) => rows.current.set(page * PAGE + i, row));
+        rows.current.put(page * PAGE, found.rows, found.total);
         setTotal(found.total);
         setError(null);
         redraw((each) => each + 1);
+        settled();
       },
       (refused) => {
         if (mine !== round.current) return;
         asked.current.delete(page);
         setError(refused);
+        settled();
       },
     );
   }, [text, sort.id, sort.descending]);
   const restart = useCallback((keep) => {
     round.current += 1;
+    flying.current = 0;
+    stale.current = false;
     asked.current = new Set();
-    if (!keep) rows.current = new Map();
+    if (!keep) rows.current.clear();
     load(0);
   }, [load]);
   useEffect(() => {
@@ -68,27 +97,18 @@ export const Jobs = ({ about }) => {
     return () => clearTimeout(timer);
   }, [text, sort.id, sort.descending]);
 
-  const later = useRef(0);
-  const latest = useRef(restart); // by then something else may have been typed
-  latest.current = restart;
+  again.current = () => restart(true);
+  const heard = useRef(false);
   useEvents({ jobs: true }, {
+    hello: () => {
+      if (heard.current) soon(); // jobs may have been deleted while there was no connection
+      heard.current = true;
+    },
     jobs: (event) => {
-      const at = new Map([...rows.current].map(([index, row]) => [row.key, index]));
-      let moved = event.gone.length > 0;
-      for (const row of event.rows) {
-        if (at.has(row.key)) rows.current.set(at.get(row.key), row);
-        else moved = true;
-      }
+      if (rows.current.take(event, byMetrics)) soon();
       redraw((each) => each + 1);
-      if (moved && !later.current) {
-        later.current = setTimeout(() => {
-          later.current = 0;
-          latest.current(true);
-        }, 300);
-      }
     },
   }, { t: Date.now() / 1000 - 60 });
-  useEffect(() => () => clearTimeout(later.current), []);
   const now = useNow(5);
   const metrics = pickMetrics(about?.metrics ?? [], query.get("metrics"), 3);
   const dark = useDark();
