@@ -1,5 +1,6 @@
 """Experiments in a browser: who won, why, and everything that compares components."""
 
+from contextlib import suppress
 from typing import Any
 
 from support.pages import clients, counts, go, inked, shows
@@ -200,6 +201,43 @@ def test_what_is_logged_shows_up_by_itself(see: Open, plane: Plane) -> None:
         MetricData=[{"MetricName": "m", "Value": 0.4321, "Timestamp": 1_700_000_000}],
     )
     page.locator(".rows .line", has_text="0.4321").wait_for()
+
+
+def test_a_chart_that_comes_into_sight_keeps_no_other_from_its_news(
+    see: Open, plane: Plane
+) -> None:
+    sagemaker, metrics = clients(plane, "sagemaker", "sagemaker-metrics")
+    sagemaker.create_trial_component(TrialComponentName="many-charts")
+    names = [f"m{number:02}" for number in range(40)]
+
+    def put(which: list[str], time: int) -> None:
+        data = [{"MetricName": name, "Value": 0.5, "Timestamp": time} for name in which]
+        for start in range(0, len(data), 10):
+            metrics.batch_put_metrics(
+                TrialComponentName="many-charts", MetricData=data[start : start + 10]
+            )
+
+    put(names, 1_700_000_000)
+    page = see("components/many-charts")
+    page.get_by_role("region", name="Course").scroll_into_view_if_needed()
+    first = page.get_by_role("region", name=names[0]).locator("canvas[role=img]")
+    first.and_(page.locator("[aria-label*=': 1 points']")).wait_for()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/_api/series?**", hold)
+    with page.expect_request("**/_api/series?**"):
+        put(names[:1], 1_700_000_100)
+    with page.expect_request("**/_api/series?**"):
+        page.get_by_role("region", name=names[-1]).scroll_into_view_if_needed()
+    page.unroute("**/_api/series?**")
+    for route in held:
+        with suppress(Exception):  # the page let go of it
+            route.continue_()
+    page.get_by_role("region", name=names[0]).scroll_into_view_if_needed()
+    first.and_(page.locator("[aria-label*=': 2 points']")).wait_for()
 
 
 def test_experiments_are_found_by_typing(see: Open) -> None:

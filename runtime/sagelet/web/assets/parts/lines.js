@@ -21,36 +21,43 @@ const VALUES = 12;
 
 const widthFor = (lines) => Math.round(Math.max(60, Math.min(700, MOST / 2 / Math.max(1, lines))));
 
-/** metric -> name -> series of what has been on screen; asks only for what is not there yet. */
-function useSeries(names, wanted, version) {
-  const cache = useRef({ version, found: new Map() });
-  const [, redraw] = useState(0);
+/** metric -> name -> series of what has been on screen; asks only for what is not there yet in this
+ * version, and for one metric once at a time: what is new meanwhile is asked for after the answer. */
+function useSeries(names, wanted, version = 0) {
+  const cache = useRef({ found: new Map(), versions: new Map(), asked: new Set(), stop: null });
+  const [turn, next] = useState(0);
   const key = JSON.stringify([names, wanted]);
+  const latest = useRef("");
+  latest.current = `${key} ${version}`;
   useEffect(() => {
-    if (!names.length || !wanted.length) return undefined;
-    const fresh = cache.current.version !== version;
-    cache.current.version = version;
+    const { found, versions, asked } = cache.current;
     const asks = new Map();
     for (const metric of wanted) {
-      const lacking = fresh ? names : names.filter((name) => !cache.current.found.get(metric)?.has(name));
+      if (asked.has(metric)) continue;
+      const lacking = names.filter((name) => versions.get(metric)?.get(name) !== version);
       if (!lacking.length) continue;
       const same = JSON.stringify(lacking);
       if (!asks.has(same)) asks.set(same, { lacking, metrics: [] });
       asks.get(same).metrics.push(metric);
     }
-    const stop = new AbortController();
+    cache.current.stop ??= new AbortController();
     for (const { lacking, metrics } of asks.values()) {
-      get("series", { c: lacking, metric: metrics, width: widthFor(names.length) }, { signal: stop.signal }).then((answer) => {
+      metrics.forEach((metric) => asked.add(metric));
+      get("series", { c: lacking, metric: metrics, width: widthFor(names.length) }, { signal: cache.current.stop.signal }).then((answer) => {
         for (const metric of metrics) {
-          const found = new Map(cache.current.found.get(metric) ?? []);
-          for (const name of lacking) found.set(name, answer.series[metric][name] ?? null);
-          cache.current.found.set(metric, found);
+          const series = new Map(found.get(metric) ?? []);
+          for (const name of lacking) series.set(name, answer.series[metric]?.[name] ?? null);
+          found.set(metric, series);
+          versions.set(metric, new Map([...(versions.get(metric) ?? []), ...lacking.map((name) => [name, version])]));
         }
-        redraw((each) => each + 1);
-      }, () => {});
+        return true;
+      }, () => latest.current !== `${key} ${version}`).then((more) => { // no answer: not before there is something new
+        metrics.forEach((metric) => asked.delete(metric));
+        if (more) next((each) => each + 1);
+      });
     }
-    return () => stop.abort();
-  }, [key, version]);
+  }, [key, version, turn]);
+  useEffect(() => () => cache.current.stop?.abort(), []);
   return cache.current.found;
 }
 
@@ -106,8 +113,9 @@ const Card = ({ metric, title, rows, labels, series, options, height, onSeen, on
   const lines = useMemo(() => rows.flatMap((row) => {
     const whole = series?.get(row.name);
     if (!whole) return [];
-    const fine = close?.get(row.name);
-    const one = byHost(fine ?? whole)[0];
+    const first = byHost(whole)[0];
+    // A part may begin with another host than the whole.
+    const one = byHost(close?.get(row.name) ?? whole).find((each) => each.host === first.host) ?? first;
     const start = whole.time[0];
     return [{
       name: row.name, label: labels.get(row.name), color: colorOfMark(row.mark, dark), dash: dashOfMark(row.mark),
