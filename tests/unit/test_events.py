@@ -81,6 +81,40 @@ def test_a_job_s_values_come_once_with_their_steps(ask, job_of):
     assert [kind for kind, _ in again.read(None)] == ["job"]
 
 
+@pytest.mark.parametrize("hosts", [("algo-1",), ("algo-1", "algo-2")])
+def test_of_very_many_values_a_page_gets_what_it_can_draw(ask, job_of, hosts):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    count = 20_000 // len(hosts)
+    for host in hosts:
+        data = [Datum("m", float(at % 7), float(at)) for at in range(count)]
+        ask.store.metrics.append("j", host, data)
+    reader = Reader(ask.store, Calls(), Watch(REGION, job="j"), Cursor(metrics={"m": 100}))
+    found = dict(reader.read(None))["metrics"]["series"]["m"]
+    assert len(found["place"]) < 6000
+    assert found["place"][0] >= 100
+    assert found["place"][-1] == 19_999
+    assert found["count"] == 19_900
+    if len(hosts) > 1:
+        assert found["turn"][-1] == count - 1
+    assert reader.cursor.metrics == {"m": 20_000}
+    ask.store.metrics.append("j", hosts[0], [Datum("m", 1.0, 1.0)])
+    found = dict(reader.read({("metrics", REGION, "j")}))["metrics"]["series"]["m"]
+    assert found["place"] == [20_000]
+
+
+def test_of_very_many_looks_at_hosts_a_page_gets_what_it_can_draw(ask, job_of, monkeypatch):
+    monkeypatch.setattr("sagelet.web.events._VALUES", 200)
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    for at in range(300):
+        look = Sample("algo-1", float(at), float(at % 7), 2.0, 10, 100)
+        ask.store.usage.append({Owner(REGION, "TrainingJob", "j"): [look]})
+    reader = Reader(ask.store, Calls(), Watch(REGION, job="j", usage=True), Cursor())
+    found = dict(reader.read(None))["usage"]["series"]["cpu"]
+    assert len(found["place"]) <= 102
+    assert found["time"][-1] == 299.0
+    assert reader.cursor.usage == 300
+
+
 def test_calls_come_once_with_what_is_not_served(ask):
     calls = Calls()
     reader = Reader(ask.store, calls, Watch(REGION, calls=True), Cursor())

@@ -38,6 +38,9 @@ BEAT = 15.0
 BEHIND = 2 << 20
 _TAIL = 400
 _LINES = 2000
+#: Values of a metric, and looks at hosts, that a page gets whole; of more, what it can draw.
+_VALUES = 4000
+_WIDTH = 1200
 #: Rows sent to a page that was away; one that missed more asks for its table again anyway.
 _ROWS = 200
 
@@ -215,10 +218,17 @@ class Reader:
     def _metrics(self, job: str) -> list[tuple[str, Document]]:
         new: Document = {}
         for name in metric_names_of(self._store, job):
-            points = self._store.metrics.points(job, name, low=self.cursor.metrics.get(name, 0))
+            metrics, low = self._store.metrics, self.cursor.metrics.get(name, 0)
+            count = metrics.following(job, name) - low
+            many = count > _VALUES
+            points = (
+                metrics.thinned(job, name, _WIDTH, low)
+                if many
+                else metrics.points(job, name, low=low)
+            )
             if points:
                 self.cursor.metrics[name] = points[-1].place + 1
-                new[name] = series(points)
+                new[name] = {**series(points), **({"count": count} if many else {})}
         return [("metrics", {"series": new})] if new else []
 
     def _usage(self, job: Job) -> list[tuple[str, Document]]:
@@ -226,7 +236,10 @@ class Reader:
         if not samples:
             return []
         self.cursor.usage = samples[-1].place + 1
-        return [("usage", usage_document(samples, len(samples)))]
+        width = len(samples)
+        if width > _VALUES:
+            width = _VALUES // len({each.host for each in samples}) // 4
+        return [("usage", usage_document(samples, max(width, 40)))]
 
     def _log(self, job: Job) -> list[tuple[str, Document]]:
         with Lanes(self._store.logs_of(job.kind), job.name, self._watch.lanes) as lanes:

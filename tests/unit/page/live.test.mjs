@@ -3,6 +3,7 @@ import test from "node:test";
 import { newestFirst } from "../../../runtime/sagelet/web/assets/core/calls.js";
 import { JobRows } from "../../../runtime/sagelet/web/assets/core/job-rows.js";
 import { paced } from "../../../runtime/sagelet/web/assets/core/paced.js";
+import { append } from "../../../runtime/sagelet/web/assets/core/series.js";
 
 const numbers = (rows) => rows.map((each) => each.number);
 const of = (...found) => found.map((number) => ({ number }));
@@ -88,4 +89,14 @@ test("an answer that fails does not end it, stop does", async (t) => {
   soon.stop();
   t.mock.timers.tick(1000);
   assert.equal(asked, 2);
+});
+
+test("where values were left out, turns and their number are as told", () => {
+  const columns = (place, host, more = {}) => ({ hosts: ["a", "b"], place, host, time: place, value: place, ...more });
+  const old = { ...columns([0, 1], [0, 1]), turn: [0, 0], count: 2 };
+  const found = append(old, columns([2, 9, 21], [0, 1, 0], { turn: [1, 4, 10], count: 20 }));
+  assert.deepEqual(found.turn, [0, 0, 1, 4, 10]);
+  assert.equal(found.count, 22);
+  assert.equal(found.next, 22);
+  assert.equal(append(found, columns([22], [1])).count, 23);
 });

@@ -68,9 +68,10 @@ export function logTicks(low, high) {
 /** Columns of a series that hold a value for each point. */
 const COLUMNS = ["place", "step", "turn", "time", "value", "host"];
 
-/** Add the new points of a live series to what a page has. Both are columns. */
+/** Add the new points of a live series to what a page has. Both are columns; where there are too many
+ * new ones, some are left out: then they say how many there were, and which turn each had. */
 export function append(old, more) {
-  if (!old) return more.step || more.hosts.length < 2 ? more : { ...more, turn: turnsOf(more, new Map()) };
+  if (!old) return more.step || more.hosts.length < 2 ? more : { ...more, turn: more.turn ?? turnsOf(more, new Map()) };
   const hosts = [...old.hosts];
   const place = more.hosts.map((host) => {
     if (!hosts.includes(host)) hosts.push(host);
@@ -81,16 +82,17 @@ export function append(old, more) {
   if (from < 0) return old;
   const steps = old.step || more.step;
   const fresh = { hosts, place: more.place.slice(from), host: more.host.slice(from).map((each) => place[each]) };
+  const turns = () => more.turn?.slice(from) ?? turnsOf(fresh, lastTurns(old));
   return {
     ...old,
     hosts,
     place: [...old.place, ...fresh.place],
     ...(steps ? { step: [...stepsOf(old), ...stepsOf(more).slice(from)] } : {}),
-    turn: steps || hosts.length < 2 ? undefined : [...(old.turn ?? old.place), ...turnsOf(fresh, lastTurns(old))],
+    turn: steps || hosts.length < 2 ? undefined : [...(old.turn ?? old.place), ...turns()],
     time: [...old.time, ...more.time.slice(from)],
     value: [...old.value, ...more.value.slice(from)],
     host: [...old.host, ...fresh.host],
-    count: (old.count ?? old.place.length) + more.place.length - from,
+    count: (old.count ?? old.place.length) + (from ? more.place.length - from : more.count ?? more.place.length),
     next: more.place[more.place.length - 1] + 1,
   };
 }
