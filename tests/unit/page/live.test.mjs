@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { newestFirst } from "../../../runtime/sagelet/web/assets/core/calls.js";
-import { JobRows } from "../../../runtime/sagelet/web/assets/core/job-rows.js";
+import { JobRows, merged } from "../../../runtime/sagelet/web/assets/core/job-rows.js";
 import { paced } from "../../../runtime/sagelet/web/assets/core/paced.js";
 import { append } from "../../../runtime/sagelet/web/assets/core/series.js";
 
@@ -99,4 +99,16 @@ test("where values were left out, turns and their number are as told", () => {
   assert.equal(found.count, 22);
   assert.equal(found.next, 22);
   assert.equal(append(found, columns([22], [1])).count, 23);
+});
+
+test("jobs that run are never left out, and the later row of each stays", () => {
+  const long = { ...row("long", 1), created: 1 };
+  const short = Array.from({ length: 80 }, (_, i) => ({ ...row(`s${i}`, i, { status: "Completed", ended: i + 3 }), created: i + 2 }));
+  const found = merged(short, [long]);
+  assert.equal(found.length, 61);
+  assert.equal(found[0].key, "s79");
+  assert.equal(found[60].key, "long");
+  const ended = row("a", 5, { status: "Completed", ended: 5 });
+  assert.equal(merged([row("a", 1)], [ended])[0].status, "Completed");
+  assert.equal(merged([ended], [row("a", 1)])[0].status, "Completed");
 });

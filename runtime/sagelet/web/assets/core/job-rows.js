@@ -19,6 +19,16 @@ export function later(a, b) {
 /** What a filter and an order can depend on. @param {Row} row @param {boolean} byMetrics */
 const place = (row, byMetrics) => JSON.stringify([row.status, row.secondary, row.tuning, row.trials, byMetrics ? row.metrics : null]);
 
+/** Rows with others, the later of each job's, the newest jobs first: all that run, and `most` of the others.
+ * @param {Row[]} fresh @param {Row[]} old @param {number} [most] */
+export function merged(fresh, old, most = 60) {
+  /** @type {Map<string, Row>} */
+  const all = new Map();
+  for (const row of [...old, ...fresh]) all.set(row.key, later(all.get(row.key), row));
+  let rest = most;
+  return [...all.values()].sort((a, b) => b.created - a.created).filter((row) => !row.ended || rest-- > 0);
+}
+
 export class JobRows {
   /** @type {Map<number, Row>} */
   #at = new Map();

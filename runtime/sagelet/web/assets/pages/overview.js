@@ -3,7 +3,8 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { get } from "../core/api.js";
 import { ago, duration, figure, plural, size } from "../core/format.js";
-import { useApi, useEvents, useNow, useTitle } from "../core/hooks.js";
+import { useApi, useEvents, useNow, useSoon, useTitle } from "../core/hooks.js";
+import { merged } from "../core/job-rows.js";
 import { jobPage, jobPath } from "../core/jobs.js";
 import { measured } from "../core/measure.js";
 import { value } from "../core/series.js";
@@ -13,16 +14,22 @@ import { Badge, Code, Coming, Failed, FirstJob, Spark } from "../parts/basics.js
 import { tone } from "../core/colors.js";
 
 const LIVE = "status:InProgress,Stopping";
+/** So many jobs that run have a line. */
+const MOST = 100;
 /** So many tuning jobs and experiments. */
 const SHOWN = 4;
 
 export const Overview = ({ about }) => {
   useTitle("");
   const [recent, error, again] = useApi("jobs", { limit: 8 });
-  const [live, , liveAgain] = useApi("jobs", { limit: 20, filter: LIVE });
+  const [live, , liveAgain] = useApi("jobs", { limit: MOST, filter: LIVE });
   const [rows, setRows] = useState(null);
   const [counts, setCounts] = useState(null);
-  useEffect(() => recent && setRows(merge(recent.rows, live?.rows ?? [])), [recent, live]);
+  const [alive, setAlive] = useState(0); // how many run
+  const told = useRef(new Set()); // whom events told of since there is a connection
+  // What came by the stream meanwhile may be newer than the answers.
+  useEffect(() => recent && setRows((old) => merged([...recent.rows, ...(live?.rows ?? [])], (old ?? []).filter((each) => told.current.has(each.key)))), [recent, live]);
+  useEffect(() => live && setAlive(live.total), [live]);
   useEffects(about, setCounts);
   const [backend] = useApi("backend");
   const [tracked, notTracked, trackedAgain] = useApi("experiments", { limit: 2 * SHOWN });
@@ -33,14 +40,17 @@ export const Overview = ({ about }) => {
   const heard = useRef(false);
   useEvents({ jobs: true, tunings: true, tracked: true }, {
     hello: () => {
-      if (heard.current) [search, track].forEach((each) => each()); // what was missed meanwhile
+      if (heard.current) [search, track, again, liveAgain].forEach((each) => each()); // what was missed meanwhile
       heard.current = true;
+      told.current.clear();
     },
     tunings: search,
     tracked: track,
     jobs: (event) => {
-      setRows((old) => merge(event.rows, old ?? []).filter((each) => !event.gone.includes(each.key)));
+      event.rows.forEach((each) => told.current.add(each.key));
+      setRows((old) => merged(event.rows, old ?? []).filter((each) => !event.gone.includes(each.key)));
       setCounts(event.counts);
+      setAlive((event.counts.InProgress ?? 0) + (event.counts.Stopping ?? 0));
     },
   }, { t: watch }, recent !== null);
   const running = (rows ?? []).filter((each) => ["live", "warn"].includes(tone(each.status)) && !each.ended);
@@ -63,8 +73,9 @@ export const Overview = ({ about }) => {
       ${backend && html`<${Backend} backend=${backend} />`}
       ${about && html`<a class="panel card" href=${link(["settings"])}><b>${size(about.disk.free)}</b><span>free of ${size(about.disk.total)}</span></a>`}
     </section>
-    <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(running.length, "job")}</span></header>
-      ${running.length ? running.map((job) => html`<${Strip} key=${job.key} job=${job} now=${now} />`) : html`<p class="pad quiet">Nothing runs now.</p>`}
+    <section class="panel" aria-label="Running"><header><h2 class="grow">Running</h2><span class="quiet">${plural(Math.max(alive, running.length), "job")}</span></header>
+      ${running.length ? running.slice(0, MOST).map((job) => html`<${Strip} key=${job.key} job=${job} now=${now} />`) : html`<p class="pad quiet">Nothing runs now.</p>`}
+      ${alive > Math.min(MOST, running.length) && running.length > 0 && html`<p class="pad"><a href=${link(["jobs"], { filter: LIVE })}>All that run</a></p>`}
     </section>
     <div class="two">
       <section class="panel" aria-label="Last"><header><h2 class="grow">Ended last</h2><a href=${link(["jobs"])}>All jobs</a></header>
@@ -95,20 +106,6 @@ function useKept(path, query) {
   const kept = useRef(null);
   if (found) kept.current = found;
   return [found ?? kept.current, error, again];
-}
-
-/** What calls back a moment later, once for many calls. */
-function useSoon(call) {
-  const latest = useRef(call);
-  latest.current = call;
-  const timer = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return () => {
-    timer.current ||= setTimeout(() => {
-      timer.current = 0;
-      latest.current();
-    }, 1000);
-  };
 }
 
 function useEffects(about, setCounts) {
@@ -150,8 +147,3 @@ function rank(name) {
 }
 
 const first = (text) => (text.length > 140 ? `${text.slice(0, 140)}…` : text);
-
-function merge(fresh, old) {
-  const all = new Map([...old, ...fresh].map((each) => [each.key, each]));
-  return [...all.values()].sort((a, b) => b.created - a.created).slice(0, 60);
-}
