@@ -36,6 +36,14 @@ def test_a_job_is_seen_as_it_goes(see: Open, plane: Plane, tmp_path: Path) -> No
     logs.get_by_text("Completed").first.wait_for()
 
 
+def test_the_version_that_a_job_leaves_is_seen(see: Open, plane: Plane, tmp_path: Path) -> None:
+    train(plane, "leaves-one", "--detach", LINES="1", HOLD=str(tmp_path))
+    page = see("jobs/leaves-one/files")
+    shows(page, "They are stored when the hosts have ended")
+    (tmp_path / "algo-1").touch()
+    page.get_by_role("link", name="leaves-one version 1").wait_for()
+
+
 def test_a_job_can_be_stopped(see: Open, plane: Plane, tmp_path: Path) -> None:
     train(plane, "endless", "--detach", LINES="60", SLOW=str(tmp_path))
     page = see("jobs/endless/logs")

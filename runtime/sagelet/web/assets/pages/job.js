@@ -1,5 +1,5 @@
 // One job of any kind: its life, its metrics, its logs, what it was asked, what its hosts use.
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { plain } from "../core/ansi.js";
 import { aws, boto3, fresh, sdk } from "../core/clone.js";
 import { jobPage, jobPath, keyOf } from "../core/jobs.js";
@@ -29,17 +29,20 @@ export const Job = ({ kind = "training", name, tab }) => {
   const path = jobPath({ kind, name });
   const to = (part, query = {}) => jobPage({ kind, name }, [part], query);
   const [job, error, again] = useApi(path);
-  const [live, setLive] = useState(null);
+  const [live, setLive] = useState(null); // what events told
   const [gone, setGone] = useState(false);
   const [open, setOpen] = useState("");
   const metrics = useRef(() => {});
   const log = useRef(() => {});
   const usage = useRef(() => {});
   const [marks, setMarks] = useState(null); // where metrics and logs on the page end
-  useEffect(() => job && setLive((old) => ({ ...job, ...old })), [job]);
-  const shown = live ?? job;
+  const shown = useMemo(() => job && (live?.modified < job.modified ? { ...live, ...job } : { ...job, ...live }), [job, live]);
+  const over = Boolean(live?.over);
+  useEffect(() => { // what it left is no part of events
+    if (over && !job?.over) again();
+  }, [over]);
   useEvents({ job: keyOf(kind, name), log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined, usage: tab === "system" || undefined }, {
-    job: (event) => setLive((old) => ({ ...(old ?? job), ...event })),
+    job: (event) => setLive(event),
     metrics: (event) => metrics.current(event.series),
     log: (event) => log.current(event),
     usage: (event) => usage.current(event),
