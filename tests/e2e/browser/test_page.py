@@ -195,6 +195,22 @@ def test_jobs_deleted_while_nobody_looks_are_not_shown(see: Open, plane: Plane) 
         page.locator("main").get_by_role("link", name="deleted").wait_for(state="detached")
 
 
+def test_the_focus_goes_from_row_to_row(see: Open) -> None:
+    page = see("jobs?sort=name&up=1")
+    rows = page.locator(".rows .line")
+    rows.nth(2).wait_for()
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        rows.nth(place).locator("a.cover").and_(page.locator(":focus")).wait_for()
+    rows.nth(0).locator("a.cover").focus()
+    page.keyboard.press("j")
+    link = rows.nth(1).locator("a.cover")
+    link.and_(page.locator(":focus")).wait_for()
+    address = link.get_attribute("href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{address}**")
+
+
 def test_everything_by_keyboard(see: Open) -> None:
     page = see("")
     shows(page, "Ended last")

@@ -42,7 +42,7 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
   const [bar, setBar] = useState(0); // how high a scroll bar below it is
   const [here, setHere] = useState(-1);
   const last_ = useRef(-1);
-  const figureAt = useRef(-1); // the number of its row that has the focus
+  const wanted = useRef(null); // which number of the row, or -1: its link, gets the focus, and who has it
   const under = usePointed();
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(total, Math.ceil((top + height) / ROW) + SPARE);
@@ -58,12 +58,20 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     for (let page = Math.floor(first / PAGE); page * PAGE < last; page++) need(page);
   });
   const figuresOf = (index) => [...(box.current.querySelectorAll(`[aria-rowindex="${index + 2}"] .fig`) ?? [])];
-  useLayoutEffect(() => {
-    if (figureAt.current < 0) return;
-    const all = figuresOf(here);
-    (all[Math.min(figureAt.current, all.length - 1)] ?? box.current).focus({ preventScroll: true });
-    figureAt.current = -1;
-  }, [here]);
+  /** The focus on the row, once it is there; unless it went elsewhere meanwhile. */
+  const land = () => {
+    if (!wanted.current) return;
+    const { figure, from } = wanted.current;
+    const now = document.activeElement;
+    const link = box.current.querySelector(`[aria-rowindex="${here + 2}"] a.cover`);
+    if (now === from || now === document.body || box.current.contains(now)) {
+      if (!link) return;
+      const all = figure < 0 ? [] : figuresOf(here);
+      (all[Math.min(figure, all.length - 1)] ?? link).focus({ preventScroll: true });
+    }
+    wanted.current = null;
+  };
+  useLayoutEffect(land);
   /** To another number of the row. */
   const aside = (by) => {
     const all = figuresOf(here);
@@ -73,9 +81,13 @@ export const Table = ({ columns, total, rowAt, need = () => {}, href, sort, onSo
     return true;
   };
   const move = (by) => {
-    figureAt.current = figuresOf(here).indexOf(document.activeElement);
-    const next = Math.min(total - 1, Math.max(0, here + by));
+    const from = document.activeElement;
+    const row = box.current.contains(from) ? from.closest(".rows [aria-rowindex]") : null;
+    const start = row ? Number(row.getAttribute("aria-rowindex")) - 2 : here;
+    const next = Math.min(total - 1, Math.max(0, start + by));
+    wanted.current = { figure: figuresOf(start).indexOf(from), from };
     setHere(next);
+    if (next === here) land();
     const at = next * ROW;
     const view = box.current;
     if (at < view.scrollTop) view.scrollTop = at;
