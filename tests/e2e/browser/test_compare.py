@@ -111,6 +111,25 @@ def test_a_brush_on_an_axis_leaves_the_rest_out(see: Open) -> None:
     shows(page, "drag along an axis")
 
 
+def test_what_a_brush_does_is_done_by_keys(see: Open) -> None:
+    page = see("compare?e=digits")
+    part = page.get_by_role("region", name="Parallel coordinates", exact=True)
+    part.scroll_into_view_if_needed()
+    part.locator("summary", has_text="Ranges").focus()
+    page.keyboard.press("Enter")
+    part.get_by_label("width from").fill("16")
+    shows(page, "2 of 3 components kept")
+    part.get_by_label("width to").fill("16")
+    shows(page, "1 of 3 components kept")
+    part.get_by_label("width from").fill("")
+    part.get_by_label("width to").fill("")
+    part.get_by_label("Keep of optimizer").select_option("adam")
+    shows(page, "1 of 3 components kept")
+    part.locator("rect.kept").wait_for()
+    part.get_by_label("Keep of optimizer").select_option("")
+    shows(page, "drag along an axis")
+
+
 def test_scatter_groups_quality_and_code_are_there(see: Open) -> None:
     page = see("compare?e=digits")
     scatter = page.get_by_role("region", name="Scatter", exact=True)
