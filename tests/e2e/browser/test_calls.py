@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,25 @@ def test_failures_are_told_apart_and_nothing_comes_twice(see: Open, plane: Plane
     page.get_by_role("button", name="Go on").click()
     row.nth(before).wait_for()
     assert row.count() == before + 1
+
+
+def test_calls_go_on_after_the_control_plane_restarts(see: Open, tmp_path: Path) -> None:
+    other = Plane(tmp_path, environ={"SAGELET_BACKEND": "process"})
+    try:
+        [sagemaker] = clients(other, "sagemaker")
+        for _ in range(3):
+            sagemaker.list_trials()
+        page = see("")
+        page.goto(f"{other.url}/_ui/calls")
+        row = page.locator(".rows .line")
+        row.filter(has_text="ListTrials").nth(2).wait_for()
+        other.process.terminate()
+        other.process.wait(30)
+        other.options = ("--port", other.url.rpartition(":")[2])
+        other.start()
+        sagemaker.list_actions()
+        row.filter(has_text="ListActions").wait_for()
+        assert row.filter(has_text="ListTrials").count() == 3
+    finally:
+        other.process.kill()
+        other.process.wait()

@@ -3,7 +3,7 @@ import test from "node:test";
 import { newestFirst } from "../../../runtime/sagelet/web/assets/core/calls.js";
 import { JobRows, merged } from "../../../runtime/sagelet/web/assets/core/job-rows.js";
 import { paced } from "../../../runtime/sagelet/web/assets/core/paced.js";
-import { append } from "../../../runtime/sagelet/web/assets/core/series.js";
+import { append, ofFirstHost } from "../../../runtime/sagelet/web/assets/core/series.js";
 
 const numbers = (rows) => rows.map((each) => each.number);
 const of = (...found) => found.map((number) => ({ number }));
@@ -111,4 +111,12 @@ test("jobs that run are never left out, and the later row of each stays", () => 
   const ended = row("a", 5, { status: "Completed", ended: 5 });
   assert.equal(merged([row("a", 1)], [ended])[0].status, "Completed");
   assert.equal(merged([ended], [row("a", 1)])[0].status, "Completed");
+});
+
+test("a closer look is at the host that the whole line is of", () => {
+  const of = (hosts, host, value) => ({ hosts, host, place: value, time: value, value });
+  const whole = of(["a", "b"], [0, 1, 0, 1], [1, 2, 3, 4]);
+  assert.deepEqual(ofFirstHost(whole, of(["a", "b"], [1, 0], [2, 3])).value, [3]);
+  assert.deepEqual(ofFirstHost(whole, of(["b"], [0], [2])).value, [1, 3]);
+  assert.deepEqual(ofFirstHost(whole).value, [1, 3]);
 });

@@ -146,3 +146,9 @@ export function byHost(series) {
     return { host, step: at.map((i) => steps[i]), time: at.map((i) => series.time[i]), value: at.map((i) => value(series.value[i])) };
   });
 }
+
+/** The line of a series' first host, or the part of it in `part`, whose own first host may be another. */
+export function ofFirstHost(whole, part) {
+  const first = byHost(whole)[0];
+  return (part && byHost(part).find((each) => each.host === first.host)) || first;
+}

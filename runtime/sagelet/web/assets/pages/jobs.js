@@ -58,7 +58,10 @@ export const Jobs = ({ about }) => {
     flying.current -= 1;
     if (!flying.current && stale.current) soon();
   };
-  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => () => {
+    clearTimeout(timer.current);
+    round.current += 1; // answers that come later are nobody's
+  }, []);
 
   const load = useCallback((page, mine = round.current) => {
     if (asked.current.has(page)) return;

@@ -6,7 +6,7 @@ import { plural } from "../core/format.js";
 import { useAsked, useDark, useKeys, useSeen } from "../core/hooks.js";
 import { point, pointed, usePointed } from "../core/hover.js";
 import { parameter } from "../core/measure.js";
-import { byHost } from "../core/series.js";
+import { ofFirstHost } from "../core/series.js";
 import { groups } from "../core/stats.js";
 import { placesOf } from "../core/zoom.js";
 import { LineChart } from "../charts/line.js";
@@ -113,9 +113,7 @@ const Card = ({ metric, title, rows, labels, series, options, height, onSeen, on
   const lines = useMemo(() => rows.flatMap((row) => {
     const whole = series?.get(row.name);
     if (!whole) return [];
-    const first = byHost(whole)[0];
-    // A part may begin with another host than the whole.
-    const one = byHost(close?.get(row.name) ?? whole).find((each) => each.host === first.host) ?? first;
+    const one = ofFirstHost(whole, close?.get(row.name));
     const start = whole.time[0];
     return [{
       name: row.name, label: labels.get(row.name), color: colorOfMark(row.mark, dark), dash: dashOfMark(row.mark),
