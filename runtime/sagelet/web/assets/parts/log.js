@@ -7,6 +7,7 @@ import { colorOf, isDark } from "../core/colors.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
+import { atEnd, behind as newOf, furthest, labelOf, laneOf, percent, placesOf, split } from "../core/lanes.js";
 import { change, region } from "../core/url.js";
 import { copy, Empty, Failed, Loading } from "./basics.js";
 
@@ -43,8 +44,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const measures = useMemo(() => patterns(definitions), [definitions]);
   view.current = { times, text, regex, only, lane, lanes: known ?? [], measures };
   const filtering = only && text !== "";
-  const asked = lane ? { lane } : {};
-  const narrow = lane ? { lane } : {};
+  const asked = () => (view.current.lane ? { lane: view.current.lane } : {});
 
   const measure = () => {
     const total = Object.values(here.sizes).reduce((sum, each) => sum + each, 0) || 1;
@@ -74,7 +74,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     const turn = (here.turn = (here.turn ?? 0) + 1);
     here.busy = true;
     try {
-      const page = await get(`${path}/lines`, { ...asked, at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
+      const page = await get(`${path}/lines`, { ...asked(), at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
       if (turn !== here.turn || !box.current) return;
       Object.assign(here, { start: page.start, end: page.end, sizes: page.sizes, lanes: page.lanes });
       fill(page, "all");
@@ -98,7 +98,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const around = async (mark) => {
     const [which, offset] = split(mark);
     setFollow(false);
-    const before = await get(`${path}/lines`, { ...asked, at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
+    const before = await get(`${path}/lines`, { ...asked(), at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
     await show(before.start, { back: false, mark });
     change({ line: mark, jump: "" });
   };
@@ -106,7 +106,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     setStatus("Looking for errors …");
     let at = query.get("line") && back ? "start" : "start";
     for (;;) {
-      const found = await get(`${path}/find`, { ...asked, errors: true, at, count: 1 });
+      const found = await get(`${path}/find`, { ...asked(), errors: true, at, count: 1 });
       if (found.lines.length) {
         setStatus("");
         return around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
@@ -128,7 +128,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     let at = from;
     try {
       for (let shown = 0; ; ) {
-        const found = await get(`${path}/find`, { ...asked, text, regex, at, count: 500 });
+        const found = await get(`${path}/find`, { ...asked(), text, regex, at, count: 500 });
         if (turn !== here.turn || !box.current) return;
         shown += found.lines.length;
         here.hits += found.lines.length;
@@ -148,18 +148,29 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     }
   };
 
+  /** The lanes of the job; the address may name a host, whose newest lane is meant. */
+  const learn = (lanes) => {
+    setKnown(lanes);
+    view.current.lanes = lanes;
+    const meant = lanes.length ? laneOf(view.current.lane, lanes) : view.current.lane;
+    if (meant === view.current.lane) return;
+    here.jumped = true; // what is shown first is of that lane already
+    view.current.lane = meant;
+    setLane(meant);
+  };
   // The first page, and where the stream goes on.
   useEffect(() => {
     get(path).then(async (job) => {
-      setKnown(job.lanes);
-      view.current.lanes = job.lanes;
-      if (!job.lanes.length) return ready({}, undefined);
+      learn(job.lanes);
+      if (!job.lanes.length) return ready({});
       await start();
       here.started = true;
-      ready(here.atEnd ? here.end : here.sizes, lane ? [lane] : undefined);
+      // Of all hosts, whichever is shown: another one may be chosen.
+      const sizes = Object.fromEntries(job.lanes.map((each) => [each.id, each.size]));
+      ready({ ...sizes, ...(here.atEnd ? here.end : here.sizes) });
     }).catch((refused) => {
       setError(refused);
-      if (refused.status) ready({}, undefined); // the stream tells if the job is gone
+      if (refused.status) ready({}); // the stream tells if the job is gone
     });
   }, [turn]);
   const start = async () => {
@@ -193,13 +204,13 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   }, [times]);
 
   hear.current = (event) => {
-    if (!known?.length || event.known.length !== known.length) setKnown(event.known);
     if (!known?.length) {
-      view.current.lanes = event.known;
+      learn(event.known);
       here.started = true;
       requestAnimationFrame(() => show("end"));
       return;
     }
+    if (event.known.length !== known.length) setKnown(event.known);
     here.sizes = { ...here.sizes, ...(lane ? { [lane]: event.sizes[lane] ?? here.sizes[lane] } : event.sizes) };
     const mine = lane ? { ...event, lines: event.lines.filter((each) => event.lanes[each[0]] === lane) } : event;
     if (filtering) {
@@ -240,7 +251,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const extend = async (back) => {
     here.busy = true;
     try {
-      const page = await get(`${path}/lines`, { ...asked, at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
+      const page = await get(`${path}/lines`, { ...asked(), at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
       if (!box.current) return;
       fill(page, back ? "start" : "end");
       if (back) here.start = page.start;
@@ -262,7 +273,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     const bar = event.currentTarget.getBoundingClientRect();
     const part = Math.min(1, Math.max(0, (event.clientY - bar.top) / bar.height));
     setFollow(false);
-    get(`${path}/lines`, { ...asked, at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
+    get(`${path}/lines`, { ...asked(), at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
       .then((page) => show(page.start, { back: false }));
   };
   useKeys([
@@ -418,32 +429,4 @@ function trim(lines, here, fromTop) {
     Object.assign(here.end, moved);
     here.atEnd = false;
   }
-}
-
-function split(mark) {
-  const at = mark.lastIndexOf(":");
-  return [mark.slice(0, at), mark.slice(at + 1)];
-}
-
-function atEnd(here) {
-  return Object.entries(here.sizes).every(([lane, end]) => (here.end[lane] ?? 0) >= end);
-}
-
-/** The places that are further on, of each lane. */
-function furthest(places, others) {
-  const found = { ...places };
-  for (const [lane, at] of Object.entries(others)) found[lane] = Math.max(found[lane] ?? 0, at);
-  return found;
-}
-
-function percent(places, sizes) {
-  const total = Object.values(sizes).reduce((a, b) => a + b, 0) || 1;
-  return `${Math.round((Object.values(places).reduce((a, b) => a + b, 0) / total) * 100)} %`;
-}
-
-/** A host's name; with its attempt, when there are several. */
-function labelOf(lane, lanes) {
-  const same = lanes.filter((each) => each.host === lane.host);
-  if (same.length < 2) return lane.host;
-  return `${lane.host} (attempt ${same.sort((a, b) => a.begun - b.begun).findIndex((each) => each.id === lane.id) + 1})`;
 }
