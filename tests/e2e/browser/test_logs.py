@@ -1,8 +1,10 @@
 """The logs of a job in a real browser: of one host or all, live, with what went wrong found."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+from support.cli import wait_until
 from support.pages import counts, shows, train
 from support.serve import Plane
 
@@ -37,3 +39,36 @@ def test_logs_of_a_host_are_those_of_its_lane_and_another_may_be_chosen(
         go_on(21, 40)
     counts(page, ".lines .ln:has-text('step 39 ')", 2)
     counts(page, ".lines .ln:has-text('step')", 80)
+
+
+def test_lines_that_come_while_others_are_asked_for_are_there_once(
+    see: Open, plane: Plane, tmp_path: Path
+) -> None:
+    train(plane, "raced", "--detach", LINES="40", SLOW=str(tmp_path))
+    page = see("jobs/raced/logs")
+    try:
+        shows(page, "step 21")
+        search = page.get_by_label("Search the log")
+        search.fill("step 2")
+        page.get_by_text("3 lines", exact=True).wait_for()
+        held: list[Any] = []
+        page.route("**/lines?*", lambda route: held.append(route))
+        search.fill("")
+        wait_until(lambda: page.evaluate("true") and bool(held), "the page to ask")
+        before = held[0].fetch()  # what is there now; the page gets it when it has heard of more
+        told = page.get_by_role("status").filter(has_text=re.compile(r"^[0-9.]+ k?B$"))
+        old = told.inner_text()
+        for number in range(21, 30):
+            (tmp_path / str(number)).touch()
+        page.wait_for_function(
+            "([told, old]) => told.innerText !== old", arg=[told.element_handle(), old]
+        )
+        page.route("**/lines?*", lambda route: route.continue_())
+        held[0].fulfill(response=before)
+        shows(page, "step 30")
+        counts(page, ".lines .ln:has-text('step')", 31)
+    finally:
+        for number in range(21, 40):
+            (tmp_path / str(number)).touch()
+    shows(page, "step 39")
+    counts(page, ".lines .ln:has-text('step')", 40)

@@ -14,6 +14,8 @@ import { copy, Empty, Failed, Loading } from "./basics.js";
 /** Lines that are kept on the page. */
 const MOST = 4000;
 const PAGE = 400;
+/** Who follows and is further behind than this is shown the end, in bytes. */
+const FAR = 1 << 20;
 /** Longer lines are not looked at for metrics: a pattern of a user's may take its time. */
 const LONG = 600;
 const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
@@ -70,31 +72,51 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       trim(lines, here, false);
     }
   };
+  /** What is asked for now; what was asked for before comes too late. */
+  const begin = () => {
+    here.busy = false;
+    here.lane = view.current.lane;
+    return (here.turn = (here.turn ?? 0) + 1);
+  };
+  /** A window begins or ends elsewhere; what was printed while it was asked for is not in it. */
+  const arrive = (page, places) => {
+    Object.assign(here, places, { sizes: placesOf(furthest(here.sizes, page.sizes), here.lane) });
+    here.busy = false;
+    here.atEnd = atEnd(here);
+    if (here.atEnd) setBehind(0);
+    measure();
+  };
+  /** Who follows gets what came meanwhile too. */
+  const catchUp = (page) => {
+    if (!follows.current || here.atEnd || !page.lines.length) return;
+    const missing = Object.entries(here.sizes).reduce((sum, [each, bytes]) => sum + bytes - (here.end[each] ?? 0), 0);
+    if (missing > FAR) show("end");
+    else extend(false);
+  };
   const show = async (at, { back = true, mark = null } = {}) => {
-    const turn = (here.turn = (here.turn ?? 0) + 1);
+    const turn = begin();
     here.busy = true;
     try {
       const page = await get(`${path}/lines`, { ...asked(), at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
       if (turn !== here.turn || !box.current) return;
-      Object.assign(here, { start: page.start, end: page.end, sizes: page.sizes, lanes: page.lanes });
+      here.lanes = page.lanes;
       fill(page, "all");
-      here.atEnd = atEnd(here);
-      if (here.atEnd) setBehind(0);
-      measure();
+      arrive(page, { start: page.start, end: page.end });
       if (mark) {
         const found = box.current.querySelector(`[data-at="${CSS.escape(mark)}"]`);
         found?.classList.add("here");
         found?.scrollIntoView({ block: "center" });
       } else if (back) box.current.scrollTop = box.current.scrollHeight;
       else box.current.scrollTop = 0;
+      catchUp(page);
       return page;
     } catch (refused) {
+      if (turn === here.turn) here.busy = false;
       if (!here.started) throw refused;
-      setStatus(refused.message);
-    } finally {
-      here.busy = false;
+      failed(refused);
     }
   };
+  const failed = (refused) => box.current && setStatus(refused.message);
   const around = async (mark) => {
     const [which, offset] = split(mark);
     setFollow(false);
@@ -118,7 +140,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     setStatus("No line looks like an error.");
   };
   const filter = async (from = "start") => {
-    const turn = (here.turn = (here.turn ?? 0) + 1);
+    const turn = begin();
     if (from === "start") {
       box.current?.replaceChildren();
       here.hits = 0;
@@ -132,7 +154,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
         if (turn !== here.turn || !box.current) return;
         shown += found.lines.length;
         here.hits += found.lines.length;
-        Object.assign(here, { end: found.end, sizes: furthest(here.sizes, found.sizes), start: {}, lanes: found.lanes });
+        Object.assign(here, { end: found.end, sizes: placesOf(furthest(here.sizes, found.sizes), here.lane), start: {}, lanes: found.lanes });
         fill(found, "end");
         const before = at;
         at = JSON.stringify(found.end);
@@ -211,26 +233,27 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       return;
     }
     if (event.known.length !== known.length) setKnown(event.known);
-    here.sizes = { ...here.sizes, ...(lane ? { [lane]: event.sizes[lane] ?? here.sizes[lane] } : event.sizes) };
-    const mine = lane ? { ...event, lines: event.lines.filter((each) => event.lanes[each[0]] === lane) } : event;
+    if (here.lane !== lane || !box.current) return; // what is about to be shown is asked for
+    const news = newOf(event, here.end, lane);
+    here.sizes = furthest(here.sizes, news.sizes);
     if (filtering) {
-      const test = matcher(text, regex);
-      const fresh = (each) => each[1] >= (here.end[event.lanes[each[0]]] ?? 0);
-      const hits = { ...mine, lines: mine.lines.filter((each) => fresh(each) && test?.(each[3])) };
       if (!here.atEnd) return; // what looks through the log comes to them
+      if (news.gap) return filter(JSON.stringify(here.end));
+      const test = matcher(text, regex);
+      const hits = { ...news, lines: news.lines.filter((each) => test?.(each[3])) };
       if (hits.lines.length) fill(hits, "end");
       here.hits += hits.lines.length;
       setStatus(plural(here.hits, "line"));
-      here.end = furthest(here.end, lane ? { [lane]: event.end[lane] ?? 0 } : event.end);
-    } else if (here.atEnd && !here.busy) {
-      if (event.skipped) {
-        here.start = event.start;
-        fill(mine, "all");
-      } else fill(mine, "end");
-      here.end = { ...here.end, ...event.end };
-    } else {
-      setBehind((old) => old + mine.lines.length);
-    }
+      here.end = furthest(here.end, news.end);
+    } else if (here.atEnd && !here.busy && (!news.gap || (event.skipped && follows.current && !lane))) {
+      if (news.gap) here.start = news.start;
+      fill(news, news.gap ? "all" : "end");
+      here.end = furthest(here.end, news.end);
+    } else if (here.busy || !follows.current) {
+      if (news.gap && !here.busy) here.atEnd = false;
+      if (!follows.current) setBehind((old) => old + news.lines.length);
+    } else if (event.skipped) show("end");
+    else extend(false); // what is between
     if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
     measure();
   };
@@ -244,23 +267,23 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     if (bottom && here.atEnd && !follows.current) setFollow(true);
     if (!bottom && follows.current && lines.scrollTop < (here.lastTop ?? 0)) setFollow(false);
     here.lastTop = lines.scrollTop;
-    if (here.busy || filtering) return;
+    if (here.busy || filtering || here.lane !== lane) return;
     if (low && Object.values(here.start).some((each) => each > 0)) await extend(true);
     else if (high && !here.atEnd) await extend(false);
   };
   const extend = async (back) => {
+    const { turn } = here;
     here.busy = true;
     try {
       const page = await get(`${path}/lines`, { ...asked(), at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
-      if (!box.current) return;
+      if (turn !== here.turn || !box.current) return;
       fill(page, back ? "start" : "end");
-      if (back) here.start = page.start;
-      else here.end = page.end;
-      here.sizes = { ...here.sizes, ...page.sizes };
-      here.atEnd = atEnd(here) && !here.cutEnd;
-      measure();
-    } finally {
-      here.busy = false;
+      arrive(page, back ? { start: page.start } : { end: page.end });
+      if (!back && follows.current) box.current.scrollTop = box.current.scrollHeight;
+      catchUp(page);
+    } catch (refused) {
+      if (turn === here.turn) here.busy = false;
+      failed(refused);
     }
   };
   const toEnd = () => {
