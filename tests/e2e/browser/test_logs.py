@@ -72,3 +72,35 @@ def test_lines_that_come_while_others_are_asked_for_are_there_once(
             (tmp_path / str(number)).touch()
     shows(page, "step 39")
     counts(page, ".lines .ln:has-text('step')", 40)
+
+
+def test_the_first_error_is_not_looked_for_on_another_page(see: Open) -> None:
+    page = see("jobs/failed/logs")
+    shows(page, "out of luck")
+    held: list[Any] = []
+    page.route("**/find?*", lambda route: held.append(route))
+    page.get_by_role("button", name="First error").click()
+    shows(page, "Looking for errors")
+    wait_until(lambda: page.evaluate("true") and bool(held), "the page to ask")
+    page.get_by_role("link", name="Request", exact=True).click()
+    shows(page, "CreateTrainingJob")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page.expect_response("**/find?*") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.get_by_role("link", name="System", exact=True).click()  # whatever it led to is done
+    page.locator(".tabs [aria-current]", has_text="System").wait_for()
+    assert "line=" not in page.url
+    assert [each for each in asked if "/lines" in each] == []
+
+
+def test_errors_are_not_looked_for_without_an_answer(see: Open) -> None:
+    page = see("jobs/failed/logs")
+    shows(page, "out of luck")
+    page.route("**/find?*", lambda route: route.abort())
+    page.get_by_role("button", name="First error").click()
+    page.locator(".log [role=status]", has_text="does not answer").wait_for()
+    page.unroute("**/find?*")
+    page.get_by_role("button", name="First error").click()
+    page.locator(".ln.here").wait_for()

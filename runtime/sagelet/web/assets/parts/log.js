@@ -118,26 +118,43 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   };
   const failed = (refused) => box.current && setStatus(refused.message);
   const around = async (mark) => {
+    const turn = begin();
     const [which, offset] = split(mark);
     setFollow(false);
     const before = await get(`${path}/lines`, { ...asked(), at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
-    await show(before.start, { back: false, mark });
-    change({ line: mark, jump: "" });
-  };
-  const jump = async (back = false) => {
-    setStatus("Looking for errors …");
-    let at = query.get("line") && back ? "start" : "start";
-    for (;;) {
-      const found = await get(`${path}/find`, { ...asked(), errors: true, at, count: 1 });
-      if (found.lines.length) {
-        setStatus("");
-        return around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
-      }
-      if (found.over) break;
-      at = JSON.stringify(found.end);
-      setStatus(`Looked at ${percent(found.end, found.sizes)} of the log …`);
+    if (turn !== here.turn || !box.current) return;
+    if (view.current.only && view.current.text) {
+      here.jumped = true; // out of what was found, and not to the end
+      setText("");
+      setOnly(false);
     }
-    setStatus("No line looks like an error.");
+    if (await show(before.start, { back: false, mark })) change({ line: mark, jump: "" });
+  };
+  const jump = async () => {
+    const mine = (here.jump = {});
+    const over = () => here.jump !== mine || !box.current;
+    setStatus("Looking for errors …");
+    try {
+      for (let at = "start"; ; ) {
+        const found = await get(`${path}/find`, { ...asked(), errors: true, at, count: 1 });
+        if (over()) return;
+        if (found.lines.length) {
+          setStatus("");
+          return await around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
+        }
+        if (found.over) return setStatus("No line looks like an error.");
+        at = JSON.stringify(found.end);
+        setStatus(`Looked at ${percent(found.end, found.sizes)} of the log …`);
+      }
+    } catch (refused) {
+      if (!over()) failed(refused);
+    }
+  };
+  /** Somebody wants to see something else than the first error. */
+  const quit = () => {
+    if (!here.jump) return;
+    here.jump = null;
+    setStatus("");
   };
   const filter = async (from = "start") => {
     const turn = begin();
@@ -182,18 +199,23 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   };
   // The first page, and where the stream goes on.
   useEffect(() => {
+    let gone = false;
     get(path).then(async (job) => {
+      if (gone) return;
       learn(job.lanes);
       if (!job.lanes.length) return ready({});
       await start();
+      if (gone) return;
       here.started = true;
       // Of all hosts, whichever is shown: another one may be chosen.
       const sizes = Object.fromEntries(job.lanes.map((each) => [each.id, each.size]));
       ready({ ...sizes, ...(here.atEnd ? here.end : here.sizes) });
     }).catch((refused) => {
+      if (gone) return;
       setError(refused);
       if (refused.status) ready({}); // the stream tells if the job is gone
     });
+    return () => (gone = true);
   }, [turn]);
   const start = async () => {
     if (query.get("line")) return around(query.get("line"));
@@ -210,6 +232,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       here.jumped = false;
       return undefined;
     }
+    quit();
     const timer = setTimeout(() => {
       if (filtering) filter();
       else {
@@ -287,6 +310,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     }
   };
   const toEnd = () => {
+    quit();
     setFollow(true);
     setBehind(0);
     if (here.atEnd) box.current.scrollTop = box.current.scrollHeight;
@@ -295,9 +319,11 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const toPlace = (event) => {
     const bar = event.currentTarget.getBoundingClientRect();
     const part = Math.min(1, Math.max(0, (event.clientY - bar.top) / bar.height));
+    quit();
     setFollow(false);
     get(`${path}/lines`, { ...asked(), at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
-      .then((page) => show(page.start, { back: false }));
+      .then((page) => box.current && show(page.start, { back: false }))
+      .catch(failed);
   };
   useKeys([
     { keys: ".", what: "follow the log", run: () => (follow ? setFollow(false) : toEnd()) },
@@ -337,12 +363,9 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
           e.preventDefault();
           e.stopPropagation();
           const mark = number.parentElement.dataset.at;
-          if (filtering) {
-            setText("");
-            setOnly(false);
-            here.jumped = true;
-            around(mark);
-          } else {
+          quit();
+          if (filtering) around(mark).catch(failed);
+          else {
             box.current.querySelectorAll(".here").forEach((each) => each.classList.remove("here"));
             number.parentElement.classList.add("here");
             change({ line: mark });
