@@ -91,6 +91,41 @@ def test_search_goes_on_where_it_stopped(store):
         assert texts(view) == ["one ValueError: c"]
 
 
+@pytest.fixture
+def print_more(store):
+    """Add a line to the log of the first host."""
+
+    def add(text, second):
+        log = store.home.log("j", "algo-1")
+        with log.open("ab") as file:
+            file.write(text.encode() + b"\n")
+        writer = TimesWriter(log)
+        writer.mark(log.stat().st_size, 100.0 + second)
+        writer.close()
+
+    return add
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[31mERROR\x1b[0m it broke", "\x1b[?25l\x1b[1;31mit broke", "\x1b]0;t\x07it \x1b(Bbroke"],
+)
+def test_colours_do_not_hide_what_is_searched(store, print_more, text):
+    print_more(text, 8)
+    with Lanes(store.logs, "j") as lanes:
+        view, _ = lanes.search(compile_search("it broke", plain=True), {}, 5)
+        assert texts(view) == [text]
+        view, _ = lanes.search(compile_search("^(ERROR )?it", plain=False), {}, 5)
+        assert texts(view) == [text]
+
+
+def test_a_coloured_error_is_one(store, print_more):
+    print_more("\x1b[31mERROR\x1b[0m", 8)
+    with Lanes(store.logs, "j") as lanes:
+        view, _ = lanes.search(ERROR, {}, 5)
+        assert texts(view) == ["one ValueError: c", "\x1b[31mERROR\x1b[0m"]
+
+
 def test_what_looks_like_an_error():
     for text in ("ERROR: x", "ValueError: y", "Traceback (most recent call last):", "Killed"):
         assert ERROR.search(text), text

@@ -35,6 +35,11 @@ ERROR = regex.compile(
     r"([^a-z_=]|$))|[a-z](Error|Exception)\b|\bKilled\b|core dumped"
 )
 
+#: What a terminal takes for itself: colours, moves, titles. Nobody sees or searches it.
+_ESCAPES = regex.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
+)
+
 
 class Line(NamedTuple):
     """One line of one lane."""
@@ -226,6 +231,8 @@ def _order(line: Line) -> tuple[int, str, int]:
 
 
 def _matches(pattern: "regex.Pattern[str]", text: str) -> bool:
+    if "\x1b" in text:
+        text = _ESCAPES.sub("", text)
     try:
         return pattern.search(text, timeout=_LINE) is not None
     except TimeoutError:

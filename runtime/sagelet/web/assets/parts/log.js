@@ -4,6 +4,7 @@ import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../
 import { get } from "../core/api.js";
 import { pieces } from "../core/ansi.js";
 import { colorOf, isDark } from "../core/colors.js";
+import { finder, looksWrong, matcher } from "../core/find.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
@@ -18,8 +19,6 @@ const PAGE = 400;
 const FAR = 1 << 20;
 /** Longer lines are not looked at for metrics: a pattern of a user's may take its time. */
 const LONG = 600;
-const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
-const RAISED = /[a-z](Error|Exception)\b|\bKilled\b|core dumped/;
 
 export const LogView = ({ kind = "training", name, running, hear, ready, definitions = [] }) => {
   const query = useRef(new URLSearchParams(location.search)).current;
@@ -222,7 +221,8 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     if (query.get("jump") === "error") {
       query.delete("jump");
       await show("end");
-      return jump();
+      jump(); // the log is live meanwhile
+      return undefined;
     }
     if (view.current.only && view.current.text) return filter();
     return show("end");
@@ -379,7 +379,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
 
 function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes, measures }, many) {
   const line = document.createElement("div");
-  if (ERROR.test(text) || RAISED.test(text)) line.className = "ln error";
+  if (looksWrong(text)) line.className = "ln error";
   else line.className = text.length < LONG && measures.some((each) => each.test(text)) ? "ln measure" : "ln";
   line.dataset.at = `${lane}:${offset}`;
   const number = document.createElement("a");
@@ -436,20 +436,6 @@ function highlight(span, text, pattern) {
     at = match.index + match[0].length;
   }
   span.append(text.slice(at));
-}
-
-function finder(text, regex) {
-  const flags = !regex && /[A-Z]/.test(text) ? "g" : "gi";
-  try {
-    return new RegExp(regex ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags);
-  } catch {
-    return null;
-  }
-}
-
-function matcher(text, regex) {
-  const pattern = finder(text, regex);
-  return pattern && ((line) => line.search(pattern) >= 0);
 }
 
 /** Take away what is too much, and know where the window now begins or ends. */
