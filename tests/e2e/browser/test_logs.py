@@ -11,6 +11,17 @@ from support.serve import Plane
 Open = Any
 
 
+def hold(page: Any, pattern: str) -> list[Any]:
+    """What a page asks of such an address, kept from it."""
+    held: list[Any] = []
+
+    def keep(route: Any) -> None:
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
+
+
 def test_logs_of_a_host_are_those_of_its_lane_and_another_may_be_chosen(
     see: Open, plane: Plane, tmp_path: Path
 ) -> None:
@@ -51,8 +62,7 @@ def test_lines_that_come_while_others_are_asked_for_are_there_once(
         search = page.get_by_label("Search the log")
         search.fill("step 2")
         page.get_by_text("3 lines", exact=True).wait_for()
-        held: list[Any] = []
-        page.route("**/lines?*", lambda route: held.append(route))
+        held = hold(page, "**/lines?*")
         search.fill("")
         wait_until(lambda: page.evaluate("true") and bool(held), "the page to ask")
         before = held[0].fetch()  # what is there now; the page gets it when it has heard of more
@@ -77,8 +87,7 @@ def test_lines_that_come_while_others_are_asked_for_are_there_once(
 def test_the_first_error_is_not_looked_for_on_another_page(see: Open) -> None:
     page = see("jobs/failed/logs")
     shows(page, "out of luck")
-    held: list[Any] = []
-    page.route("**/find?*", lambda route: held.append(route))
+    held = hold(page, "**/find?*")
     page.get_by_role("button", name="First error").click()
     shows(page, "Looking for errors")
     wait_until(lambda: page.evaluate("true") and bool(held), "the page to ask")
@@ -104,3 +113,25 @@ def test_errors_are_not_looked_for_without_an_answer(see: Open) -> None:
     page.unroute("**/find?*")
     page.get_by_role("button", name="First error").click()
     page.locator(".ln.here").wait_for()
+
+
+def test_an_expression_is_searched_by_the_control_plane_alone(see: Open) -> None:
+    page = see("jobs/done/logs?find=step+3%5Cd%3F+&regex=1")
+    page.get_by_text("11 lines", exact=True).wait_for()
+    assert page.locator(".lines mark").all_inner_texts()[:2] == ["step 3 ", "step 30 "]
+    # One that takes for ever takes the page with it where the page looks for it.
+    page = see("jobs/done/logs?find=ready%7C(.%7C.%7C.%7C.)%2B!!&regex=1")
+    page.get_by_text("1 line", exact=True).wait_for()
+    assert page.locator(".lines mark").all_inner_texts() == ["ready"]
+
+
+def test_an_expression_is_searched_in_what_is_printed(
+    see: Open, plane: Plane, tmp_path: Path
+) -> None:
+    train(plane, "expressed", "--detach", LINES="60", SLOW=str(tmp_path))
+    page = see("jobs/expressed/logs?find=step+2%5Cd%3F+&regex=1")
+    page.get_by_text("3 lines", exact=True).wait_for()  # 2, 20, 21
+    for number in range(21, 60):
+        (tmp_path / str(number)).touch()
+    page.get_by_text("11 lines", exact=True).wait_for()
+    counts(page, ".lines .ln", 11)

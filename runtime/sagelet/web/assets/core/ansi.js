@@ -4,6 +4,7 @@
 
 /* eslint-disable no-control-regex */
 const ESCAPES = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
+const UNSEEN = new RegExp(`${ESCAPES.source}|[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1a\\x1c-\\x1f\\x7f]`, "g");
 const SEQUENCE = new RegExp(`${ESCAPES.source}|[\\x00-\\x08\\x0b-\\x1a\\x1c-\\x1f\\x7f]`, "g");
 const COLOURS = /^[0-9;:]*$/;
 
@@ -27,7 +28,7 @@ export function pieces(text) {
 
 /** What is searched: the text without what a terminal takes for itself; as web/lanes.py has it. @param {string} text */
 export function searched(text) {
-  return text.includes("\x1b") ? text.replace(ESCAPES, "") : text;
+  return text.replace(UNSEEN, "");
 }
 
 /** The text alone. @param {string} text */

@@ -2,9 +2,8 @@
 // made by hand, not by the framework: thousands a second come and go.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
-import { pieces } from "../core/ansi.js";
 import { colorOf, isDark } from "../core/colors.js";
-import { finder, looksWrong, matcher } from "../core/find.js";
+import { found, looksWrong, matcher } from "../core/find.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
@@ -261,9 +260,9 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     here.sizes = furthest(here.sizes, news.sizes);
     if (filtering) {
       if (!here.atEnd) return; // what looks through the log comes to them
-      if (news.gap) return filter(JSON.stringify(here.end));
-      const test = matcher(text, regex);
-      const hits = { ...news, lines: news.lines.filter((each) => test?.(each[3])) };
+      if (news.gap || (regex && news.lines.length)) return filter(JSON.stringify(here.end));
+      const test = matcher(text);
+      const hits = { ...news, lines: news.lines.filter((each) => test(each[3])) };
       if (hits.lines.length) fill(hits, "end");
       here.hits += hits.lines.length;
       setStatus(plural(here.hits, "line"));
@@ -377,7 +376,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     </div></section>`;
 };
 
-function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes, measures }, many) {
+function lineOf(job, lane, [, offset, time, text, marks], { times, text: wanted, regex, only, lanes, measures }, many) {
   const line = document.createElement("div");
   if (looksWrong(text)) line.className = "ln error";
   else line.className = text.length < LONG && measures.some((each) => each.test(text)) ? "ln measure" : "ln";
@@ -402,12 +401,10 @@ function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex,
   }
   const body = document.createElement("span");
   body.className = "tx";
-  const test = wanted ? finder(wanted, regex) : null;
-  for (const piece of pieces(text)) {
-    const span = document.createElement("span");
+  for (const piece of found(text, regex ? "" : wanted, marks)) {
+    const span = document.createElement(piece.marked ? "mark" : "span");
     span.className = piece.classes;
-    if (test) highlight(span, piece.text, test);
-    else span.textContent = piece.text;
+    span.textContent = piece.text;
     body.append(span);
   }
   line.append(body);
@@ -423,19 +420,6 @@ function patterns(definitions) {
       return [];
     }
   });
-}
-
-function highlight(span, text, pattern) {
-  let at = 0;
-  for (const match of text.matchAll(pattern)) {
-    if (!match[0]) break;
-    span.append(text.slice(at, match.index));
-    const mark = document.createElement("mark");
-    mark.textContent = match[0];
-    span.append(mark);
-    at = match.index + match[0].length;
-  }
-  span.append(text.slice(at));
 }
 
 /** Take away what is too much, and know where the window now begins or ends. */
