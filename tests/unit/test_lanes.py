@@ -78,6 +78,17 @@ def test_a_place_in_one_lane_is_a_moment_in_the_others(store):
         assert texts(lanes.forward(places, 3)) == ALL[2:5]
 
 
+def test_a_place_within_a_line_is_where_the_line_begins(store):
+    with Lanes(store.logs, "j") as lanes:
+        first, second = lanes.all
+        one, two = len("one a\n"), len("two a\n")
+        assert lanes.completed({first: one + 2, second: two}) == {first: one, second: two}
+        within = lanes.completed({first: one + 2, second: two + 5})
+        assert texts(lanes.backward(within, 1)) == ["two a"]
+        assert texts(lanes.forward(within, 2)) == ["one b", "two b"]
+        assert lanes.completed(lanes.sizes()) == lanes.sizes()
+
+
 def test_search_goes_on_where_it_stopped(store):
     pattern = compile_search("two", plain=True)
     with Lanes(store.logs, "j") as lanes:

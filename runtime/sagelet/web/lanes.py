@@ -98,10 +98,17 @@ class Lanes:
         return {lane: log.since(milliseconds) for lane, log in self.logs.items()}
 
     def completed(self, places: Places) -> dict[str, int]:
-        """The places with those of the other lanes, where they were at that time."""
+        """The places with those of the other lanes, where they were at that time.
+
+        Each is the beginning of a line, or behind all of them: one may be given that is within.
+        """
+        places = {
+            lane: self.logs[lane].begin(place) if lane in self.logs else place
+            for lane, place in places.items()
+        }
         lines = self._view_at(places)
         if not lines or all(lane in places for lane in self.logs):
-            return dict(places)
+            return places
         return {**self.at_time(min(lines)), **places}
 
     def _view_at(self, places: Places) -> list[int]:
