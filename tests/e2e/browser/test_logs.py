@@ -135,3 +135,22 @@ def test_an_expression_is_searched_in_what_is_printed(
         (tmp_path / str(number)).touch()
     page.get_by_text("11 lines", exact=True).wait_for()
     counts(page, ".lines .ln", 11)
+
+
+def test_the_bar_of_places_leads_to_whole_lines(see: Open, plane: Plane) -> None:
+    train(plane, "long-pair", "--hosts", "2", LINES="1500")
+    page = see("jobs/long-pair/logs")
+    shows(page, "step 1499")
+    bar = page.locator(".log .where")
+    box = bar.bounding_box()
+    for part in (0.31, 0.53):  # offsets within a line, of one host or the other
+        with page.expect_response(
+            lambda answer: "/lines?" in answer.url and "back" not in answer.url
+        ):
+            bar.click(position={"x": 2, "y": box["height"] * part})
+        page.wait_for_function(
+            "() => !document.querySelector('.lines').innerText.includes('step 1499 ')"
+        )
+        lines = page.locator(".lines .ln .tx").all_text_contents()
+        assert len(lines) > 100
+        assert [text for text in lines if not re.fullmatch(r"step \d+ loss=[\d.]+;", text)] == []
