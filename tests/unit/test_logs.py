@@ -46,6 +46,29 @@ def test_long_lines_come_in_pieces(tmp_path, extra):
     assert lines_of(tmp_path / "log", data) == decoded(expected(data))
 
 
+def begins(log, data, places):
+    log.write_bytes(data)
+    with Log(log, ended=True) as opened:
+        return [opened.begin(place) for place in places]
+
+
+@settings(deadline=None)
+@given(BYTES)
+def test_a_place_within_an_event_is_where_it_begins(tmp_path_factory, data):
+    log = tmp_path_factory.getbasetemp() / "any.log"
+    offsets = [offset for offset, _ in expected(data)] + [len(data)]
+    where = [max(offset for offset in offsets if offset <= place) for place in range(len(data) + 1)]
+    assert begins(log, data, range(len(data) + 1)) == where
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_a_place_within_a_piece_is_where_the_piece_begins(tmp_path, extra):
+    data = b"short\n" + b"x" * (2 * EVENT_LIMIT + extra) + b"\nend"
+    offsets = [offset for offset, _ in expected(data)]
+    assert begins(tmp_path / "log", data, offsets) == offsets
+    assert begins(tmp_path / "log", data, [each + 2 for each in offsets[:3]]) == offsets[:3]
+
+
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_ten_megabytes_without_a_newline_come_in_pieces(tmp_path, end):
     data = bytes(range(1, 10)) * 1_200_000 + b"x"

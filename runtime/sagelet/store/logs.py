@@ -145,6 +145,10 @@ class Log:
             return self.end
         return min(self._event_at(self._times[index - 1][1]), self.end)
 
+    def begin(self, offset: int) -> int:
+        """Where the event begins that holds the byte at ``offset``; the end is a place too."""
+        return offset if offset >= self.end else self._event_at(offset)
+
     def _page(self, taken: list[_Raw], at: int) -> Page:
         if not taken:
             return Page([], at, at)

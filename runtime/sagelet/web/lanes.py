@@ -6,9 +6,10 @@ each of them.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 import regex
@@ -35,13 +36,25 @@ ERROR = regex.compile(
     r"([^a-z_=]|$))|[a-z](Error|Exception)\b|\bKilled\b|core dumped"
 )
 
+#: What a terminal takes for itself: colours, moves, titles. Nobody sees or searches it.
+_UNSEEN = regex.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
+)
+
+#: The most places of one line that are said to match.
+_MARKS = 50
+
+Marks = tuple[tuple[int, int], ...]
+
 
 class Line(NamedTuple):
-    """One line of one lane."""
+    """One line of one lane; ``marks``: where a search found something in what is seen of it."""
 
     lane: str
     event: LogEvent
     end: int
+    marks: Marks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +98,17 @@ class Lanes:
         return {lane: log.since(milliseconds) for lane, log in self.logs.items()}
 
     def completed(self, places: Places) -> dict[str, int]:
-        """The places with those of the other lanes, where they were at that time."""
+        """The places with those of the other lanes, where they were at that time.
+
+        Each is the beginning of a line, or behind all of them: one may be given that is within.
+        """
+        places = {
+            lane: self.logs[lane].begin(place) if lane in self.logs else place
+            for lane, place in places.items()
+        }
         lines = self._view_at(places)
         if not lines or all(lane in places for lane in self.logs):
-            return dict(places)
+            return places
         return {**self.at_time(min(lines)), **places}
 
     def _view_at(self, places: Places) -> list[int]:
@@ -154,7 +174,10 @@ class Lanes:
     def search(
         self, pattern: "regex.Pattern[str]", places: Places, count: int, *, back: bool = False
     ) -> tuple[View, bool]:
-        """Lines that match, and whether the end was reached; else go on from the view's place."""
+        """Lines that match, and whether the end was reached; else go on from the view's place.
+
+        One line at least is looked at, and no more when the time is up.
+        """
         deadline = time.monotonic() + SEARCH
         here = dict(places)
         found: list[Line] = []
@@ -164,15 +187,15 @@ class Lanes:
             here = view.start if back else view.end
             lines = reversed(view.lines) if back else iter(view.lines)
             for line in lines:
-                if _matches(pattern, line.event.message):
-                    found.append(line)
-                    if len(found) == count:
-                        place = {**(view.end if back else view.start)}
-                        _pass(place, view.lines, line, back=back)
-                        return _found(found, place, back=back), False
-            over = not view.lines
-            if over or time.monotonic() > deadline:
-                return _found(found, here, back=back), over
+                marks = _matches(pattern, line.event.message)
+                if marks is not None:
+                    found.append(line._replace(marks=marks))
+                if len(found) == count or time.monotonic() > deadline:
+                    place = {**(view.end if back else view.start)}
+                    _pass(place, view.lines, line, back=back)
+                    return _found(found, place, back=back), False
+            if not view.lines:
+                return _found(found, here, back=back), True
 
 
 def compile_search(text: str, *, plain: bool) -> "regex.Pattern[str]":
@@ -195,13 +218,19 @@ def lane_document(lane: str, stream: LogStream, size: int) -> Document:
 
 
 def view_document(view: View) -> Document:
-    """Lines as ``[lane's number, offset, time in ms, text]``."""
+    """Lines as ``[lane's number, offset, time in ms, text, marks]``; marks only of what matched.
+
+    They are counted as a browser counts, in UTF-16.
+    """
     lanes = list(view.start)
     number = {lane: index for index, lane in enumerate(lanes)}
     return {
         "lanes": lanes,
         "lines": [
-            [number[line.lane], line.event.offset, line.event.time, _cut(line.event.message)]
+            [
+                *(number[line.lane], line.event.offset, line.event.time, _cut(line.event.message)),
+                *([line.marks] if line.marks else []),
+            ]
             for line in view.lines
         ],
         "start": view.start,
@@ -225,11 +254,22 @@ def _order(line: Line) -> tuple[int, str, int]:
     return line.event.time, line.lane, line.event.offset
 
 
-def _matches(pattern: "regex.Pattern[str]", text: str) -> bool:
-    try:
-        return pattern.search(text, timeout=_LINE) is not None
-    except TimeoutError:
-        return False
+def _matches(pattern: "regex.Pattern[str]", text: str) -> Marks | None:
+    """Where a line matches; None if it does not, as far as can be said in time."""
+    if not text.isprintable():
+        text = _UNSEEN.sub("", text)
+    found: list[tuple[int, int]] = []
+    with suppress(TimeoutError):
+        matches = islice(pattern.finditer(text, timeout=_LINE), _MARKS)
+        found.extend(match.span() for match in matches)  # those in time
+    return _units(text, found) if found else None
+
+
+def _units(text: str, spans: list[tuple[int, int]]) -> Marks:
+    def at(place: int) -> int:
+        return place if text.isascii() else len(text[:place].encode("utf-16-le")) // 2
+
+    return tuple((at(start), at(end)) for start, end in spans if end > start)
 
 
 def _pass(places: dict[str, int], lines: Sequence[Line], last: Line, *, back: bool) -> None:

@@ -34,6 +34,8 @@ test("terminal colours become classes, nothing becomes markup", () => {
   assert.deepEqual(pieces("\x1b[38;5;196mx\x1b[39my"), [{ text: "x", classes: "f91" }, { text: "y", classes: "" }]);
   assert.deepEqual(pieces("\x1b[38;2;10;200;10mx"), [{ text: "x", classes: "f32" }]);
   assert.equal(plain("\x1b]0;title\x07a\x1b[2Kb\x07\x1b[Hc"), "abc");
+  assert.equal(plain("\x1b[?25lbar\x1b[?25h\x1b[0 q\x1b(B\x1b7\x1b=!"), "bar!"); // a bar's hidden cursor
+  assert.deepEqual(pieces("\x1b[>4;1mx"), [{ text: "x", classes: "" }]); // no colour
   assert.equal(plain("10%\r50%\r100%"), "100%");
   assert.equal(plain("done\r"), "done");
 });

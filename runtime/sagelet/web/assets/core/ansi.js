@@ -2,8 +2,11 @@
 // A log line with terminal colours, as pieces of text with classes. Pure. What is not a colour
 // (cursor moves, titles, bells) is dropped; nothing becomes markup.
 
-// eslint-disable-next-line no-control-regex
-const SEQUENCE = /\x1b\[([0-9;:]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]/g;
+/* eslint-disable no-control-regex */
+const ESCAPES = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
+const UNSEEN = new RegExp(`${ESCAPES.source}|[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1a\\x1c-\\x1f\\x7f]`, "g");
+const SEQUENCE = new RegExp(`${ESCAPES.source}|[\\x00-\\x08\\x0b-\\x1a\\x1c-\\x1f\\x7f]`, "g");
+const COLOURS = /^[0-9;:]*$/;
 
 /** @param {string} text @returns {{text: string, classes: string}[]} */
 export function pieces(text) {
@@ -17,10 +20,15 @@ export function pieces(text) {
   for (const match of seen.matchAll(SEQUENCE)) {
     push(found, seen.slice(at, match.index), state);
     at = match.index + match[0].length;
-    if (match[2] === "m") paint(state, match[1]);
+    if (match[2] === "m" && COLOURS.test(match[1])) paint(state, match[1]);
   }
   push(found, seen.slice(at), state);
   return found;
+}
+
+/** What is searched: the text without what a terminal takes for itself; as web/lanes.py has it. @param {string} text */
+export function searched(text) {
+  return text.replace(UNSEEN, "");
 }
 
 /** The text alone. @param {string} text */

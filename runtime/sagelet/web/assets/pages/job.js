@@ -41,7 +41,7 @@ export const Job = ({ kind = "training", name, tab }) => {
   useEffect(() => { // what it left is no part of events
     if (over && !job?.over) again();
   }, [over]);
-  useEvents({ job: keyOf(kind, name), log: tab === "logs", lane: tab === "logs" ? marks?.lanes : undefined, usage: tab === "system" || undefined }, {
+  useEvents({ job: keyOf(kind, name), log: tab === "logs", usage: tab === "system" || undefined }, {
     job: (event) => setLive(event),
     metrics: (event) => metrics.current(event.series),
     log: (event) => log.current(event),
@@ -83,7 +83,7 @@ export const Job = ({ kind = "training", name, tab }) => {
     ${!full && html`<${Timeline} job=${shown} now=${now} states=${running ? shown.hostStates : undefined} />`}
     <nav class="tabs" aria-label="Parts of the job">${tabs.map(([id, text]) => html`<a href=${to(id)} aria-current=${tab === id ? "page" : undefined}>${text}</a>`)}</nav>
     ${tab === "metrics" && kind === "training" && html`<${JobMetrics} name=${name} mark=${shown.mark} running=${running} hear=${metrics} ready=${(m) => setMarks({ tab: "metrics", m, l: {} })} />`}
-    ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l, lanes) => setMarks({ tab: "logs", m: {}, l, lanes })} />`}
+    ${tab === "logs" && html`<${LogView} kind=${kind} name=${name} running=${running} definitions=${job?.request?.AlgorithmSpecification?.MetricDefinitions ?? NONE} hear=${log} ready=${(l) => setMarks({ tab: "logs", m: {}, l })} />`}
     ${tab === "files" && (kind === "processing" ? html`<${Processed} job=${shown} />` : html`<${Files} job=${shown} />`)}
     ${tab === "request" && html`<${Request} job=${shown} />`}
     ${tab === "system" && html`<${JobSystem} path=${path} job=${shown} hear=${usage} ready=${(u) => setMarks({ tab: "system", m: {}, l: {}, u })} />`}

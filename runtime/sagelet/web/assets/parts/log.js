@@ -2,21 +2,22 @@
 // made by hand, not by the framework: thousands a second come and go.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get } from "../core/api.js";
-import { pieces } from "../core/ansi.js";
 import { colorOf, isDark } from "../core/colors.js";
+import { found, looksWrong, matcher } from "../core/find.js";
 import { clock, count, plural, size } from "../core/format.js";
 import { useKeys } from "../core/hooks.js";
 import { jobPage, jobPath } from "../core/jobs.js";
+import { atEnd, behind as newOf, furthest, labelOf, laneOf, percent, placesOf, split } from "../core/lanes.js";
 import { change, region } from "../core/url.js";
 import { copy, Empty, Failed, Loading } from "./basics.js";
 
 /** Lines that are kept on the page. */
 const MOST = 4000;
 const PAGE = 400;
+/** Who follows and is further behind than this is shown the end, in bytes. */
+const FAR = 1 << 20;
 /** Longer lines are not looked at for metrics: a pattern of a user's may take its time. */
 const LONG = 600;
-const ERROR = /(^|[^a-z_=])(error|exception|traceback|fatal|panic|segfault|oom-kill|out of memory)([^a-z_=]|$)/i;
-const RAISED = /[a-z](Error|Exception)\b|\bKilled\b|core dumped/;
 
 export const LogView = ({ kind = "training", name, running, hear, ready, definitions = [] }) => {
   const query = useRef(new URLSearchParams(location.search)).current;
@@ -43,8 +44,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const measures = useMemo(() => patterns(definitions), [definitions]);
   view.current = { times, text, regex, only, lane, lanes: known ?? [], measures };
   const filtering = only && text !== "";
-  const asked = lane ? { lane } : {};
-  const narrow = lane ? { lane } : {};
+  const asked = () => (view.current.lane ? { lane: view.current.lane } : {});
 
   const measure = () => {
     const total = Object.values(here.sizes).reduce((sum, each) => sum + each, 0) || 1;
@@ -70,55 +70,92 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       trim(lines, here, false);
     }
   };
+  /** What is asked for now; what was asked for before comes too late. */
+  const begin = () => {
+    here.busy = false;
+    here.lane = view.current.lane;
+    return (here.turn = (here.turn ?? 0) + 1);
+  };
+  /** A window begins or ends elsewhere; what was printed while it was asked for is not in it. */
+  const arrive = (page, places) => {
+    Object.assign(here, places, { sizes: placesOf(furthest(here.sizes, page.sizes), here.lane) });
+    here.busy = false;
+    here.atEnd = atEnd(here);
+    if (here.atEnd) setBehind(0);
+    measure();
+  };
+  /** Who follows gets what came meanwhile too. */
+  const catchUp = (page) => {
+    if (!follows.current || here.atEnd || !page.lines.length) return;
+    const missing = Object.entries(here.sizes).reduce((sum, [each, bytes]) => sum + bytes - (here.end[each] ?? 0), 0);
+    if (missing > FAR) show("end");
+    else extend(false);
+  };
   const show = async (at, { back = true, mark = null } = {}) => {
-    const turn = (here.turn = (here.turn ?? 0) + 1);
+    const turn = begin();
     here.busy = true;
     try {
-      const page = await get(`${path}/lines`, { ...asked, at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
+      const page = await get(`${path}/lines`, { ...asked(), at: typeof at === "string" ? at : JSON.stringify(at), back, count: PAGE });
       if (turn !== here.turn || !box.current) return;
-      Object.assign(here, { start: page.start, end: page.end, sizes: page.sizes, lanes: page.lanes });
+      here.lanes = page.lanes;
       fill(page, "all");
-      here.atEnd = atEnd(here);
-      if (here.atEnd) setBehind(0);
-      measure();
+      arrive(page, { start: page.start, end: page.end });
       if (mark) {
         const found = box.current.querySelector(`[data-at="${CSS.escape(mark)}"]`);
         found?.classList.add("here");
         found?.scrollIntoView({ block: "center" });
       } else if (back) box.current.scrollTop = box.current.scrollHeight;
       else box.current.scrollTop = 0;
+      catchUp(page);
       return page;
     } catch (refused) {
+      if (turn === here.turn) here.busy = false;
       if (!here.started) throw refused;
-      setStatus(refused.message);
-    } finally {
-      here.busy = false;
+      failed(refused);
     }
   };
+  const failed = (refused) => box.current && setStatus(refused.message);
   const around = async (mark) => {
+    const turn = begin();
     const [which, offset] = split(mark);
     setFollow(false);
-    const before = await get(`${path}/lines`, { ...asked, at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
-    await show(before.start, { back: false, mark });
-    change({ line: mark, jump: "" });
-  };
-  const jump = async (back = false) => {
-    setStatus("Looking for errors …");
-    let at = query.get("line") && back ? "start" : "start";
-    for (;;) {
-      const found = await get(`${path}/find`, { ...asked, errors: true, at, count: 1 });
-      if (found.lines.length) {
-        setStatus("");
-        return around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
-      }
-      if (found.over) break;
-      at = JSON.stringify(found.end);
-      setStatus(`Looked at ${percent(found.end, found.sizes)} of the log …`);
+    const before = await get(`${path}/lines`, { ...asked(), at: JSON.stringify({ [which]: Number(offset) }), back: true, count: 60 });
+    if (turn !== here.turn || !box.current) return;
+    if (view.current.only && view.current.text) {
+      here.jumped = true; // out of what was found, and not to the end
+      setText("");
+      setOnly(false);
     }
-    setStatus("No line looks like an error.");
+    if (await show(before.start, { back: false, mark })) change({ line: mark, jump: "" });
+  };
+  const jump = async () => {
+    const mine = (here.jump = {});
+    const over = () => here.jump !== mine || !box.current;
+    setStatus("Looking for errors …");
+    try {
+      for (let at = "start"; ; ) {
+        const found = await get(`${path}/find`, { ...asked(), errors: true, at, count: 1 });
+        if (over()) return;
+        if (found.lines.length) {
+          setStatus("");
+          return await around(`${found.lanes[found.lines[0][0]]}:${found.lines[0][1]}`);
+        }
+        if (found.over) return setStatus("No line looks like an error.");
+        at = JSON.stringify(found.end);
+        setStatus(`Looked at ${percent(found.end, found.sizes)} of the log …`);
+      }
+    } catch (refused) {
+      if (!over()) failed(refused);
+    }
+  };
+  /** Somebody wants to see something else than the first error. */
+  const quit = () => {
+    if (!here.jump) return;
+    here.jump = null;
+    setStatus("");
   };
   const filter = async (from = "start") => {
-    const turn = (here.turn = (here.turn ?? 0) + 1);
+    const turn = begin();
     if (from === "start") {
       box.current?.replaceChildren();
       here.hits = 0;
@@ -128,11 +165,11 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     let at = from;
     try {
       for (let shown = 0; ; ) {
-        const found = await get(`${path}/find`, { ...asked, text, regex, at, count: 500 });
+        const found = await get(`${path}/find`, { ...asked(), text, regex, at, count: 500 });
         if (turn !== here.turn || !box.current) return;
         shown += found.lines.length;
         here.hits += found.lines.length;
-        Object.assign(here, { end: found.end, sizes: furthest(here.sizes, found.sizes), start: {}, lanes: found.lanes });
+        Object.assign(here, { end: found.end, sizes: placesOf(furthest(here.sizes, found.sizes), here.lane), start: {}, lanes: found.lanes });
         fill(found, "end");
         const before = at;
         at = JSON.stringify(found.end);
@@ -148,26 +185,43 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     }
   };
 
+  /** The lanes of the job; the address may name a host, whose newest lane is meant. */
+  const learn = (lanes) => {
+    setKnown(lanes);
+    view.current.lanes = lanes;
+    const meant = lanes.length ? laneOf(view.current.lane, lanes) : view.current.lane;
+    if (meant === view.current.lane) return;
+    here.jumped = true; // what is shown first is of that lane already
+    view.current.lane = meant;
+    setLane(meant);
+  };
   // The first page, and where the stream goes on.
   useEffect(() => {
+    let gone = false;
     get(path).then(async (job) => {
-      setKnown(job.lanes);
-      view.current.lanes = job.lanes;
-      if (!job.lanes.length) return ready({}, undefined);
+      if (gone) return;
+      learn(job.lanes);
+      if (!job.lanes.length) return ready({});
       await start();
+      if (gone) return;
       here.started = true;
-      ready(here.atEnd ? here.end : here.sizes, lane ? [lane] : undefined);
+      // Of all hosts, whichever is shown: another one may be chosen.
+      const sizes = Object.fromEntries(job.lanes.map((each) => [each.id, each.size]));
+      ready({ ...sizes, ...(here.atEnd ? here.end : here.sizes) });
     }).catch((refused) => {
+      if (gone) return;
       setError(refused);
-      if (refused.status) ready({}, undefined); // the stream tells if the job is gone
+      if (refused.status) ready({}); // the stream tells if the job is gone
     });
+    return () => (gone = true);
   }, [turn]);
   const start = async () => {
     if (query.get("line")) return around(query.get("line"));
     if (query.get("jump") === "error") {
       query.delete("jump");
       await show("end");
-      return jump();
+      jump(); // the log is live meanwhile
+      return undefined;
     }
     if (view.current.only && view.current.text) return filter();
     return show("end");
@@ -177,6 +231,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       here.jumped = false;
       return undefined;
     }
+    quit();
     const timer = setTimeout(() => {
       if (filtering) filter();
       else {
@@ -193,33 +248,34 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   }, [times]);
 
   hear.current = (event) => {
-    if (!known?.length || event.known.length !== known.length) setKnown(event.known);
     if (!known?.length) {
-      view.current.lanes = event.known;
+      learn(event.known);
       here.started = true;
       requestAnimationFrame(() => show("end"));
       return;
     }
-    here.sizes = { ...here.sizes, ...(lane ? { [lane]: event.sizes[lane] ?? here.sizes[lane] } : event.sizes) };
-    const mine = lane ? { ...event, lines: event.lines.filter((each) => event.lanes[each[0]] === lane) } : event;
+    if (event.known.length !== known.length) setKnown(event.known);
+    if (here.lane !== lane || !box.current) return; // what is about to be shown is asked for
+    const news = newOf(event, here.end, lane);
+    here.sizes = furthest(here.sizes, news.sizes);
     if (filtering) {
-      const test = matcher(text, regex);
-      const fresh = (each) => each[1] >= (here.end[event.lanes[each[0]]] ?? 0);
-      const hits = { ...mine, lines: mine.lines.filter((each) => fresh(each) && test?.(each[3])) };
       if (!here.atEnd) return; // what looks through the log comes to them
+      if (news.gap || (regex && news.lines.length)) return filter(JSON.stringify(here.end));
+      const test = matcher(text);
+      const hits = { ...news, lines: news.lines.filter((each) => test(each[3])) };
       if (hits.lines.length) fill(hits, "end");
       here.hits += hits.lines.length;
       setStatus(plural(here.hits, "line"));
-      here.end = furthest(here.end, lane ? { [lane]: event.end[lane] ?? 0 } : event.end);
-    } else if (here.atEnd && !here.busy) {
-      if (event.skipped) {
-        here.start = event.start;
-        fill(mine, "all");
-      } else fill(mine, "end");
-      here.end = { ...here.end, ...event.end };
-    } else {
-      setBehind((old) => old + mine.lines.length);
-    }
+      here.end = furthest(here.end, news.end);
+    } else if (here.atEnd && !here.busy && (!news.gap || (event.skipped && follows.current && !lane))) {
+      if (news.gap) here.start = news.start;
+      fill(news, news.gap ? "all" : "end");
+      here.end = furthest(here.end, news.end);
+    } else if (here.busy || !follows.current) {
+      if (news.gap && !here.busy) here.atEnd = false;
+      if (!follows.current) setBehind((old) => old + news.lines.length);
+    } else if (event.skipped) show("end");
+    else extend(false); // what is between
     if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
     measure();
   };
@@ -233,26 +289,27 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     if (bottom && here.atEnd && !follows.current) setFollow(true);
     if (!bottom && follows.current && lines.scrollTop < (here.lastTop ?? 0)) setFollow(false);
     here.lastTop = lines.scrollTop;
-    if (here.busy || filtering) return;
+    if (here.busy || filtering || here.lane !== lane) return;
     if (low && Object.values(here.start).some((each) => each > 0)) await extend(true);
     else if (high && !here.atEnd) await extend(false);
   };
   const extend = async (back) => {
+    const { turn } = here;
     here.busy = true;
     try {
-      const page = await get(`${path}/lines`, { ...asked, at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
-      if (!box.current) return;
+      const page = await get(`${path}/lines`, { ...asked(), at: JSON.stringify(back ? here.start : here.end), back, count: PAGE });
+      if (turn !== here.turn || !box.current) return;
       fill(page, back ? "start" : "end");
-      if (back) here.start = page.start;
-      else here.end = page.end;
-      here.sizes = { ...here.sizes, ...page.sizes };
-      here.atEnd = atEnd(here) && !here.cutEnd;
-      measure();
-    } finally {
-      here.busy = false;
+      arrive(page, back ? { start: page.start } : { end: page.end });
+      if (!back && follows.current) box.current.scrollTop = box.current.scrollHeight;
+      catchUp(page);
+    } catch (refused) {
+      if (turn === here.turn) here.busy = false;
+      failed(refused);
     }
   };
   const toEnd = () => {
+    quit();
     setFollow(true);
     setBehind(0);
     if (here.atEnd) box.current.scrollTop = box.current.scrollHeight;
@@ -261,9 +318,11 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
   const toPlace = (event) => {
     const bar = event.currentTarget.getBoundingClientRect();
     const part = Math.min(1, Math.max(0, (event.clientY - bar.top) / bar.height));
+    quit();
     setFollow(false);
-    get(`${path}/lines`, { ...asked, at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
-      .then((page) => show(page.start, { back: false }));
+    get(`${path}/lines`, { ...asked(), at: JSON.stringify(Object.fromEntries(Object.entries(here.sizes).map(([each, bytes]) => [each, Math.floor(bytes * part)]))), back: true, count: 1 })
+      .then((page) => box.current && show(page.start, { back: false }))
+      .catch(failed);
   };
   useKeys([
     { keys: ".", what: "follow the log", run: () => (follow ? setFollow(false) : toEnd()) },
@@ -303,12 +362,9 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
           e.preventDefault();
           e.stopPropagation();
           const mark = number.parentElement.dataset.at;
-          if (filtering) {
-            setText("");
-            setOnly(false);
-            here.jumped = true;
-            around(mark);
-          } else {
+          quit();
+          if (filtering) around(mark).catch(failed);
+          else {
             box.current.querySelectorAll(".here").forEach((each) => each.classList.remove("here"));
             number.parentElement.classList.add("here");
             change({ line: mark });
@@ -320,9 +376,9 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     </div></section>`;
 };
 
-function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex, only, lanes, measures }, many) {
+function lineOf(job, lane, [, offset, time, text, marks], { times, text: wanted, regex, only, lanes, measures }, many) {
   const line = document.createElement("div");
-  if (ERROR.test(text) || RAISED.test(text)) line.className = "ln error";
+  if (looksWrong(text)) line.className = "ln error";
   else line.className = text.length < LONG && measures.some((each) => each.test(text)) ? "ln measure" : "ln";
   line.dataset.at = `${lane}:${offset}`;
   const number = document.createElement("a");
@@ -345,12 +401,10 @@ function lineOf(job, lane, [, offset, time, text], { times, text: wanted, regex,
   }
   const body = document.createElement("span");
   body.className = "tx";
-  const test = wanted ? finder(wanted, regex) : null;
-  for (const piece of pieces(text)) {
-    const span = document.createElement("span");
+  for (const piece of found(text, regex ? "" : wanted, marks)) {
+    const span = document.createElement(piece.marked ? "mark" : "span");
     span.className = piece.classes;
-    if (test) highlight(span, piece.text, test);
-    else span.textContent = piece.text;
+    span.textContent = piece.text;
     body.append(span);
   }
   line.append(body);
@@ -366,33 +420,6 @@ function patterns(definitions) {
       return [];
     }
   });
-}
-
-function highlight(span, text, pattern) {
-  let at = 0;
-  for (const match of text.matchAll(pattern)) {
-    if (!match[0]) break;
-    span.append(text.slice(at, match.index));
-    const mark = document.createElement("mark");
-    mark.textContent = match[0];
-    span.append(mark);
-    at = match.index + match[0].length;
-  }
-  span.append(text.slice(at));
-}
-
-function finder(text, regex) {
-  const flags = !regex && /[A-Z]/.test(text) ? "g" : "gi";
-  try {
-    return new RegExp(regex ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags);
-  } catch {
-    return null;
-  }
-}
-
-function matcher(text, regex) {
-  const pattern = finder(text, regex);
-  return pattern && ((line) => line.search(pattern) >= 0);
 }
 
 /** Take away what is too much, and know where the window now begins or ends. */
@@ -418,32 +445,4 @@ function trim(lines, here, fromTop) {
     Object.assign(here.end, moved);
     here.atEnd = false;
   }
-}
-
-function split(mark) {
-  const at = mark.lastIndexOf(":");
-  return [mark.slice(0, at), mark.slice(at + 1)];
-}
-
-function atEnd(here) {
-  return Object.entries(here.sizes).every(([lane, end]) => (here.end[lane] ?? 0) >= end);
-}
-
-/** The places that are further on, of each lane. */
-function furthest(places, others) {
-  const found = { ...places };
-  for (const [lane, at] of Object.entries(others)) found[lane] = Math.max(found[lane] ?? 0, at);
-  return found;
-}
-
-function percent(places, sizes) {
-  const total = Object.values(sizes).reduce((a, b) => a + b, 0) || 1;
-  return `${Math.round((Object.values(places).reduce((a, b) => a + b, 0) / total) * 100)} %`;
-}
-
-/** A host's name; with its attempt, when there are several. */
-function labelOf(lane, lanes) {
-  const same = lanes.filter((each) => each.host === lane.host);
-  if (same.length < 2) return lane.host;
-  return `${lane.host} (attempt ${same.sort((a, b) => a.begun - b.begun).findIndex((each) => each.id === lane.id) + 1})`;
 }
