@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from sagelet.domain.jobs import Job
 from sagelet.domain.rules import submit_directory
 from sagelet.domain.training import TrainingJob
 from sagelet.store.objects import Objects
+from sagelet.web.archives import UNREADABLE, opened_tar
 
 #: The most files of one job, and the longest that is compared line by line, in bytes.
 _FILES = 400
@@ -35,7 +35,7 @@ def code_of(job: Job, objects: Objects | None) -> dict[str, bytes]:
     places = [directory] if directory else []
     places += [channel.uri for channel in job.channels if channel.name in _CHANNELS]
     for place in places:
-        with suppress(OSError, tarfile.TarError, EOFError, DomainError):
+        with suppress(*UNREADABLE, DomainError):
             for name, data in _files(place, objects):
                 found[name] = data
                 if len(found) >= _FILES:
@@ -76,7 +76,7 @@ def _lines(old: bytes, new: bytes) -> list[str] | None:
         lineterm="",
         n=3,
     )
-    return [line for line in list(lines)[2 : 2 + _LINES] if line.strip() or line]
+    return [line for line in list(lines)[2 : 2 + _LINES] if line]
 
 
 def _files(place: str, objects: Objects | None) -> Iterator[tuple[str, bytes]]:
@@ -113,7 +113,7 @@ def _stored(uri: str, objects: Objects) -> Iterator[tuple[str, bytes]]:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r|*") as archive:
+    with opened_tar(path) as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
             if file is not None and not _PASSED & set(Path(member.name).parts):

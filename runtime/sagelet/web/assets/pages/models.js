@@ -1,5 +1,6 @@
 // The versions of each model, newest first; what is in one, and how it differs from another.
 import { html, useState } from "../vendor/preact-htm.js";
+import { restOf } from "../core/archives.js";
 import { moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { value } from "../core/series.js";
@@ -81,5 +82,5 @@ const Files = ({ files, other }) => {
   return html`<div class="scrolls" role="group" tabindex="0" aria-label="Files"><table class="simple"><thead><tr><th>File</th>${other && html`<th>Change</th>`}<th class="num">Size</th></tr></thead><tbody>
     ${files.members.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td>${other && html`<td class="quiet">${state(each)}</td>`}<td class="num">${size(each.size)}</td></tr>`)}
     ${gone.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td><td class="quiet">removed</td><td class="num">–</td></tr>`)}
-  </tbody></table>${files.cut && html`<p class="quiet pad">There are more.</p>`}</div>`;
+  </tbody></table>${files.cut && html`<p class="quiet pad">${restOf(files)}</p>`}</div>`;
 };
