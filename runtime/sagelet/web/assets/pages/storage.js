@@ -68,13 +68,17 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
       removeEventListener("drop", drops);
     };
   }, []);
+  const folder = useRef("");
+  folder.current = `${prefix} ${turn}`;
   useEffect(() => setMore(null), [bucket, prefix, turn]);
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   const folders = [...(page?.folders ?? []), ...(more?.folders ?? [])];
   const objects = [...(page?.objects ?? []), ...(more?.objects ?? [])];
   const end = more ?? page;
   const next = async () => {
+    const asked = folder.current;
     const found = await get(path, { prefix, after: end.last });
+    if (folder.current !== asked) return; // another folder's by now
     setMore({ ...found, folders: [...(more?.folders ?? []), ...found.folders], objects: [...(more?.objects ?? []), ...found.objects] });
   };
   const store = async (files) => {
@@ -184,6 +188,7 @@ const Members = ({ archive, to }) => html`<div class="scrolls" role="group" tabi
 
 const Rows = ({ text, cut }) => {
   const rows = parse(text).slice(0, 200);
+  if (!rows.length) return html`<p class="quiet">It has no rows.</p>`;
   const [head, ...body] = rows;
   return html`<div class="scrolls" role="group" tabindex="0" aria-label="rows" style=${{ maxHeight: "60vh" }}><table class="simple"><thead><tr>${head.map((each) => html`<th>${each}</th>`)}</tr></thead><tbody>${body.map((row) => html`<tr>${row.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody></table></div>${cut && html`<p class="quiet">The beginning is shown.</p>`}`;
 };
