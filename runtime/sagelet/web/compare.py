@@ -11,7 +11,7 @@ from sagelet.store import Store
 from sagelet.store.objects import Objects
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
-from sagelet.web.code import code_of, difference, digest
+from sagelet.web.code import Digests, code_of, difference
 from sagelet.web.graphs import graph
 from sagelet.web.jobs import Region
 from sagelet.web.rows import columns, component_rows, jobs_of_components
@@ -46,6 +46,7 @@ Names = Annotated[list[str] | None, Query(max_length=2000)]
 def compare_router(sources: Sources) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/_api/compare")
+    digests = Digests()
 
     def objects(store: Store) -> Objects | None:
         return store.objects if sources.storage else None
@@ -68,8 +69,7 @@ def compare_router(sources: Sources) -> APIRouter:
             one = {"name": name, "type": kind, "uri": uri}
             graphs.setdefault(arns[arn], []).append(one)
         codes = {
-            number: digest(code_of(job, objects(store)))
-            for number, job in list(jobs.items())[:_CODED]
+            number: digests(job, objects(store)) for number, job in list(jobs.items())[:_CODED]
         }
         for row in shown:
             number = row["mark"]
