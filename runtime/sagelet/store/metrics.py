@@ -80,6 +80,12 @@ class Metrics:
         found = component and series.find(connection, self._region, component, name)
         return series.thinned(connection, found, width, low, high) if found else []
 
+    def following(self, job: str) -> dict[str, int]:
+        """The metrics of a job, and the place that the next value of each gets."""
+        component = self._component(job)
+        found = self._database.connection()
+        return {} if component is None else series.following(found, component)
+
     def names(
         self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")
     ) -> Iterator[tuple[str, str, float]]:
