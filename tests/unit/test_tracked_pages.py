@@ -14,6 +14,7 @@ from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.metrics import Datum
 from sagelet.engine.bus import Bus
 from sagelet.store.calls import Calls
+from sagelet.web import compare, experiments
 from sagelet.web.routes import create_web
 from sagelet.web.sources import Sources
 from support.asgi import ask as asgi
@@ -97,6 +98,13 @@ def test_experiments_show_their_best_and_how_it_became_better(web, tracked):
     one = web("experiments/mnist")
     assert [each["name"] for each in one["trialRows"]] == ["low", "high"]
     assert one["description"] == "digits"
+
+
+def test_a_course_goes_on_from_the_best_of_those_that_are_older(web, tracked, monkeypatch):
+    monkeypatch.setattr(experiments, "_COURSE", 2)  # of three: the oldest is the best one
+    [row] = web("experiments")["rows"]
+    assert row["best"]["name"] == "low-training"
+    assert row["course"] == [0.9, 0.9]
 
 
 def test_an_experiment_that_is_not_there_is_said_to_be_missing(web):
@@ -216,6 +224,15 @@ def test_a_comparison_is_of_components_jobs_trials_and_experiments(web, ask, job
     assert found["rows"][0]["configuration"]["ResourceConfig.InstanceCount"] == 1
     assert found["rows"][1]["configuration"] == {}
     assert names(web("compare", e="mnist")) == ["low-training", "high-training", "prepare"]
+
+
+def test_a_comparison_of_too_many_is_of_the_newest(web, tracked, monkeypatch):
+    monkeypatch.setattr(compare, "MOST", 2)
+    found = web("compare", e="mnist", t=["low", "high"])
+    assert (sorted(names(found)), found["total"]) == (["high-training", "prepare"], 3)
+    found = web("compare", c="low-training", e="mnist")
+    assert (names(found), found["total"]) == (["low-training", "prepare"], 3)
+    assert web("compare", e="mnist", t="nothing")["unknown"] == ["nothing"]
 
 
 def test_graphs_are_read_as_trackers_store_them(web, ask, tracked, tmp_path):

@@ -233,6 +233,11 @@ def _best(store: Store, wanted: Wanted) -> Document:
     best = component_rows(store, first)[0] if first else None
     last = store.component_table.last_values(recent, names[0])
     values = [last[row] for row in reversed(recent) if row in last]
+    if len(recent) == _COURSE:  # the course goes on from the best of those that are older
+        ranked = store.component_table.rows(order, 0, _COURSE + 1)
+        near = set(recent)
+        older = [row for row in ranked if row not in near][:1]
+        values = [*store.component_table.last_values(older, names[0]).values(), *values]
     return {
         "objective": {"name": names[0], "low": measure.low},
         "best": best,
