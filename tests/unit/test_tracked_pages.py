@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from sagelet.domain.lifecycle import Life, Secondary, Step
@@ -15,6 +16,7 @@ from sagelet.domain.metrics import Datum
 from sagelet.engine.bus import Bus
 from sagelet.store.calls import Calls
 from sagelet.web import compare, experiments
+from sagelet.web.experiments import Drawn
 from sagelet.web.routes import create_web
 from sagelet.web.sources import Sources
 from support.asgi import ask as asgi
@@ -198,6 +200,23 @@ def test_series_of_many_come_together_with_their_steps(web, tracked):
     assert loss["high-training"]["count"] == 2
 
 
+def test_series_that_grow_are_read_again_and_few_are_remembered(ask, tracked):
+    store, drawn = ask.store.in_region(REGION), Drawn(most=3)
+    table = store.component_table
+    numbers = table.named(["low-training", "high-training"])
+
+    def read(name: str, low: int = 0) -> list[float]:
+        of = table.series([numbers[name]], "loss")[numbers[name]]
+        return json.loads(orjson.dumps(drawn(store, of, (400, low, 1 << 62))))["value"]
+
+    assert read("low-training") == read("low-training") == [1.0, 0.5]
+    assert (read("low-training", 1), drawn.points) == ([0.5], 2)  # a part is not remembered
+    data = [Datum("loss", 0.25, 13.0, 15)]
+    store.trial_components.put_metrics("low-training", ACCOUNT, data)
+    assert (read("low-training"), drawn.points) == ([1.0, 0.5, 0.25], 3)
+    assert (read("high-training"), drawn.points) == ([1.0, "NaN"], 2)
+
+
 def test_a_trial_shows_what_came_of_what(web, ask, tracked):
     artifact = ask(
         "sagemaker",
@@ -341,3 +360,24 @@ def test_jobs_tell_where_they_belong(web, ask, job_of):
         "last": 3.0, "min": 1.0, "max": 3.0, "avg": 2.0, "std": 1.0, "count": 2, "time": 2.0
     }  # fmt: skip
     assert web("jobs", filter="in")["rows"][0]["trials"] == [["t", "e"]]
+
+
+def test_versions_of_a_model_are_the_newest_with_their_jobs_metrics(web, ask, job_of):
+    for number, loss in enumerate((0.5, math.nan, 0.25)):
+        name = f"fit-{number}"
+        ask.store.training_jobs.add(job_of(TrainingJobName=name))
+        ask.store.metrics.append(name, "algo-1", [Datum("loss", loss, 1.0)])
+        ask.store.models.reserve("m", name, float(number))
+        ask.store.models.publish(name, 3)
+    ask.store.training_jobs.add(job_of(TrainingJobName="other"))
+    ask.store.models.reserve("n", "other", 9.0)
+    ask.store.models.publish("other", 3)
+    found = web("models", name="m", limit=2)
+    assert [(each["version"], each["versions"], each["metrics"]) for each in found] == [
+        (2, 3, {"loss": "NaN"}),
+        (3, 3, {"loss": 0.25}),
+    ]
+    assert [(each["name"], each["versions"]) for each in web("models")] == [
+        *[("m", 3)] * 3,
+        ("n", 1),
+    ]

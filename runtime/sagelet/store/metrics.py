@@ -3,6 +3,7 @@
 What of it belongs to which host is remembered, for it is told again from the start after a crash.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -42,6 +43,21 @@ class Metrics:
             return []
         found = series.summaries(self._database.connection(), [component])
         return [Datum(name, s.last, s.time) for name, s in found.get(component, ())]
+
+    def finals(self, jobs: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The last values of the metrics of each of these jobs that has some."""
+        connection = self._database.connection()
+        rows = connection.execute(
+            "SELECT name, component FROM training_jobs WHERE region = ? AND component IS NOT NULL"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(jobs))),
+        )
+        names = {component: name for name, component in rows}
+        found = series.summaries(connection, list(names))
+        return {
+            names[component]: {name: summary.last for name, summary in metrics}
+            for component, metrics in found.items()
+        }
 
     def series(
         self,
