@@ -97,6 +97,7 @@ def test_experiments_show_their_best_and_how_it_became_better(web, tracked):
     assert row["objective"] == {"name": "test:accuracy", "low": False}
     assert row["best"]["name"] == "low-training"
     assert row["course"] == [0.9, 0.9]
+    assert web("experiments", names="true") == {"more": False, "rows": [{"name": "mnist"}]}
     one = web("experiments/mnist")
     assert [each["name"] for each in one["trialRows"]] == ["low", "high"]
     assert one["description"] == "digits"

@@ -52,10 +52,24 @@ def experiments_router(sources: Sources) -> APIRouter:
 
     @router.get("/experiments")
     def experiments(
-        region: Region = None, limit: Annotated[int, Query(ge=1, le=1000)] = 60
+        region: Region = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 60,
+        *,
+        names: bool = False,
     ) -> Json:
-        """Experiments, the newest first, each with its best component and its course."""
+        """Experiments, the newest first, each with its best component and its course.
+
+        ``names``: only what they are called, without a look into them.
+        """
         store, _ = sources.region_of(region)
+        if names:
+            listed = store.experiments.select(Order(limit=limit + 1))
+            return Json(
+                {
+                    "more": len(listed) > limit,
+                    "rows": [{"name": each.name} for each, _ in listed[:limit]],
+                }
+            )
         found = store.experiments.sizes(limit + 1)
         return Json(
             {
