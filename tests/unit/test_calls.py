@@ -1,5 +1,7 @@
 """The calls that are remembered, and what is shown of them."""
 
+import json
+
 from sagelet.store.calls import KEPT, OPERATIONS, Call, Calls
 from sagelet.web.call_views import call_document
 
@@ -56,6 +58,28 @@ def test_secrets_are_left_out():
         assert "hush" not in str(call_document(1, call(response=body)))
     shown = call_document(1, call(path="/b/k?X-Amz-Signature=hush&x=1"))
     assert shown["path"] == "/b/k?X-Amz-Signature=***&x=1"
+
+
+def test_secrets_of_an_environment_are_left_out():
+    names = ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "DB_PASSWORD", "MY_SECRET_2", "WANDB_API_KEY")
+    environment = {name: f'hu"sh of {name}' for name in (*names, "hf_token", "openai-api-key")}
+    body = json.dumps({"Environment": environment, "HyperParameters": {"lr": "0.1"}})
+    shown = call_document(1, call(request=body.encode(), response=body[:90].encode()))
+    assert "sh of" not in str(shown)
+    assert json.loads(shown["request"]) == {
+        "Environment": dict.fromkeys(environment, "***"),
+        "HyperParameters": {"lr": "0.1"},
+    }
+
+
+def test_what_is_only_called_like_a_secret_is_shown():
+    said = {
+        "NextToken": "2",
+        "Environment": {"TOKENIZERS_PARALLELISM": "false", "AWS_ACCESS_KEY_ID": "AKIA"},
+        "HyperParameters": {"max_tokens": "512", "tokenizer": "bpe"},
+    }
+    shown = call_document(1, call(request=json.dumps(said).encode()))
+    assert json.loads(shown["request"]) == said
 
 
 def test_what_is_not_text_is_not_shown_and_what_was_cut_is_said():

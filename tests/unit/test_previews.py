@@ -3,7 +3,9 @@
 import base64
 import gzip
 import io
+import random
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from sagelet.domain.errors import Refusal
+from sagelet.web import archives
 from sagelet.web.previews import MEMBERS, TEXT, member_preview, preview
 
 PNG = base64.b64decode(
@@ -105,3 +108,85 @@ def test_a_long_archive_is_cut(tmp_path):
     archive = packed(tmp_path / "many.tar.gz", **{f"f{n}_txt": b"" for n in range(MEMBERS + 5)})
     found = preview("many.tar.gz", archive, 1)
     assert (len(found["members"]), found["cut"]) == (MEMBERS, True)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_is_shown_alike_in_either_order(tmp_path, order):
+    file = io.BytesIO()
+    values = np.arange(3 * 784, dtype=np.float32).reshape(3, 784)
+    np.save(file, np.asarray(values, order=order))
+    found = shown(tmp_path, "a.npy", file.getvalue())
+    assert found["first"] == [float(each) for each in range(24)]
+    assert (found["min"], found["max"], found["sampled"]) == (0.0, 2351.0, 2352)
+    pixels = base64.b64decode(found["images"]["data"])
+    assert pixels == (values / 2351 * 255).astype(np.uint8).tobytes()
+
+
+def test_a_large_array_in_the_other_order_is_not_copied(tmp_path):
+    path = tmp_path / "a.npy"
+    large = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.uint8, shape=(1 << 14, 1 << 13), fortran_order=True
+    )
+    large.flush()
+    tracemalloc.start()
+    try:
+        assert preview("a.npy", path, path.stat().st_size)["kind"] == "array"
+        assert tracemalloc.get_traced_memory()[1] < large.size // 2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture
+def bounded(monkeypatch):
+    """As if archives were looked at to 1 MiB only."""
+    monkeypatch.setattr(archives, "MOST", 1 << 20)
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_an_archive_is_decompressed_to_a_bound(tmp_path, bounded, kind):
+    path = tmp_path / f"model.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as tar:
+        for name, size in (("small", 9), ("large", 3 << 20), ("after", 9)):
+            info = tarfile.TarInfo(name)
+            info.size = size
+            tar.addfile(info, io.BytesIO(bytes(size)))
+    found = preview("model.tar.gz", path, 1)
+    assert [each["name"] for each in found["members"]] == ["small", "large"]
+    assert (found["cut"], found["looked"]) == (True, 1 << 20)
+    assert member_preview(path, "small")["size"] == 9
+    for name in ("after", "nothing"):
+        assert "only the first 1 MiB" in member_preview(path, name)["preview"]["reason"]
+
+
+def test_what_is_not_compressed_is_passed_over(tmp_path, bounded):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in (("large", bytes(3 << 20)), ("after.txt", b"here")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    found = preview("a.tar", path, 1)
+    assert [each["name"] for each in found["members"]] == ["large", "after.txt"]
+    assert found["cut"] is False
+    assert member_preview(path, "after.txt")["preview"]["text"] == "here"
+
+
+def test_damaged_and_unusual_files_have_no_preview(tmp_path):
+    path = tmp_path / "blob"
+    broken = bytearray(gzip.compress(random.Random(1).randbytes(4000)))
+    broken[40:60] = bytes(20)
+    assert shown(tmp_path, "a.txt.gz", bytes(broken))["kind"] == "none"
+    assert shown(tmp_path, "a.tar.gz", bytes(broken))["kind"] == "none"
+    file = io.BytesIO()
+    np.savez(file, a=np.zeros(3))
+    assert shown(tmp_path, "a.npy", file.getvalue())["kind"] == "none"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "hello")
+    whole = path.read_bytes()
+    entry = whole.index(b"PK\1\2")
+    for at, value in ((8, 1), (10, 97)):  # encrypted; a compression that nobody knows
+        changed = bytearray(whole)
+        changed[entry + at] = value
+        changed[at - 2] = value
+        path.write_bytes(changed)
+        assert "cannot be read" in member_preview(path, "a.txt")["preview"]["reason"]

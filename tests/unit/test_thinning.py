@@ -61,3 +61,17 @@ def test_each_host_keeps_its_line_and_its_turns(ask, job_of):
         {"algo-3"},
     ]
     assert [point.place for point in found] == sorted(point.place for point in found)
+
+
+def test_hosts_that_write_in_turns_are_thinned_apart(ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="turns"))
+    for at in range(400):
+        for host in ("algo-1", "algo-2"):
+            value = math.nan if (host, at) == ("algo-2", 100) else float(at % 9)
+            ask.store.metrics.append("turns", host, [Datum("m", value, float(at))])
+    found = ask.store.metrics.thinned("turns", "m", 20, low=10)
+    assert len(found) < 4 * 20 + 10
+    assert [point.place for point in found] == sorted(point.place for point in found)
+    assert all(point.place == 2 * point.turn + (point.host == "algo-2") for point in found)
+    assert [point.turn for point in found if math.isnan(point.value)] == [100]
+    assert ask.store.metrics.following("turns") == {"m": 800}

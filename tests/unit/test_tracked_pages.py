@@ -8,12 +8,15 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from sagelet.domain.lifecycle import Life, Secondary, Step
 from sagelet.domain.metrics import Datum
 from sagelet.engine.bus import Bus
 from sagelet.store.calls import Calls
+from sagelet.web import compare, experiments
+from sagelet.web.experiments import Drawn
 from sagelet.web.routes import create_web
 from sagelet.web.sources import Sources
 from support.asgi import ask as asgi
@@ -94,9 +97,17 @@ def test_experiments_show_their_best_and_how_it_became_better(web, tracked):
     assert row["objective"] == {"name": "test:accuracy", "low": False}
     assert row["best"]["name"] == "low-training"
     assert row["course"] == [0.9, 0.9]
+    assert web("experiments", names="true") == {"more": False, "rows": [{"name": "mnist"}]}
     one = web("experiments/mnist")
     assert [each["name"] for each in one["trialRows"]] == ["low", "high"]
     assert one["description"] == "digits"
+
+
+def test_a_course_goes_on_from_the_best_of_those_that_are_older(web, tracked, monkeypatch):
+    monkeypatch.setattr(experiments, "_COURSE", 2)  # of three: the oldest is the best one
+    [row] = web("experiments")["rows"]
+    assert row["best"]["name"] == "low-training"
+    assert row["course"] == [0.9, 0.9]
 
 
 def test_an_experiment_that_is_not_there_is_said_to_be_missing(web):
@@ -190,6 +201,23 @@ def test_series_of_many_come_together_with_their_steps(web, tracked):
     assert loss["high-training"]["count"] == 2
 
 
+def test_series_that_grow_are_read_again_and_few_are_remembered(ask, tracked):
+    store, drawn = ask.store.in_region(REGION), Drawn(most=3)
+    table = store.component_table
+    numbers = table.named(["low-training", "high-training"])
+
+    def read(name: str, low: int = 0) -> list[float]:
+        of = table.series([numbers[name]], "loss")[numbers[name]]
+        return json.loads(orjson.dumps(drawn(store, of, (400, low, 1 << 62))))["value"]
+
+    assert read("low-training") == read("low-training") == [1.0, 0.5]
+    assert (read("low-training", 1), drawn.points) == ([0.5], 2)  # a part is not remembered
+    data = [Datum("loss", 0.25, 13.0, 15)]
+    store.trial_components.put_metrics("low-training", ACCOUNT, data)
+    assert (read("low-training"), drawn.points) == ([1.0, 0.5, 0.25], 3)
+    assert (read("high-training"), drawn.points) == ([1.0, "NaN"], 2)
+
+
 def test_a_trial_shows_what_came_of_what(web, ask, tracked):
     artifact = ask(
         "sagemaker",
@@ -216,6 +244,15 @@ def test_a_comparison_is_of_components_jobs_trials_and_experiments(web, ask, job
     assert found["rows"][0]["configuration"]["ResourceConfig.InstanceCount"] == 1
     assert found["rows"][1]["configuration"] == {}
     assert names(web("compare", e="mnist")) == ["low-training", "high-training", "prepare"]
+
+
+def test_a_comparison_of_too_many_is_of_the_newest(web, tracked, monkeypatch):
+    monkeypatch.setattr(compare, "MOST", 2)
+    found = web("compare", e="mnist", t=["low", "high"])
+    assert (sorted(names(found)), found["total"]) == (["high-training", "prepare"], 3)
+    found = web("compare", c="low-training", e="mnist")
+    assert (names(found), found["total"]) == (["low-training", "prepare"], 3)
+    assert web("compare", e="mnist", t="nothing")["unknown"] == ["nothing"]
 
 
 def test_graphs_are_read_as_trackers_store_them(web, ask, tracked, tmp_path):
@@ -324,3 +361,24 @@ def test_jobs_tell_where_they_belong(web, ask, job_of):
         "last": 3.0, "min": 1.0, "max": 3.0, "avg": 2.0, "std": 1.0, "count": 2, "time": 2.0
     }  # fmt: skip
     assert web("jobs", filter="in")["rows"][0]["trials"] == [["t", "e"]]
+
+
+def test_versions_of_a_model_are_the_newest_with_their_jobs_metrics(web, ask, job_of):
+    for number, loss in enumerate((0.5, math.nan, 0.25)):
+        name = f"fit-{number}"
+        ask.store.training_jobs.add(job_of(TrainingJobName=name))
+        ask.store.metrics.append(name, "algo-1", [Datum("loss", loss, 1.0)])
+        ask.store.models.reserve("m", name, float(number))
+        ask.store.models.publish(name, 3)
+    ask.store.training_jobs.add(job_of(TrainingJobName="other"))
+    ask.store.models.reserve("n", "other", 9.0)
+    ask.store.models.publish("other", 3)
+    found = web("models", name="m", limit=2)
+    assert [(each["version"], each["versions"], each["metrics"]) for each in found] == [
+        (2, 3, {"loss": "NaN"}),
+        (3, 3, {"loss": 0.25}),
+    ]
+    assert [(each["name"], each["versions"]) for each in web("models")] == [
+        *[("m", 3)] * 3,
+        ("n", 1),
+    ]

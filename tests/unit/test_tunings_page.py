@@ -65,6 +65,7 @@ def test_a_tuning_job_and_its_training_jobs(bench, web):
     assert {each["name"] for each in found["definitions"][0]["ranges"]} == {"lr", "hidden", "way"}
     [row] = web("tuning-jobs")[1]["rows"]
     assert (row["name"], row["course"]) == ("search", [0.75])
+    assert web("tuning-jobs", names="true")[1] == {"more": False, "rows": [{"name": "search"}]}
     assert web("tuning-jobs", filter="nothing")[1]["rows"] == []
     assert web("tuning-jobs/other")[0] == 400
     assert web(f"jobs/{jobs[0].name}/series")[0] == 200

@@ -1,7 +1,7 @@
 """Fewer points of a series, so that its line looks the same at a given width. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -43,18 +43,23 @@ def kept(values: Sequence[float | None], width: int) -> Sequence[int]:
 
 
 def kept_of_hosts(
-    points: Sequence[Point], width: int, before: Mapping[str, int]
-) -> Sequence[Point]:
-    """The points to draw of a series of several hosts: each host's line is thinned by itself.
+    values: Iterable[tuple[str, int, float | None]], width: int, before: Mapping[str, int]
+) -> dict[int, int]:
+    """The places to draw of a series of several hosts, each with its turn: see ``Point``.
 
-    ``before``: how many points each host has before the first of these.
+    Each host's line is thinned by itself. ``values``: host, place and value, in order;
+    ``before``: how many values each host has before the first of these.
     """
-    hosts: dict[str, list[Point]] = {}
-    for point in points:
-        mine = hosts.setdefault(point.host, [])
-        mine.append(point._replace(turn=before.get(point.host, 0) + len(mine)))
-    thin = (mine[at] for mine in hosts.values() for at in kept([p.value for p in mine], width))
-    return sorted(thin)
+    hosts: dict[str, tuple[list[int], list[float | None]]] = {}
+    for host, place, value in values:
+        places, own = hosts.setdefault(host, ([], []))
+        places.append(place)
+        own.append(value)
+    return {
+        places[at]: before.get(host, 0) + at
+        for host, (places, own) in hosts.items()
+        for at in kept(own, width)
+    }
 
 
 def _plain(value: float | None) -> bool:

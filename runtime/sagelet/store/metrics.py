@@ -3,6 +3,7 @@
 What of it belongs to which host is remembered, for it is told again from the start after a crash.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -42,6 +43,21 @@ class Metrics:
             return []
         found = series.summaries(self._database.connection(), [component])
         return [Datum(name, s.last, s.time) for name, s in found.get(component, ())]
+
+    def finals(self, jobs: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The last values of the metrics of each of these jobs that has some."""
+        connection = self._database.connection()
+        rows = connection.execute(
+            "SELECT name, component FROM training_jobs WHERE region = ? AND component IS NOT NULL"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (self._region, json.dumps(list(jobs))),
+        )
+        names = {component: name for name, component in rows}
+        found = series.summaries(connection, list(names))
+        return {
+            names[component]: {name: summary.last for name, summary in metrics}
+            for component, metrics in found.items()
+        }
 
     def series(
         self,
@@ -86,6 +102,12 @@ class Metrics:
         component = self._component(job)
         found = component and series.find(connection, self._region, component, name)
         return series.thinned(connection, found, width, low, high) if found else []
+
+    def following(self, job: str) -> dict[str, int]:
+        """The metrics of a job, and the place that the next value of each gets."""
+        component = self._component(job)
+        found = self._database.connection()
+        return {} if component is None else series.following(found, component)
 
     def names(
         self, *, job: str | None = None, name: str | None = None, after: tuple[str, str] = ("", "")

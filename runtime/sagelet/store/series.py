@@ -159,7 +159,15 @@ def thinned(
     within = "series = :series AND ordinal BETWEEN :low AND :high"
     if _several_hosts(cursor, bounds):
         before = _counts(cursor, series, low) if low else {}
-        return kept_of_hosts(places(connection, series, low, high), width, before)
+        found = cursor.execute(
+            f"SELECT ifnull(host, ''), ordinal, value FROM points WHERE {within} ORDER BY ordinal",  # noqa: S608
+            bounds,
+        )
+        turns = kept_of_hosts(found, width, before)
+        return [
+            point._replace(turn=turns[point.place])
+            for point in _picked(cursor, series, sorted(turns))
+        ]
     values = cursor.execute(
         f"SELECT value FROM points WHERE {within} ORDER BY ordinal",  # noqa: S608
         bounds,
@@ -177,10 +185,15 @@ def thinned(
     if last - first + 1 != len(values):  # points were dropped from between the others
         whole = places(connection, series, low, high)
         return [whole[index] for index in wanted]
+    return _picked(cursor, series, [first + index for index in wanted])
+
+
+def _picked(cursor: sqlite3.Cursor, series: int, places: Sequence[int]) -> list[Point]:
+    """The points at these places."""
     rows = cursor.execute(
         "SELECT ordinal, time, value, host, step FROM points WHERE series = ?"
         " AND ordinal IN (SELECT value FROM json_each(?)) ORDER BY ordinal",
-        (series, json.dumps([first + index for index in wanted])),
+        (series, json.dumps(places)),
     )
     return [_point(row) for row in rows]
 
@@ -215,6 +228,17 @@ def find(connection: sqlite3.Connection, region: str, component: int, name: str)
         (component, region, name),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def following(connection: sqlite3.Connection, component: int) -> dict[str, int]:
+    """The metrics of a component, and the place that the next value of each gets."""
+    return dict(
+        connection.execute(
+            "SELECT property_names.name, following FROM series"
+            " JOIN property_names ON property_names.id = series.name WHERE component = ?",
+            (component,),
+        ).fetchall()
+    )
 
 
 def _known(

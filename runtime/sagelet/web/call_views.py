@@ -10,6 +10,16 @@ _SECRET = re.compile(
     r"(\"\s*:\s*\"|>|=)([^\"<&\s]+)"
 )
 
+#: A member of a JSON document whose value is a text, which may be cut short.
+_MEMBER = re.compile(r'"([^"\\]{1,200})"(\s*:\s*)"((?:[^"\\]|\\.)+)', re.DOTALL)
+
+#: A name whose value is a secret, as environments have them (HF_TOKEN, AWS_SECRET_ACCESS_KEY); no
+#: NextToken, no TOKENIZERS_PARALLELISM, no max_tokens.
+_SECRET_NAME = re.compile(
+    r"(?i:password|passwd|secret|api[_-]?key|private[_-]?key)"
+    r"|TOKEN(?!IZ)|(?<![A-Za-z])[Tt]oken(?!iz|s)"
+)
+
 
 def call_row(number: int, call: Call) -> dict[str, Any]:
     """One line of the table; times in epoch seconds, ``took`` in milliseconds."""
@@ -52,4 +62,9 @@ def _text(body: bytes) -> str | None:
 
 
 def _hide(text: str) -> str:
-    return _SECRET.sub(r"\1\2***", text)
+    return _MEMBER.sub(_hidden, _SECRET.sub(r"\1\2***", text))
+
+
+def _hidden(member: re.Match[str]) -> str:
+    name, between, _ = member.groups()
+    return f'"{name}"{between}"***' if _SECRET_NAME.search(name) else member[0]

@@ -2,11 +2,12 @@
 
 import difflib
 import hashlib
-import tarfile
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from sagelet.domain.errors import DomainError
@@ -14,12 +15,15 @@ from sagelet.domain.jobs import Job
 from sagelet.domain.rules import submit_directory
 from sagelet.domain.training import TrainingJob
 from sagelet.store.objects import Objects
+from sagelet.web.archives import UNREADABLE, opened_tar
 
 #: The most files of one job, and the longest that is compared line by line, in bytes.
 _FILES = 400
 _LONG = 256 * 1024
 #: The most lines of one difference.
 _LINES = 2000
+#: Digests that are remembered.
+_KEPT = 1000
 #: The channels that the SDK puts code into.
 _CHANNELS = frozenset({"code", "sm_drivers"})
 #: Folders that hold no code of a person's.
@@ -28,19 +32,48 @@ _PASSED = frozenset({"__pycache__", ".git", ".venv", "node_modules", ".ipynb_che
 Document = dict[str, Any]
 
 
+class Piece(NamedTuple):
+    """A file of a job's code as it lies on the disk; ``packed``: an archive of such files."""
+
+    name: str
+    path: Path
+    packed: bool = False
+
+
 def code_of(job: Job, objects: Objects | None) -> dict[str, bytes]:
     """The first bytes of each file; nothing where the code is not there any more."""
-    found: dict[str, bytes] = {}
+    return _read(pieces(job, objects))
+
+
+def pieces(job: Job, objects: Objects | None) -> list[Piece]:
+    """What a job's code is made of; nothing of it is read."""
     directory = submit_directory(job) if isinstance(job, TrainingJob) else None
     places = [directory] if directory else []
     places += [channel.uri for channel in job.channels if channel.name in _CHANNELS]
+    found: list[Piece] = []
     for place in places:
-        with suppress(OSError, tarfile.TarError, EOFError, DomainError):
-            for name, data in _files(place, objects):
-                found[name] = data
-                if len(found) >= _FILES:
-                    return found
+        with suppress(OSError, DomainError):
+            found += islice(_pieces(place, objects), _FILES - len(found))
     return found
+
+
+class Digests:
+    """Short names for exactly the code of jobs; what has not changed is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str | None] = {}
+
+    def __call__(self, job: Job, objects: Objects | None) -> str | None:
+        """The digest; None for no code."""
+        made = pieces(job, objects)
+        key = _stamp(made)
+        if key not in self._known:
+            found = digest(_read(made))
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = found
+            return found
+        return self._known.get(key)
 
 
 def difference(before: dict[str, bytes], after: dict[str, bytes]) -> list[Document]:
@@ -76,44 +109,76 @@ def _lines(old: bytes, new: bytes) -> list[str] | None:
         lineterm="",
         n=3,
     )
-    return [line for line in list(lines)[2 : 2 + _LINES] if line.strip() or line]
+    return [line for line in list(lines)[2 : 2 + _LINES] if line]
 
 
-def _files(place: str, objects: Objects | None) -> Iterator[tuple[str, bytes]]:
+def _stamp(made: Iterable[Piece]) -> bytes:
+    """Another one when a file is another one or was written to."""
+    total = hashlib.sha256()
+    for name, path, packed in made:
+        with suppress(OSError):
+            at = path.stat()
+            total.update(f"{(name, str(path), packed)} {at.st_ino} {at.st_size}".encode())
+            total.update(f" {at.st_mtime_ns}\n".encode())
+    return total.digest()
+
+
+def _read(made: Iterable[Piece]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for piece in made:
+        with suppress(*UNREADABLE):
+            for name, data in _files(piece):
+                found[name] = data
+                if len(found) >= _FILES:
+                    return found
+    return found
+
+
+def _files(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    if piece.packed:
+        yield from _members(piece.path)
+        return
+    with piece.path.open("rb") as file:
+        yield piece.name, file.read(_LONG)
+
+
+def _pieces(place: str, objects: Objects | None) -> Iterator[Piece]:
     if place.startswith("s3://"):
         if objects is not None:
             yield from _stored(place, objects)
         return
     path = Path(unquote(urlsplit(place).path) if place.startswith("file://") else place)
     if path.is_dir():
-        for each in sorted(path.rglob("*")):
-            name = each.relative_to(path)
-            if each.is_file() and not _PASSED & set(name.parts):
-                with each.open("rb") as file:
-                    yield str(name), file.read(_LONG)
-    elif path.name.endswith((".tar.gz", ".tgz")):
-        yield from _members(path)
+        yield from _folder(path)
     elif path.is_file():
-        yield path.name, path.read_bytes()[:_LONG]
+        yield Piece(path.name, path, _packed(path.name))
 
 
-def _stored(uri: str, objects: Objects) -> Iterator[tuple[str, bytes]]:
+def _folder(path: Path) -> Iterator[Piece]:
+    for at, folders, files in os.walk(path):
+        folders[:] = sorted(set(folders) - _PASSED)  # what is passed over is not walked through
+        for name in sorted(files):
+            each = Path(at, name)
+            if each.is_file():
+                yield Piece(str(each.relative_to(path)), each)
+
+
+def _stored(uri: str, objects: Objects) -> Iterator[Piece]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if key.endswith((".tar.gz", ".tgz")):
-        yield from _members(objects.blobs.path(objects.get(bucket, key).blob))
+    if _packed(key):
+        yield Piece(key, objects.blobs.path(objects.get(bucket, key).blob), packed=True)
         return
     for each in objects.list(bucket, key):
-        path = objects.blobs.path(each.blob)
         name = each.key[len(key) :].lstrip("/") or each.key.rpartition("/")[2]
-        if name.endswith((".tar.gz", ".tgz")):
-            yield from _members(path)
-        else:
-            with path.open("rb") as file:
-                yield name, file.read(_LONG)
+        yield Piece(name, objects.blobs.path(each.blob), _packed(name))
+
+
+def _packed(name: str) -> bool:
+    return name.endswith((".tar.gz", ".tgz"))
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r|*") as archive:
+    with opened_tar(path) as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
             if file is not None and not _PASSED & set(Path(member.name).parts):

@@ -11,7 +11,7 @@ from sagelet.store import Store
 from sagelet.store.objects import Objects
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
-from sagelet.web.code import code_of, difference, digest
+from sagelet.web.code import Digests, code_of, difference
 from sagelet.web.graphs import graph
 from sagelet.web.jobs import Region
 from sagelet.web.rows import columns, component_rows, jobs_of_components
@@ -20,6 +20,8 @@ from sagelet.web.tracked_views import GRAPHS
 
 #: The most components that stand side by side.
 MOST = 200
+#: As many components of a trial or an experiment as there are.
+_ALL = 1 << 62
 #: Jobs whose code is looked into for one answer.
 _CODED = 40
 
@@ -46,6 +48,7 @@ Names = Annotated[list[str] | None, Query(max_length=2000)]
 def compare_router(sources: Sources) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/_api/compare")
+    digests = Digests()
 
     def objects(store: Store) -> Objects | None:
         return store.objects if sources.storage else None
@@ -59,17 +62,16 @@ def compare_router(sources: Sources) -> APIRouter:
     ) -> Json:
         """Components by their names or their jobs' (``c``), of trials, of experiments."""
         store, _ = sources.region_of(region)
-        rows, unknown = _rows(store, component or [], trial or [], experiment or [])
-        shown = component_rows(store, rows[:MOST])
-        jobs = jobs_of_components(store, rows[:MOST])
+        rows, total, unknown = _rows(store, component or [], trial or [], experiment or [])
+        shown = component_rows(store, rows)
+        jobs = jobs_of_components(store, rows)
         arns = {row["arn"].lower(): row["mark"] for row in shown}
         graphs: dict[int, list[Document]] = {}
         for arn, name, kind, uri in store.lineage.graphs(list(arns), sorted(GRAPHS)):
             one = {"name": name, "type": kind, "uri": uri}
             graphs.setdefault(arns[arn], []).append(one)
         codes = {
-            number: digest(code_of(job, objects(store)))
-            for number, job in list(jobs.items())[:_CODED]
+            number: digests(job, objects(store)) for number, job in list(jobs.items())[:_CODED]
         }
         for row in shown:
             number = row["mark"]
@@ -79,9 +81,9 @@ def compare_router(sources: Sources) -> APIRouter:
         return Json(
             {
                 "rows": shown,
-                "total": len(rows),
+                "total": total,
                 "unknown": unknown,
-                "columns": columns(store, rows[:MOST]),
+                "columns": columns(store, rows),
             }
         )
 
@@ -135,20 +137,25 @@ def _flatten(path: str, value: Any, found: dict[str, Any]) -> None:
 
 def _rows(
     store: Store, components: list[str], trials: list[str], experiments: list[str]
-) -> tuple[list[int], list[str]]:
-    """The numbers of components in the order they were asked for, and names that nothing has."""
+) -> tuple[list[int], int, list[str]]:
+    """Components by number, in the order they were asked for; how many there are; unknown names.
+
+    Of more than ``MOST`` those are left that were named, then the newest ones.
+    """
     table = store.component_table
     known = table.named(components)
-    found = [known[name] for name in components if name in known]
+    named = list(dict.fromkeys(known[name] for name in components if name in known))
     unknown = [name for name in components if name not in known]
+    found: dict[int, None] = dict.fromkeys(named)
     for name, wanted in (
         *((name, Wanted(trial=name, descending=False)) for name in trials),
         *((name, Wanted(experiment=name, descending=False)) for name in experiments),
     ):
-        rows = table.rows(wanted, 0, MOST + 1)
-        found += rows
+        rows = table.rows(wanted, 0, _ALL)
+        found |= dict.fromkeys(rows)
         unknown += [] if rows else [name]
-    return list(dict.fromkeys(found)), unknown
+    kept = {*named, *sorted(found.keys() - set(named), reverse=True)[: max(0, MOST - len(named))]}
+    return [row for row in found if row in kept][:MOST], len(found), unknown
 
 
 def _job(store: Store, name: str) -> Job:

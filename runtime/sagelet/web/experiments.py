@@ -38,8 +38,10 @@ _LIST = 200
 #: How far a component's lineage is followed, in associations.
 _DEPTH = 3
 _MOST_VERTICES = 120
-#: Series that are remembered as they were sent.
-_KEPT = 3000
+#: How many points of series are remembered as they were sent: some 40 bytes each.
+_KEPT = 1_000_000
+#: Beyond the end of every series.
+_END = 1 << 62
 
 Document = dict[str, Any]
 
@@ -50,10 +52,24 @@ def experiments_router(sources: Sources) -> APIRouter:
 
     @router.get("/experiments")
     def experiments(
-        region: Region = None, limit: Annotated[int, Query(ge=1, le=1000)] = 60
+        region: Region = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 60,
+        *,
+        names: bool = False,
     ) -> Json:
-        """Experiments, the newest first, each with its best component and its course."""
+        """Experiments, the newest first, each with its best component and its course.
+
+        ``names``: only what they are called, without a look into them.
+        """
         store, _ = sources.region_of(region)
+        if names:
+            listed = store.experiments.select(Order(limit=limit + 1))
+            return Json(
+                {
+                    "more": len(listed) > limit,
+                    "rows": [{"name": each.name} for each, _ in listed[:limit]],
+                }
+            )
         found = store.experiments.sizes(limit + 1)
         return Json(
             {
@@ -108,24 +124,34 @@ def experiments_router(sources: Sources) -> APIRouter:
 
 
 class Drawn:
-    """Series as they were last sent: one that has not grown is not read again."""
+    """Series as they were last sent: one that has not grown is not read again.
 
-    def __init__(self) -> None:
+    Parts of series, which a zoom asks for, are as many as there are zooms: they are not remembered.
+    """
+
+    def __init__(self, most: int = _KEPT) -> None:
         self._known: dict[tuple[float, ...], orjson.Fragment] = {}
+        self._most = most
+        self.points = 0  #: as many are remembered
 
     def __call__(
         self, store: Store, of: tuple[int, int, float], how: tuple[int, int, int]
     ) -> orjson.Fragment:
         """The document of a series, which is known by its end, for a width and a part of it."""
         number, count, _ = of
-        key = (*of, *how)
-        known = self._known.get(key)
+        width, low, high = how
+        key = (*of, width)
+        whole = low == 0 and high >= _END
+        known = self._known.get(key) if whole else None
         if known is None:
             points = store.component_table.points(number, *how)
             known = orjson.Fragment(orjson.dumps({**series(points), "count": count}))
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[key] = known
+            if whole:
+                self.points += len(points)
+                if self.points > self._most or len(self._known) >= self._most:
+                    self._known.clear()
+                    self.points = len(points)
+                self._known[key] = known
         return known
 
 
@@ -192,7 +218,7 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         region: Region = None,
         width: Annotated[int, Query(ge=1, le=4000)] = 400,
         low: Annotated[int, Query(ge=0)] = 0,
-        high: Annotated[int, Query(ge=0)] = 1 << 62,
+        high: Annotated[int, Query(ge=0)] = _END,
     ) -> Json:
         """Series of metrics of components, or of jobs, thinned to a width in pixels."""
         store, _ = sources.region_of(region)
@@ -233,6 +259,11 @@ def _best(store: Store, wanted: Wanted) -> Document:
     best = component_rows(store, first)[0] if first else None
     last = store.component_table.last_values(recent, names[0])
     values = [last[row] for row in reversed(recent) if row in last]
+    if len(recent) == _COURSE:  # the course goes on from the best of those that are older
+        ranked = store.component_table.rows(order, 0, _COURSE + 1)
+        near = set(recent)
+        older = [row for row in ranked if row not in near][:1]
+        values = [*store.component_table.last_values(older, names[0]).values(), *values]
     return {
         "objective": {"name": names[0], "low": measure.low},
         "best": best,

@@ -97,6 +97,14 @@ def job_router(sources: Sources, path: str, kind: Kind) -> APIRouter:
 
 
 def _add_series(router: APIRouter, sources: Sources, kind: Kind) -> None:
+    @router.get("/{name}/metrics")
+    def job_metrics(name: str, region: Region = None) -> Json:
+        """The names of a job's metrics, and the place that the next value of each gets."""
+        store, _ = sources.region_of(region)
+        store.jobs_of(kind).get(name)
+        following = store.metrics.following(name)
+        return Json({"metrics": {each: following[each] for each in metric_names_of(store, name)}})
+
     @router.get("/{name}/series")
     def job_series(
         name: str,

@@ -5,14 +5,14 @@ import gzip
 import io
 import mimetypes
 import shutil
-import tarfile
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
 from sagelet.domain.errors import Refusal
+from sagelet.web import archives
+from sagelet.web.archives import UNREADABLE, Enough, opened_tar
 
 #: How much of a text is shown, in bytes.
 TEXT = 64 * 1024
@@ -43,7 +43,7 @@ def preview(key: str, path: Path, size: int) -> Document:
         if name.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")):
             return {"kind": "image"}
         return _text(path, size, zipped=name.endswith(".gz"))
-    except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except UNREADABLE as error:
         return {"kind": "none", "reason": f"it cannot be read as its name says: {error}"}
 
 
@@ -56,7 +56,9 @@ def member_preview(archive: Path, member: str) -> Document:
     with tempfile.NamedTemporaryFile() as file:
         try:
             size = _take_out(archive, member, file)
-        except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+        except Enough as error:
+            return _nothing(0, str(error))
+        except UNREADABLE as error:
             return _nothing(0, f"the archive cannot be read: {error}")
         if size is None:
             raise Refusal("NotFound", f"The archive has no file '{member}'.", 404)
@@ -86,7 +88,7 @@ def _take_out(archive: Path, member: str, into: IO[bytes]) -> int | None:
                 with found.open(member) as source:
                     shutil.copyfileobj(source, into)
             return size
-    with tarfile.open(archive, "r|*") as tar:
+    with opened_tar(archive) as tar:
         for each in tar:
             if each.name == member and each.isfile():
                 bytes_ = tar.extractfile(each)
@@ -107,7 +109,7 @@ def model_files(folder: Path) -> Document:
             {"name": str(path.relative_to(folder)), "size": path.stat().st_size, "folder": False}
             for path in files[:MEMBERS]
         ]
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except UNREADABLE as error:
         return {"kind": "none", "reason": f"its files cannot be read: {error}"}
     return {"kind": "archive", "members": members, "cut": len(files) > MEMBERS}
 
@@ -115,11 +117,12 @@ def model_files(folder: Path) -> Document:
 def _array(path: Path) -> Document:
     import numpy as np
 
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = np.lib.format.open_memmap(path, mode="r")
     found: Document = {"kind": "array", "dtype": str(array.dtype), "shape": list(array.shape)}
     if array.size == 0 or array.dtype.kind not in "biuf":
         return found
-    flat = array.reshape(-1)
+    # In the order of the file, so that this is a view: in the other order it were a copy of it all.
+    flat = (array.T if array.flags.f_contiguous else array).reshape(-1)
     sample = np.asarray(flat[:: max(1, flat.size // _VALUES)]).astype(np.float64)
     finite = sample[np.isfinite(sample)]
     found |= {"sampled": int(sample.size), "odd": int(sample.size - finite.size)}
@@ -133,7 +136,7 @@ def _array(path: Path) -> Document:
             "counts": counts.tolist(),
             "edges": edges.tolist(),
         }
-    found |= {"first": [float(each) for each in finite[:24]]}
+    found |= {"first": [float(each) for each in array.flat[:24] if np.isfinite(each)]}
     return found | _grid(array)
 
 
@@ -156,13 +159,17 @@ def _grid(array: Any) -> Document:
 
 
 def _tar(path: Path) -> Document:
-    members = []
-    with tarfile.open(path, "r|*") as tar:
-        for member in tar:
-            members.append({"name": member.name, "size": member.size, "folder": member.isdir()})
-            if len(members) >= MEMBERS:
-                break
-    return {"kind": "archive", "members": members, "cut": len(members) >= MEMBERS}
+    members: list[Document] = []
+    found: Document = {"kind": "archive", "members": members, "cut": False}
+    try:
+        with opened_tar(path) as tar:
+            for member in tar:
+                if len(members) == MEMBERS:
+                    return {**found, "cut": True}
+                members.append({"name": member.name, "size": member.size, "folder": member.isdir()})
+    except Enough:
+        return {**found, "cut": True, "looked": archives.MOST}
+    return found
 
 
 def _zip(path: Path) -> Document:

@@ -5,6 +5,8 @@ It reads; what it changes, others do for it.
 
 import shutil
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -17,6 +19,7 @@ from sagelet.domain.jobs import told_once
 from sagelet.domain.processing import PROCESSING
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
+from sagelet.store.models import ModelVersion as Version
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import HEADERS, Json, refuse
 from sagelet.web.call_views import call_document, call_row
@@ -31,6 +34,9 @@ from sagelet.web.static import Files
 from sagelet.web.storage import storage_router
 from sagelet.web.tunings import tunings_router
 from sagelet.web.views import number
+
+#: Last values of metrics.
+Told = dict[str, float | str]
 
 #: Jobs whose metrics a table offers.
 _LATEST = 30
@@ -57,7 +63,8 @@ class ModelVersion(BaseModel):
     created: float = Field(description="Epoch seconds.")
     size: int = Field(description="Bytes.")
     path: str = Field(description="The folder it lies in.")
-    metrics: dict[str, float | str] = Field(
+    versions: int = Field(description="How many versions its model has.")
+    metrics: Told = Field(
         default={}, description="Its job's last values, where one model is asked for."
     )
 
@@ -165,20 +172,34 @@ def _add_plane(web: FastAPI, sources: Sources) -> None:
             return Response(status_code=204)
 
 
-def _metrics(store: Store, job: str) -> dict[str, float | str]:
-    """A training job's last values; what JSON has no word for as text."""
-    last = {metric.name: metric.value for metric in store.metrics.final(job)}
-    return {name: number(value) for name, value in told_once(last).items()}
+def _metrics(store: Store, versions: Sequence[Version]) -> dict[tuple[str, str], Told]:
+    """The last values of the jobs of versions, by region and name; what JSON lacks as text."""
+    found: dict[tuple[str, str], Told] = {}
+    for region in {each.region for each in versions}:
+        jobs = [each.job for each in versions if each.region == region]
+        for job, last in store.in_region(region).metrics.finals(jobs).items():
+            told = told_once(last).items()
+            found[region, job] = {name: number(value) for name, value in told}
+    return found
 
 
 def _add_models(web: FastAPI, sources: Sources) -> None:
     @web.get("/_api/models")
     def models(
         name: Annotated[str | None, Query(description="Only this model's versions.")] = None,
+        limit: Annotated[
+            int, Query(ge=1, le=10_000, description="The most versions of one model.")
+        ] = 500,
     ) -> list[ModelVersion]:
-        """The versions of models."""
+        """The versions of models; of one model the newest ones."""
         store, _ = sources.region_of(None)
-        found = [
+        all_ = store.models.published(name)
+        if name is not None and not all_:
+            raise HTTPException(404, f"There is no model named '{name}'.")
+        counts = Counter(each.name for each in all_)
+        shown = all_ if name is None else all_[-limit:]
+        metrics = _metrics(store, shown) if name else {}
+        return [
             ModelVersion(
                 name=each.name,
                 version=each.version,
@@ -187,13 +208,11 @@ def _add_models(web: FastAPI, sources: Sources) -> None:
                 created=each.created,
                 size=each.size,
                 path=str(store.home.models / each.name / str(each.version)),
-                metrics=_metrics(store.in_region(each.region), each.job) if name else {},
+                versions=counts[each.name],
+                metrics=metrics.get((each.region, each.job), {}),
             )
-            for each in store.models.published(name)
+            for each in shown
         ]
-        if name is not None and not found:
-            raise HTTPException(404, f"There is no model named '{name}'.")
-        return found
 
     @web.get("/_api/models/{name}/{version}")
     def files(name: str, version: int) -> Json:

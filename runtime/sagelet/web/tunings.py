@@ -30,8 +30,13 @@ def tunings_router(sources: Sources) -> APIRouter:
         region: Region = None,
         text: Annotated[str | None, Query(alias="filter", max_length=500)] = None,
         limit: Annotated[int, Query(ge=1, le=_LIST)] = 60,
+        *,
+        names: bool = False,
     ) -> Json:
-        """Tuning jobs, the newest first, each with its best training job and its course."""
+        """Tuning jobs, the newest first, each with its best training job and its course.
+
+        ``names``: only what they are called, without a look into them.
+        """
         store, _ = sources.region_of(region)
         found = store.tuning_jobs.select(
             Filter(name_contains=text or None),
@@ -44,7 +49,9 @@ def tunings_router(sources: Sources) -> APIRouter:
             {
                 "more": len(found) > limit,
                 "rows": [
-                    tuning_row(row.job, store.tuning_jobs.tuned(row.job.name))
+                    {"name": row.job.name}
+                    if names
+                    else tuning_row(row.job, store.tuning_jobs.tuned(row.job.name))
                     for row in found[:limit]
                 ],
             }

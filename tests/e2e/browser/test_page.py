@@ -218,7 +218,11 @@ def test_everything_by_keyboard(see: Open) -> None:
     page.keyboard.press("j")
     page.wait_for_url("**/_ui/jobs")
     page.keyboard.press("/")
-    page.get_by_label("Find a page, a job, an experiment").fill("done")
+    find = page.get_by_label("Find a page, a job, an experiment")
+    find.fill("done")
+    for key in ("Tab", "Shift+Tab"):  # the rest of the page is out of reach
+        page.keyboard.press(key)
+        assert find.evaluate("(input) => document.activeElement === input")
     page.get_by_role("option").filter(has_text="done").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/_ui/jobs/done")

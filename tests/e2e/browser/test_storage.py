@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def stored(plane: Plane) -> None:
         ("pictures/broken.png", b"not a picture"),
         ("model.tar.gz", model),
         ("broken.tar.gz", b"not an archive"),
+        ("empty.csv", b""),
     ):
         s3.put_object(Bucket="shown", Key=key, Body=data)
 
@@ -119,3 +121,50 @@ def test_versions_of_a_model_have_the_values_of_their_jobs(see: Open, plane: Pla
     versions.get_by_role("columnheader", name="loss").wait_for()
     row = versions.get_by_role("row").filter(has_text="told-of")
     row.get_by_role("button", name="0.25").wait_for()
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_table_without_rows_is_shown(see: Open) -> None:
+    page = see("storage/shown?key=empty.csv")
+    shows(page, "It has no rows.")
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_page_that_cannot_be_drawn_says_so_and_is_tried_again(see: Open) -> None:
+    page = see("settings")
+    page.get_by_role("heading", name="Settings").first.wait_for()
+    page.route("**/_api/storage", lambda route: route.fulfill(json={"buckets": None}))
+    page.get_by_role("link", name="Storage").click()
+    shows(page, "This page could not be drawn")
+    page.get_by_role("link", name="Models").click()  # the frame goes on
+    page.get_by_role("heading", name="Models").first.wait_for()
+    page.get_by_role("link", name="Storage").click()
+    shows(page, "This page could not be drawn")
+    page.unroute("**/_api/storage")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("link", name="shown").wait_for()
+
+
+def test_more_of_a_folder_does_not_come_into_another(see: Open, plane: Plane) -> None:
+    [s3] = clients(plane, "s3")
+    s3.create_bucket(Bucket="long")
+    for number in range(302):
+        s3.put_object(Bucket="long", Key=f"one/{number:03}", Body=b"")
+    s3.put_object(Bucket="long", Key="two/last", Body=b"")
+    page = see("storage/long?prefix=one/")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile("storage/long.*after="), hold)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("link", name="long").click()
+    page.get_by_role("link", name="two").click()
+    page.get_by_role("link", name="last").wait_for()
+    while not held:
+        page.wait_for_timeout(20)
+    with page.expect_response(re.compile("storage/long.*after=")):
+        held[0].continue_()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.get_by_label("Objects").locator("a.file").count() == 1

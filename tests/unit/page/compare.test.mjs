@@ -93,9 +93,9 @@ test("zooming ends with the whole", () => {
 });
 
 test("lines are made ready: sorted, smoothed, their oddities known", () => {
-  const [line] = prepare([{ name: "a", x: [2, 1, 3], y: [20, 10, NaN] }], 0, false);
+  const [line] = prepare([{ name: "a", x: [2, 1, 3], y: [20, 10, NaN] }], 0);
   assert.deepEqual([line.x, line.odd], [[1, 2, 3], [2]]);
-  assert.deepEqual(prepare([{ x: [1], y: [0] }], 0, true)[0].odd, [0]);
+  assert.deepEqual(prepare([{ x: [1], y: [0] }], 0)[0].odd, []); // a number, though a logarithmic axis has no place for it
   assert.deepEqual(wholeOf([line, { x: [] }]), [1, 3]);
   assert.equal(joined([null]), null);
 });

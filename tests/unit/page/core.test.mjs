@@ -135,6 +135,7 @@ const request = {
 test("Python and shell quote what they must", () => {
   assert.equal(python({ a: [true, null, 1.5], b: {} }), '{\n    "a": [\n        True,\n        None,\n        1.5,\n    ],\n    "b": {},\n}');
   assert.equal(quote('a"\n\u00fc'), '"a\\"\\n\\u00fc"');
+  assert.equal(quote("\u{1f600}"), '"\\U0001f600"');
   assert.equal(shell("it's"), `'it'\\''s'`);
   assert.equal(shell("plain-1.2"), "plain-1.2");
 });
@@ -151,4 +152,27 @@ test("a job as code", () => {
   assert.doesNotMatch(estimator, /sagemaker_program/);
   assert.match(estimator, /instance_count=2/);
   assert.ok(aws(request, "eu-west-1", name).includes(`it'\\''s`));
+});
+
+test("what the estimator can be told is told, the rest is named", () => {
+  const made = sdk({
+    ...request,
+    CheckpointConfig: { S3Uri: "s3://b/c", LocalPath: "/opt/ml/checkpoints" },
+    VpcConfig: { Subnets: ["subnet-1"], SecurityGroupIds: ["sg-1"] },
+    Tags: [{ Key: "a", Value: "b" }],
+    ExperimentConfig: { ExperimentName: "e", TrialName: "t" },
+    DebugHookConfig: { S3OutputPath: "s3://b/d" },
+    InputDataConfig: [
+      { ChannelName: "plain", CompressionType: "None", DataSource: { S3DataSource: { S3Uri: "s3://b/p", S3DataType: "S3Prefix", S3DataDistributionType: "FullyReplicated" } } },
+      { ChannelName: "fast", InputMode: "FastFile", ContentType: "text/csv", ShuffleConfig: { Seed: 7 }, DataSource: { S3DataSource: { S3Uri: "s3://b/f", S3DataDistributionType: "ShardedByS3Key" } } },
+      { ChannelName: "lustre", DataSource: { FileSystemDataSource: { FileSystemId: "fs-1" } } },
+    ],
+    ResourceConfig: { InstanceGroups: [{ InstanceGroupName: "g", InstanceType: "ml.m5.large", InstanceCount: 2 }] },
+  }, "eu-west-1", "new");
+  for (const part of [
+    'checkpoint_s3_uri="s3://b/c"', 'checkpoint_local_path="/opt/ml/checkpoints"', "subnets=[", "security_group_ids=[", "tags=[", 'experiment_config={\n    "ExperimentName": "e"',
+    '"plain": "s3://b/p"', '"fast": TrainingInput("s3://b/f", distribution="ShardedByS3Key", content_type="text/csv", input_mode="FastFile", shuffle_config=ShuffleConfig(7))',
+    "from sagemaker.inputs import ShuffleConfig, TrainingInput", 'InstanceGroup("g", "ml.m5.large", 2)', "argument for: DebugHookConfig, channel lustre\n",
+  ]) assert.ok(made.includes(part), `${part} in ${made}`);
+  assert.doesNotMatch(sdk(request, "eu-west-1", "new"), /TrainingInput|Left out|InstanceGroup/);
 });

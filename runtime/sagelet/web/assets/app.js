@@ -6,6 +6,7 @@ import { tellPlane } from "./core/shown.js";
 import { go, link, params, parts, region } from "./core/url.js";
 import { copyCode } from "./parts/as-code.js";
 import { copy, Dialog, Empty, Icon, Toast } from "./parts/basics.js";
+import { Boundary } from "./parts/boundary.js";
 import { Lazy } from "./parts/lazy.js";
 import { Palette } from "./parts/palette.js";
 
@@ -113,7 +114,7 @@ const App = () => {
       </header>
       <div class="room">
         ${!online && html`<div class="offline" role="alert">The control plane does not answer. This page goes on where it is as soon as it does.</div>`}
-        <main id="main" tabindex="-1" class=${full ? "full" : ""}>${page(path, known, turn)}</main>
+        <main id="main" tabindex="-1" class=${full ? "full" : ""}><${Boundary} address=${`${place} ${turn}`}>${page(path, known, turn)}<//></main>
       </div>
     </div>
     ${open === "palette" && html`<${Palette} close=${() => setOpen("")} />`}

@@ -15,12 +15,13 @@ const COARSE = 3000;
 /** More lines than this nobody tells apart by how they are broken. */
 const DASHED = 48;
 
-/** Lines with what drawing needs of them more than once: sorted, smoothed, their oddities. */
-export function prepare(lines, weight, log) {
+/** Lines with what drawing needs of them more than once: sorted, smoothed, their oddities. What a
+ * logarithmic axis has no place for is left out without a mark: it is a number like any other. */
+export function prepare(lines, weight) {
   return lines.map((line) => {
     const [xs, raw] = sorted(line.x, line.y);
     const odd = [];
-    for (let i = 0; i < raw.length; i++) if (!Number.isFinite(raw[i]) || (log && raw[i] <= 0)) odd.push(i);
+    for (let i = 0; i < raw.length; i++) if (!Number.isFinite(raw[i])) odd.push(i);
     return { ...line, x: xs, raw, y: smooth(raw, weight), odd };
   });
 }

@@ -23,7 +23,7 @@ export const LineChart = ({ lines, x = "step", log = false, logx = false, weight
   const [tip, setTip] = useState(null);
   const brush = useRef(null);
   const [above, setAbove] = useState(pointed().name);
-  const ready = useMemo(() => prepare(lines, weight, log), [lines, weight, log]);
+  const ready = useMemo(() => prepare(lines, weight), [lines, weight]);
   const names = useMemo(() => new Set(lines.map((each) => each.name)), [lines]);
   const inside = useRef(false);
   const before = useRef(zoom);

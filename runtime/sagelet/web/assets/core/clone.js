@@ -21,7 +21,10 @@ export function python(value, depth = 0) {
 
 /** A Python text. @param {string} text */
 export function quote(text) {
-  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu, (each) => {
+    const code = each.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** @param {string} name a name that is not taken: the old one and the time */
@@ -44,6 +47,10 @@ export function boto3(request, region, name, kind = "training") {
   return `import boto3\n\nsagemaker = boto3.client("sagemaker", region_name=${quote(region)})\nsagemaker.${operation}(\n${body})\n`;
 }
 
+/** The members of a request that `sdk` says; what else it has is named in a comment. */
+const SAID = new Set(["TrainingJobName", "AlgorithmSpecification", "ResourceConfig", "HyperParameters", "RoleArn", "Environment", "OutputDataConfig", "StoppingCondition", "EnableManagedSpotTraining", "InputDataConfig",
+  "CheckpointConfig", "VpcConfig", "Tags", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "RetryStrategy", "ExperimentConfig"]);
+
 /** @param {any} request @param {string} region @param {string} name */
 export function sdk(request, region, name) {
   const algorithm = request.AlgorithmSpecification ?? {};
@@ -51,27 +58,61 @@ export function sdk(request, region, name) {
   const all = request.HyperParameters ?? {};
   const own = Object.fromEntries(Object.entries(all).filter(([key]) => !key.startsWith("sagemaker_")));
   const text = (/** @type {string} */ key) => unquoted(all[key]);
+  const groups = resources.InstanceGroups ?? [];
+  const output = request.OutputDataConfig ?? {};
+  const stopping = request.StoppingCondition ?? {};
   const script = text("sagemaker_program");
   const source = text("sagemaker_submit_directory");
   const lines = [
     `image_uri=${quote(algorithm.TrainingImage ?? "")}`,
     `role=${quote(request.RoleArn ?? "")}`,
-    resources.InstanceGroups ? `instance_groups=${python(resources.InstanceGroups, 1)}` : `instance_type=${quote(resources.InstanceType ?? "local")}`,
-    resources.InstanceGroups ? "" : `instance_count=${resources.InstanceCount ?? 1}`,
+    groups.length ? `instance_groups=[${groups.map((/** @type {any} */ each) => `InstanceGroup(${quote(each.InstanceGroupName)}, ${quote(each.InstanceType)}, ${each.InstanceCount})`).join(", ")}]` : `instance_type=${quote(resources.InstanceType ?? "local")}`,
+    groups.length ? "" : `instance_count=${resources.InstanceCount ?? 1}`,
     resources.VolumeSizeInGB ? `volume_size=${resources.VolumeSizeInGB}` : "",
     script ? `entry_point=${quote(script)}` : "",
     source ? `source_dir=${quote(source)}` : "",
     Object.keys(own).length ? `hyperparameters=${python(own, 1)}` : "",
     algorithm.MetricDefinitions ? `metric_definitions=${python(algorithm.MetricDefinitions, 1)}` : "",
     request.Environment ? `environment=${python(request.Environment, 1)}` : "",
-    request.OutputDataConfig?.S3OutputPath ? `output_path=${quote(request.OutputDataConfig.S3OutputPath)}` : "",
-    request.StoppingCondition?.MaxRuntimeInSeconds ? `max_run=${request.StoppingCondition.MaxRuntimeInSeconds}` : "",
+    output.S3OutputPath ? `output_path=${quote(output.S3OutputPath)}` : "",
+    ...[
+      ["output_kms_key", output.KmsKeyId], ["volume_kms_key", resources.VolumeKmsKeyId], ["keep_alive_period_in_seconds", resources.KeepAlivePeriodInSeconds],
+      ["input_mode", algorithm.TrainingInputMode === "File" ? undefined : algorithm.TrainingInputMode], ["container_entry_point", algorithm.ContainerEntrypoint], ["container_arguments", algorithm.ContainerArguments],
+      ["checkpoint_s3_uri", request.CheckpointConfig?.S3Uri], ["checkpoint_local_path", request.CheckpointConfig?.LocalPath],
+      ["subnets", request.VpcConfig?.Subnets], ["security_group_ids", request.VpcConfig?.SecurityGroupIds], ["tags", request.Tags?.length ? request.Tags : undefined],
+      ["enable_network_isolation", request.EnableNetworkIsolation || undefined], ["encrypt_inter_container_traffic", request.EnableInterContainerTrafficEncryption || undefined], ["max_retry_attempts", request.RetryStrategy?.MaximumRetryAttempts],
+    ].map(([argument, value]) => (value === undefined || value === null ? "" : `${argument}=${python(value, 1)}`)),
+    stopping.MaxRuntimeInSeconds ? `max_run=${stopping.MaxRuntimeInSeconds}` : "",
     request.EnableManagedSpotTraining ? "use_spot_instances=True" : "",
-    request.StoppingCondition?.MaxWaitTimeInSeconds ? `max_wait=${request.StoppingCondition.MaxWaitTimeInSeconds}` : "",
+    stopping.MaxWaitTimeInSeconds ? `max_wait=${stopping.MaxWaitTimeInSeconds}` : "",
     "sagemaker_session=session",
   ].filter(Boolean);
-  const inputs = Object.fromEntries((request.InputDataConfig ?? []).map((/** @type {any} */ each) => [each.ChannelName, each.DataSource?.S3DataSource?.S3Uri ?? ""]));
-  return `import boto3\nimport sagemaker\nfrom sagemaker.estimator import Estimator\n\nsession = sagemaker.Session(boto3.Session(region_name=${quote(region)}))\nestimator = Estimator(\n${lines.map((each) => `    ${each},\n`).join("")})\nestimator.fit(${Object.keys(inputs).length ? `${python(inputs)}, ` : ""}job_name=${quote(name)})\n`;
+  const channels = (request.InputDataConfig ?? []).filter((/** @type {any} */ each) => each.DataSource?.S3DataSource);
+  const inputs = channels.map((/** @type {any} */ each) => `    ${quote(each.ChannelName)}: ${input(each)},\n`).join("");
+  const left = [
+    ...Object.keys(request).filter((each) => !SAID.has(each)),
+    ...(request.InputDataConfig ?? []).filter((/** @type {any} */ each) => !channels.includes(each)).map((/** @type {any} */ each) => `channel ${each.ChannelName}`),
+    ...(algorithm.AlgorithmName ? ["AlgorithmName"] : []),
+  ];
+  const fit = [
+    ...(inputs ? [`{\n${inputs}}`] : []), `job_name=${quote(name)}`,
+    ...(request.ExperimentConfig ? [`experiment_config=${python(request.ExperimentConfig)}`] : []),
+  ].join(", ");
+  return `import boto3\nimport sagemaker\nfrom sagemaker.estimator import Estimator\n${/: TrainingInput\(/.test(inputs) ? `from sagemaker.inputs import ${inputs.includes("=ShuffleConfig(") ? "ShuffleConfig, " : ""}TrainingInput\n` : ""}${groups.length ? "from sagemaker.instance_group import InstanceGroup\n" : ""}
+session = sagemaker.Session(boto3.Session(region_name=${quote(region)}))
+${left.length ? `# Left out, which this code has no argument for: ${left.join(", ").replace(/[^\x20-\x7e]/g, "?")}\n` : ""}estimator = Estimator(\n${lines.map((each) => `    ${each},\n`).join("")})\nestimator.fit(${fit})\n`;
+}
+
+/** A channel as the SDK takes it: its address, or that with what else was said of it. @param {any} channel */
+function input(channel) {
+  const source = channel.DataSource.S3DataSource;
+  const said = [
+    ["distribution", source.S3DataDistributionType === "FullyReplicated" ? undefined : source.S3DataDistributionType], ["s3_data_type", source.S3DataType === "S3Prefix" ? undefined : source.S3DataType],
+    ["attribute_names", source.AttributeNames], ["instance_groups", source.InstanceGroupNames], ["content_type", channel.ContentType], ["input_mode", channel.InputMode],
+    ["compression", channel.CompressionType === "None" ? undefined : channel.CompressionType], ["record_wrapping", channel.RecordWrapperType === "None" ? undefined : channel.RecordWrapperType],
+  ].filter(([, value]) => value !== undefined && value !== null && value.length !== 0).map(([argument, value]) => `, ${argument}=${python(value, 1)}`);
+  if (channel.ShuffleConfig) said.push(`, shuffle_config=ShuffleConfig(${channel.ShuffleConfig.Seed})`);
+  return said.length ? `TrainingInput(${quote(source.S3Uri)}${said.join("")})` : quote(source.S3Uri ?? "");
 }
 
 /** @param {any} request @param {string} region @param {string} name @param {"training"|"processing"} [kind] */

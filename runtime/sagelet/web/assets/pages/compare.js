@@ -1,6 +1,6 @@
 // Components side by side: what differs first, then every chart.
 import { html, useMemo, useState } from "../vendor/preact-htm.js";
-import { plural } from "../core/format.js";
+import { count, plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
 import { bestFirst, labels } from "../core/measure.js";
 import { useShown } from "../core/shown.js";
@@ -58,7 +58,7 @@ const Compared = ({ found, version, asked }) => {
   const baseline = rows.find((each) => each.name === base) ?? null;
   return html`
     <div class="head"><div class="grow"><div class="crumbs"><a href=${link(["experiments"])}>Experiments</a></div><h1>Compare ${plural(rows.length, "component")}</h1>
-      <span class="quiet">${found.total > found.rows.length ? `The first ${found.rows.length} of ${found.total}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div><${AsCode} />
+      <span class="quiet">${found.total > found.rows.length ? `${asked ? "" : "The newest "}${count(found.rows.length)} of ${count(found.total)}${asked ? " are shown" : ""}.` : ""}${found.unknown.length ? ` Nothing is called ${found.unknown.join(", ")}.` : ""}</span></div><${AsCode} />
       <div class="row wrap">${others > 0 && html`<button class="button small" aria-pressed=${steps === "1"} title="Steps that logged no metric: preprocessing and the like" onClick=${() => setSteps(steps ? "" : "1")}>${others} without metrics</button>`}
         <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button><${ObjectiveBar} metrics=${found.columns.metrics} objective=${objective} /></div></div>
     <${GroupingBar} grouping=${grouping} />

@@ -1,6 +1,7 @@
 // The versions of each model, newest first; what is in one, and how it differs from another.
-import { html, useState } from "../vendor/preact-htm.js";
-import { moment, plural, size } from "../core/format.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { restOf } from "../core/archives.js";
+import { count, moment, plural, size } from "../core/format.js";
 import { useApi, useAsked, useTitle } from "../core/hooks.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
@@ -8,20 +9,29 @@ import { useOf } from "../core/use-model.js";
 import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, Empty, Failed, Figure, Loading, Size } from "../parts/basics.js";
 
-/** So many models at first, and at a time. */
+/** So many models, or versions of one, at first and at a time. */
 const PAGE = 100;
 
 export const Models = ({ name }) => {
   useTitle(name ?? "Models");
-  const [versions, error, again] = useApi("models", { name });
+  const [limit, setLimit] = useState(PAGE);
+  const [found, error, again] = useApi("models", name ? { name, limit } : {});
+  const last = useRef({}); // stays while more of them come
+  useEffect(() => {
+    if (found) last.current = { name, found };
+  }, [found]);
+  const versions = found ?? (last.current.name === name ? last.current.found : null);
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   if (!versions) return html`<${Coming} title=${name ?? "Models"} under=${Boolean(name)} />`;
   const groups = new Map();
-  for (const each of versions) groups.set(each.name, [...(groups.get(each.name) ?? []), each]);
+  for (const each of versions) {
+    if (groups.has(each.name)) groups.get(each.name).push(each);
+    else groups.set(each.name, [each]);
+  }
   return html`
     <div class="head"><div class="grow">${name && html`<div class="crumbs"><a href=${link(["models"])}>Models</a></div>`}<h1>${name ?? "Models"}</h1>${!name && groups.size > 0 && html`<span class="quiet">${plural(groups.size, "model")}</span>`}</div><${AsCode} /></div>
     ${!groups.size && html`<section class="panel"><${Empty} title="No models yet"><p class="quiet">What a job leaves in <code>SM_MODEL_DIR</code> becomes the next version of its model when the job completes.</p><//></section>`}
-    ${name && html`<${Versions} name=${name} versions=${groups.get(name)} />`}
+    ${name && html`<${Versions} name=${name} versions=${groups.get(name)} more=${() => setLimit((old) => old + PAGE)} />`}
     ${!name && groups.size > 0 && html`<${Newest} models=${newestFirst(groups)} />`}`;
 };
 
@@ -49,7 +59,7 @@ const Rows = ({ versions, chosen, onChoose, metrics = [...new Set(versions.flatM
   ${[...versions].reverse().map((one) => html`<tr class=${chosen === one.version ? "here" : ""}><td>${onChoose ? html`<button class="button small" aria-pressed=${chosen === one.version} onClick=${() => onChoose(one.version)}>${one.version}</button>` : one.version}</td><td class="name"><a href=${link(["jobs", one.job])}>${one.job}</a></td>${metrics.map((name) => html`<td class="num"><${Figure} value=${one.metrics[name] === undefined ? undefined : value(one.metrics[name])} /></td>`)}<td class="num"><${Size} bytes=${one.size} /></td><td class="num quiet wide">${moment(one.created)}</td></tr>`)}
 </tbody></table></div>`;
 
-const Versions = ({ name, versions }) => {
+const Versions = ({ name, versions, more }) => {
   const newest = versions[versions.length - 1];
   const [asked, setAsked] = useAsked("version");
   const [against, setAgainst] = useAsked("against");
@@ -59,7 +69,7 @@ const Versions = ({ name, versions }) => {
   const use = files?.members && useOf(chosen.path, files.members);
   const [other] = useApi(against && against !== String(chosen.version) ? path(against) : null);
   return html`<div class="two">
-    <section class="panel" aria-label="Versions"><header><h2>Versions</h2></header><${Rows} versions=${versions} chosen=${chosen.version} onChoose=${(version) => setAsked(version === newest.version ? "" : String(version))} /></section>
+    <section class="panel" aria-label="Versions"><header><h2>Versions</h2></header><${Rows} versions=${versions} chosen=${chosen.version} onChoose=${(version) => setAsked(version === newest.version ? "" : String(version))} />${newest.versions > versions.length && html`<div class="pad row"><span class="quiet grow">The newest ${count(versions.length)} of ${count(newest.versions)}.</span><button class="button" onClick=${more}>More</button></div>`}</section>
     <section class="panel" aria-label="Files"><header><h2 class="grow">Version ${chosen.version}</h2>${versions.length > 1 && html`<label class="row"><span class="quiet">against</span><select class="select small" value=${against} onChange=${(e) => setAgainst(e.currentTarget.value)}><option value="">nothing</option>${versions.filter((each) => each !== chosen).map((each) => html`<option value=${each.version}>version ${each.version}</option>`)}</select></label>`}</header>
       ${!files ? html`<${Loading} />` : files.kind === "none" ? html`<p class="quiet pad">${files.reason}</p>` : html`<${Files} files=${files} other=${other} />`}
       <div class="body stack tight"><p class="quiet">It lies in this folder:</p><${Code} text=${chosen.path} named="folder" />
@@ -81,5 +91,5 @@ const Files = ({ files, other }) => {
   return html`<div class="scrolls" role="group" tabindex="0" aria-label="Files"><table class="simple"><thead><tr><th>File</th>${other && html`<th>Change</th>`}<th class="num">Size</th></tr></thead><tbody>
     ${files.members.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td>${other && html`<td class="quiet">${state(each)}</td>`}<td class="num">${size(each.size)}</td></tr>`)}
     ${gone.filter((each) => !each.folder).map((each) => html`<tr><td class="mono">${each.name}</td><td class="quiet">removed</td><td class="num">–</td></tr>`)}
-  </tbody></table>${files.cut && html`<p class="quiet pad">There are more.</p>`}</div>`;
+  </tbody></table>${files.cut && html`<p class="quiet pad">${restOf(files)}</p>`}</div>`;
 };

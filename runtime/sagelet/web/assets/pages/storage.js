@@ -4,6 +4,7 @@ import { get, write } from "../core/api.js";
 import { count, figure, moment, plural, size } from "../core/format.js";
 import { useApi, useTitle } from "../core/hooks.js";
 import { link, params } from "../core/url.js";
+import { restOf } from "../core/archives.js";
 import { AsCode } from "../parts/as-code.js";
 import { Code, Coming, copy, Empty, Failed, Icon, Loading, toast } from "../parts/basics.js";
 
@@ -67,13 +68,17 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
       removeEventListener("drop", drops);
     };
   }, []);
+  const folder = useRef("");
+  folder.current = `${prefix} ${turn}`;
   useEffect(() => setMore(null), [bucket, prefix, turn]);
   if (error) return html`<${Failed} error=${error} again=${again} />`;
   const folders = [...(page?.folders ?? []), ...(more?.folders ?? [])];
   const objects = [...(page?.objects ?? []), ...(more?.objects ?? [])];
   const end = more ?? page;
   const next = async () => {
+    const asked = folder.current;
     const found = await get(path, { prefix, after: end.last });
+    if (folder.current !== asked) return; // another folder's by now
     setMore({ ...found, folders: [...(more?.folders ?? []), ...found.folders], objects: [...(more?.objects ?? []), ...found.objects] });
   };
   const store = async (files) => {
@@ -179,10 +184,11 @@ const Image = ({ src, name }) => {
   return html`<figure class="stack tight"><img class="shown" src=${src} alt=${name} onError=${() => setTold("broken")} onLoad=${(e) => setTold(`${e.currentTarget.naturalWidth} × ${e.currentTarget.naturalHeight} pixels`)} /><figcaption class="quiet">${told}</figcaption></figure>`;
 };
 
-const Members = ({ archive, to }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="members"><table class="simple"><thead><tr><th>Member</th><th class="num">Size</th></tr></thead><tbody>${archive.members.map((each) => html`<tr><td class="mono">${each.folder ? `${each.name.replace(/\/$/, "")}/` : html`<a href=${to(each.name)}>${each.name}</a>`}</td><td class="num">${each.folder ? "" : size(each.size)}</td></tr>`)}</tbody></table>${archive.cut && html`<p class="quiet">There are more.</p>`}</div>`;
+const Members = ({ archive, to }) => html`<div class="scrolls" role="group" tabindex="0" aria-label="members"><table class="simple"><thead><tr><th>Member</th><th class="num">Size</th></tr></thead><tbody>${archive.members.map((each) => html`<tr><td class="mono">${each.folder ? `${each.name.replace(/\/$/, "")}/` : html`<a href=${to(each.name)}>${each.name}</a>`}</td><td class="num">${each.folder ? "" : size(each.size)}</td></tr>`)}</tbody></table>${archive.cut && html`<p class="quiet">${restOf(archive)}</p>`}</div>`;
 
 const Rows = ({ text, cut }) => {
   const rows = parse(text).slice(0, 200);
+  if (!rows.length) return html`<p class="quiet">It has no rows.</p>`;
   const [head, ...body] = rows;
   return html`<div class="scrolls" role="group" tabindex="0" aria-label="rows" style=${{ maxHeight: "60vh" }}><table class="simple"><thead><tr>${head.map((each) => html`<th>${each}</th>`)}</tr></thead><tbody>${body.map((row) => html`<tr>${row.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody></table></div>${cut && html`<p class="quiet">The beginning is shown.</p>`}`;
 };

@@ -31,8 +31,8 @@ export function useLineOptions() {
 export const LineBar = ({ options, children }) => html`<div class="row wrap" role="group" aria-label="Charts">
   <label class="row"><span class="quiet">x</span><select class="select small" aria-label="x axis" value=${options.x} onChange=${(e) => options.setX(e.currentTarget.value)}><option value="step">step</option><option value="relative">seconds</option><option value="time">time of day</option></select></label>
   <label class="row"><span class="quiet">Smoothing</span><input type="range" min="0" max="0.95" step="0.05" value=${options.weight} onInput=${(e) => options.setSmooth(Number(e.currentTarget.value) ? e.currentTarget.value : "")} /><span class="fixed">${options.weight ? options.weight.toFixed(2) : "off"}</span></label>
-  <button class="button small" aria-pressed=${options.log} title="A logarithmic y axis" onClick=${() => options.setLog(options.log ? "" : "1")}>Log y</button>
-  <button class="button small" aria-pressed=${options.logx} disabled=${options.x === "time"} title="A logarithmic x axis; what is at zero is left out" onClick=${() => options.setLogx(options.logx ? "" : "1")}>Log x</button>
+  <button class="button small" aria-pressed=${options.log} title="A logarithmic y axis; what is not above zero is left out" onClick=${() => options.setLog(options.log ? "" : "1")}>Log y</button>
+  <button class="button small" aria-pressed=${options.logx} disabled=${options.x === "time"} title="A logarithmic x axis; what is not above zero is left out" onClick=${() => options.setLogx(options.logx ? "" : "1")}>Log x</button>
   <button class="button small" aria-pressed=${options.clip} title="Leave out the outermost hundredth of the values" onClick=${() => options.setClip(options.clip ? "" : "1")}>Clip</button>
   ${children}
   ${options.zoom && html`<button class="button small" onClick=${() => options.setZoom(null)}>Whole range</button>`}

@@ -15,8 +15,8 @@ export const Palette = ({ close }) => {
   const [text, setText] = useState("");
   const [jobs, setJobs] = useState([]);
   const [tracked, setTracked] = useState([]);
-  const [experiments] = useApi("experiments", { limit: 200 });
-  const [tunings] = useApi("tuning-jobs", { limit: 60 });
+  const [experiments] = useApi("experiments", { limit: 200, names: true });
+  const [tunings] = useApi("tuning-jobs", { limit: 60, names: true });
   const [at, setAt] = useState(0);
   const list = useRef(null);
   useEffect(() => {
@@ -50,7 +50,7 @@ export const Palette = ({ close }) => {
     else if (event.key === "ArrowDown") setAt(Math.min(choices.length - 1, here + 1));
     else if (event.key === "ArrowUp") setAt(Math.max(0, here - 1));
     else if (event.key === "Enter") take(choices[here]);
-    else return;
+    else if (event.key !== "Tab") return; // Tab stays: the rest of the page is out of reach while this is open
     event.preventDefault();
     event.stopPropagation();
   };
