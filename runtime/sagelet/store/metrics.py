@@ -87,13 +87,6 @@ class Metrics:
         found = component and series.find(connection, self._region, component, name)
         return series.places(connection, found, low, high) if found else []
 
-    def following(self, job: str, name: str) -> int:
-        """The place of the next value of one metric."""
-        connection = self._database.connection()
-        component = self._component(job)
-        found = component and series.find(connection, self._region, component, name)
-        return series.following(connection, found) if found else 0
-
     def thinned(
         self, job: str, name: str, width: int, low: int = 0, high: int = 1 << 62
     ) -> Sequence[Point]:

@@ -143,12 +143,6 @@ def places(
     return [_point(row) for row in rows]
 
 
-def following(connection: sqlite3.Connection, series: int) -> int:
-    """The place of its next point."""
-    row = connection.execute("SELECT following FROM series WHERE id = ?", (series,)).fetchone()
-    return int(row[0]) if row else 0
-
-
 def thinned(
     connection: sqlite3.Connection, series: int, width: int, low: int = 0, high: int = 1 << 62
 ) -> Sequence[Point]:

@@ -217,9 +217,11 @@ class Reader:
 
     def _metrics(self, job: str) -> list[tuple[str, Document]]:
         new: Document = {}
+        metrics = self._store.metrics
+        following = metrics.following(job)
         for name in metric_names_of(self._store, job):
-            metrics, low = self._store.metrics, self.cursor.metrics.get(name, 0)
-            count = metrics.following(job, name) - low
+            low = self.cursor.metrics.get(name, 0)
+            count = following.get(name, 0) - low
             many = count > _VALUES
             points = (
                 metrics.thinned(job, name, _WIDTH, low)
