@@ -165,7 +165,7 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
     let at = from;
     try {
       for (let shown = 0; ; ) {
-        const found = await get(`${path}/find`, { ...asked(), text, regex, at, count: 500 });
+        const found = await get(`${path}/find`, { ...asked(), text, regex, at, count: Math.min(500, MOST - shown) });
         if (turn !== here.turn || !box.current) return;
         shown += found.lines.length;
         here.hits += found.lines.length;
@@ -181,7 +181,9 @@ export const LogView = ({ kind = "training", name, running, hear, ready, definit
       }
       here.atEnd = true;
     } catch (refused) {
-      setStatus(refused.message);
+      if (turn !== here.turn || !box.current) return;
+      here.atEnd = from !== "start"; // what went on goes on with the next event
+      failed(refused);
     }
   };
 
