@@ -158,6 +158,15 @@ def test_an_archive_is_decompressed_to_a_bound(tmp_path, bounded, kind):
         assert "only the first 1 MiB" in member_preview(path, name)["preview"]["reason"]
 
 
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_header_without_end_is_not_read(tmp_path, mode):
+    path = tmp_path / "a.tar.gz"
+    for size, kind in ((1 << 10, "archive"), (2 << 20, "none")):
+        with tarfile.open(path, mode, pax_headers={"comment": "x" * size}) as tar:
+            tar.addfile(tarfile.TarInfo("a"))
+        assert preview("a.tar.gz", path, 1)["kind"] == kind
+
+
 def test_what_is_not_compressed_is_passed_over(tmp_path, bounded):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as tar:

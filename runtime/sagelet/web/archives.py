@@ -15,6 +15,16 @@ from typing import IO, cast
 #: The most bytes that are read of one archive, counted after decompression.
 MOST = 512 << 20
 
+#: The longest header of a member.
+_HEADER = 1 << 20
+_EXTENDS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
 #: What a file raises that is damaged, encrypted, or not what its name says.
 UNREADABLE = (
     OSError,
@@ -54,6 +64,16 @@ class _Bounded:
         return data
 
 
+class _Info(tarfile.TarInfo):
+    """A member's header. tarfile reads what extends one, a long name say, at one go."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size > _HEADER and self.type in _EXTENDS:
+            raise tarfile.ReadError(f"a header in it is longer than {_HEADER >> 20} MiB")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
+
+
 @contextmanager
 def opened_tar(path: Path) -> Iterator[tarfile.TarFile]:
     """A tar file, compressed or not; reading on raises ``Enough`` sooner or later."""
@@ -64,9 +84,9 @@ def opened_tar(path: Path) -> Iterator[tarfile.TarFile]:
         # One that is not compressed is not read through: its members are passed over.
         bounded = cast("IO[bytes]", _Bounded(file or raw))
         if file is None:
-            tar = tarfile.open(fileobj=bounded, mode="r:")  # noqa: SIM115
+            tar = tarfile.open(fileobj=bounded, mode="r:", tarinfo=_Info)  # noqa: SIM115
         else:
-            tar = tarfile.open(fileobj=bounded, mode="r|")  # noqa: SIM115
+            tar = tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Info)  # noqa: SIM115
         with tar:
             yield tar
 

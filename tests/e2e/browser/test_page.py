@@ -60,6 +60,7 @@ def test_hosts_are_seen_as_they_go(see: Open, plane: Plane, tmp_path: Path) -> N
         hosts = page.get_by_label("Hosts").get_by_role("listitem")
         hosts.filter(has_text="algo-1 running").wait_for()
         hosts.filter(has_text="algo-2 running").wait_for()
+        shows(page, "2 values")  # what the page asks for at first is there
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         (tmp_path / "algo-2").touch()
