@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sagelet.execution.docker.ping import find_engine, why_silent
 
@@ -18,6 +19,10 @@ IN_CI = os.environ.get("CI") == "true"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.cli import Trainer  # noqa: E402
+
+# How long an example takes is the machine's affair.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
