@@ -14,7 +14,7 @@ import { Dialog } from "./basics.js";
 import { LineBar, useLineOptions } from "./line-options.js";
 
 /** Points of one chart, at most, on their way from the server. */
-const MOST = 16000;
+const MOST = 12000;
 
 /** So many values of a parameter have charts of their own. */
 const VALUES = 12;
@@ -61,11 +61,15 @@ function useSeries(names, wanted, version = 0) {
   return cache.current.found;
 }
 
+/** How many charts are in sight at first: whoever makes them is, and half a window is theirs. They are
+ * asked for before the browser has laid out the rest of the page. */
+const firstInSight = (compact) => Math.max(1, Math.round(innerHeight / 560)) * (compact || innerWidth < 1000 ? 1 : 2);
+
 /** `chart`: a parameter, each of whose values has charts of its own. */
 export const Lines = ({ rows, metrics, labels, kept, version, chart = "", compact = false }) => {
   const options = useLineOptions();
   const [filter, setFilter] = useAsked("charts");
-  const [seen, setSeen] = useState(() => new Set());
+  const [seen, setSeen] = useState(() => new Set(metrics.slice(0, firstInSight(compact)).map((each) => each.name)));
   const [big, setBig] = useState(null);
   const shown = useMemo(() => (kept ? rows.filter((each) => kept.has(each.name)) : rows), [rows, kept]);
   const parts = useMemo(() => (chart ? groups(shown, (row) => parameter(row, chart)) : [["", shown]]), [shown, chart]);
