@@ -20,6 +20,7 @@ total = torch.tensor([dist.get_rank() + 1.0])
 dist.all_reduce(total)
 print(f"RESULT {dist.get_rank()} {dist.get_world_size()} {total.item():.0f} {socket.gethostname()}")
 dist.barrier()
+dist.destroy_process_group()  # a process that ends with one may abort
 """
 MPI = """
 import socket
