@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.cli import wait_until
 from support.pages import counts, shows, train
 from support.serve import Plane
@@ -125,11 +127,14 @@ def test_an_expression_is_searched_by_the_control_plane_alone(see: Open) -> None
     assert page.locator(".lines mark").all_inner_texts() == ["ready"]
 
 
-def test_an_expression_is_searched_in_what_is_printed(
-    see: Open, plane: Plane, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "asked"), [("searched", "step+2"), ("expressed", "step+2%5Cd%3F+&regex=1")]
+)
+def test_a_search_goes_on_with_what_is_printed(
+    see: Open, plane: Plane, tmp_path: Path, name: str, asked: str
 ) -> None:
-    train(plane, "expressed", "--detach", LINES="60", SLOW=str(tmp_path))
-    page = see("jobs/expressed/logs?find=step+2%5Cd%3F+&regex=1")
+    train(plane, name, "--detach", LINES="60", SLOW=str(tmp_path))
+    page = see(f"jobs/{name}/logs?find={asked}")
     page.get_by_text("3 lines", exact=True).wait_for()  # 2, 20, 21
     for number in range(21, 60):
         (tmp_path / str(number)).touch()

@@ -142,16 +142,6 @@ def test_a_search_that_finds_much_goes_on_when_told(see: Open, plane: Plane) -> 
     assert page.get_by_role("button", name="Go on").count() == 0
 
 
-def test_a_search_goes_on_with_what_is_printed(see: Open, plane: Plane, tmp_path: Path) -> None:
-    train(plane, "searched", "--detach", LINES="60", SLOW=str(tmp_path))
-    page = see("jobs/searched/logs?find=step+2")
-    page.get_by_text("3 lines", exact=True).wait_for()  # 2, 20, 21
-    for number in range(21, 60):
-        (tmp_path / str(number)).touch()
-    page.get_by_text("11 lines", exact=True).wait_for()
-    assert page.locator(".lines .ln").count() == 11
-
-
 def test_jobs_are_filtered_and_sorted(see: Open) -> None:
     page = see("jobs?filter=status%3Afailed")
     page.get_by_role("row").filter(has_text="failed").first.wait_for()
