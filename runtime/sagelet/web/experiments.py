@@ -15,7 +15,7 @@ from sagelet.store.component_table import ComponentTable
 from sagelet.store.listing import Order
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
-from sagelet.web.jobs import Region
+from sagelet.web.jobs import END, Place, Region, Width
 from sagelet.web.rows import columns, component_rows
 from sagelet.web.sources import Sources
 from sagelet.web.tracked_views import (
@@ -40,8 +40,6 @@ _DEPTH = 3
 _MOST_VERTICES = 120
 #: How many points of series are remembered as they were sent: some 40 bytes each.
 _KEPT = 1_000_000
-#: Beyond the end of every series.
-_END = 1 << 62
 
 Document = dict[str, Any]
 
@@ -141,7 +139,7 @@ class Drawn:
         number, count, _ = of
         width, low, high = how
         key = (*of, width)
-        whole = low == 0 and high >= _END
+        whole = low == 0 and high >= END
         known = self._known.get(key) if whole else None
         if known is None:
             points = store.component_table.points(number, *how)
@@ -216,9 +214,9 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         component: Annotated[list[str], Query(alias="c", max_length=500)],
         metric: Annotated[list[str], Query(max_length=50)],
         region: Region = None,
-        width: Annotated[int, Query(ge=1, le=4000)] = 400,
-        low: Annotated[int, Query(ge=0)] = 0,
-        high: Annotated[int, Query(ge=0)] = _END,
+        width: Width = 400,
+        low: Place = 0,
+        high: Place = END,
     ) -> Json:
         """Series of metrics of components, or of jobs, thinned to a width in pixels."""
         store, _ = sources.region_of(region)

@@ -23,6 +23,12 @@ _ROWS = 500
 _LINES = 2000
 
 Region = Annotated[str | None, Query(description="The region; the control plane's own if none.")]
+#: Of a chart, in pixels.
+Width = Annotated[int, Query(ge=1, le=4000)]
+#: Of a value in its series.
+Place = Annotated[int, Query(ge=0)]
+#: Beyond the end of every series.
+END = 1 << 62
 
 
 def table_router(sources: Sources) -> APIRouter:
@@ -102,17 +108,18 @@ def _add_series(router: APIRouter, sources: Sources, kind: Kind) -> None:
         """The names of a job's metrics, and the place that the next value of each gets."""
         store, _ = sources.region_of(region)
         store.jobs_of(kind).get(name)
-        following = store.metrics.following(name)
-        return Json({"metrics": {each: following[each] for each in metric_names_of(store, name)}})
+        names = metric_names_of(store, name)
+        following = store.metrics.following(name)  # after the names: it knows all of them
+        return Json({"metrics": {each: following[each] for each in names if each in following}})
 
     @router.get("/{name}/series")
     def job_series(
         name: str,
         metric: Annotated[list[str] | None, Query()] = None,
         region: Region = None,
-        width: Annotated[int, Query(ge=1, le=4000)] = 800,
-        low: Annotated[int, Query(ge=0)] = 0,
-        high: Annotated[int, Query(ge=0)] = 1 << 62,
+        width: Width = 800,
+        low: Place = 0,
+        high: Place = END,
     ) -> Json:
         """Series of metrics, thinned to a width in pixels; all of them unless some are named."""
         store, _ = sources.region_of(region)
@@ -134,9 +141,9 @@ def _add_usage(router: APIRouter, sources: Sources, kind: Kind) -> None:
     def job_usage(
         name: str,
         region: Region = None,
-        width: Annotated[int, Query(ge=1, le=4000)] = 800,
-        low: Annotated[int, Query(ge=0)] = 0,
-        high: Annotated[int, Query(ge=0)] = 1 << 62,
+        width: Width = 800,
+        low: Place = 0,
+        high: Place = END,
     ) -> Json:
         """What its hosts used of the machine, thinned to a width in pixels; bytes and percent."""
         store, _ = sources.region_of(region)
