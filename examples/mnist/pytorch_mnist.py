@@ -106,7 +106,9 @@ class Team:
     def leave(self) -> None:
         """Wait for the others, then go."""
         if self.size > 1:
-            distributed.barrier()
+            # In a group of its own, so that it holds no tensor of earlier sums: DDP keeps the first
+            # group's threads, and one that frees a tensor while Python ends aborts the process.
+            distributed.barrier(distributed.new_group(backend="gloo"))
             distributed.destroy_process_group()
 
 
