@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelet.aws.gateway import Asgi, Gateway, Key, Surroundings
-from sagelet.aws.witness import changes_tracking
+from sagelet.aws.witness import changes_storage, changes_tracking
 from sagelet.doctor import Finding, examine
 from sagelet.domain.addresses import GATEWAY
 from sagelet.domain.errors import DomainError
@@ -206,6 +206,8 @@ def create_app(settings: Settings, observers: Sequence[Observer] = ()) -> App:
         bus.tell("calls")
         if changes_tracking(call):
             bus.tell("tracked", call.region)
+        if changes_storage(call):
+            bus.tell("storage")
 
     def web() -> Asgi:
         return _web(settings, store, dispatcher, tuners, in_region, bus, calls, about)

@@ -1,8 +1,10 @@
 """What wakes a page that listens, and what it is told."""
 
+from dataclasses import replace
+
 import pytest
 
-from sagelet.aws.witness import changes_tracking
+from sagelet.aws.witness import changes_storage, changes_tracking
 from sagelet.domain.metrics import Datum
 from sagelet.domain.usage import Sample
 from sagelet.store.calls import Call, Calls
@@ -50,6 +52,34 @@ def call(operation, status=200):
 def test_calls_that_change_what_is_tracked(operation, changes):
     assert changes_tracking(call(operation)) is changes
     assert not changes_tracking(call(operation, 400))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "changes"),
+    [
+        ("s3", "PutObject", True),
+        ("s3", "DeleteObjects", True),
+        ("s3", "CompleteMultipartUpload", True),
+        ("s3", "CreateBucket", True),
+        ("s3", "UploadPart", False),
+        ("s3", "GetObject", False),
+        ("sagemaker", "CreateTrainingJob", False),
+    ],
+)
+def test_calls_that_change_what_is_stored(service, operation, changes):
+    assert changes_storage(replace(call(operation), service=service)) is changes
+    assert not changes_storage(replace(call(operation, 404), service=service))
+
+
+def test_a_page_of_storage_hears_of_objects_and_of_jobs_of_all_regions(ask):
+    watch = Watch(REGION, stored=True)
+    assert watch.wants(("storage",))
+    assert watch.wants(("job", "us-east-1", "j"))
+    assert not watch.wants(("metrics", REGION, "j"))
+    assert not Watch(REGION, jobs=True, tracked=True, tuning="s").wants(("storage",))
+    reader = Reader(ask.store, Calls(), watch, Cursor())
+    assert reader.read(None) == []
+    assert reader.read({("storage",)}) == [("stored", {})]
 
 
 def test_a_page_of_experiments_hears_of_calls_and_of_jobs_of_its_region():

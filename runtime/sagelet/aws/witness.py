@@ -17,6 +17,19 @@ _TRACKING = re.compile(
     r"|(Disa|A)ssociateTrialComponent|(Add|Delete)(Association|Tags))"
 )
 
+#: Operations of S3 that change which buckets and objects there are, or what is in them.
+_STORING = frozenset(
+    {
+        "CreateBucket",
+        "DeleteBucket",
+        "PutObject",
+        "CopyObject",
+        "CompleteMultipartUpload",
+        "DeleteObject",
+        "DeleteObjects",
+    }
+)
+
 
 class Answer:
     """A ``send`` that notes what is sent: whether it began, the status, the start of the body."""
@@ -87,3 +100,8 @@ def testify(
 def changes_tracking(call: Call) -> bool:
     """Whether an experiment, or what is in one, is another one since this call."""
     return call.status < 400 and _TRACKING.fullmatch(call.operation) is not None
+
+
+def changes_storage(call: Call) -> bool:
+    """Whether a bucket, or an object in one, is another one since this call."""
+    return call.service == "s3" and call.status < 400 and call.operation in _STORING

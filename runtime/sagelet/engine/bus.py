@@ -12,7 +12,7 @@ from typing import Self
 #: ``("job", region, key)``, ``("log", region, key, host)``, ``("metrics", region, key)``,
 #: ``("usage", region, key)``, ``("hosts", region, key)`` with a job's key, which no job of another
 #: kind has; ``("tuning", region, name)`` with a tuning job's name; ``("calls",)``; ``("tracked",
-#: region)``.
+#: region)``; ``("storage",)``, for what jobs do not store.
 Topic = tuple[str, ...]
 
 

@@ -60,7 +60,7 @@ class Watch:
 
     ``job`` is a job's key; ``tracked``: experiments and all that is in them; ``tunings``: every
     tuning job; ``tuning``: one, by its name, with its training jobs; ``usage``: what hosts of the
-    job use.
+    job use; ``stored``: objects, and models, of which the last of a job come with its states.
     """
 
     region: str
@@ -73,6 +73,7 @@ class Watch:
     tunings: bool = False
     tuning: str | None = None
     usage: bool = False
+    stored: bool = False
 
     @property
     def pause(self) -> float:
@@ -83,6 +84,10 @@ class Watch:
         """Whether a topic of the bus is part of it."""
         if topic[0] == "calls":
             return self.calls
+        if self.stored and topic[0] in ("storage", "job"):
+            return True  # of every region: buckets and models are in none
+        if topic[0] == "storage":
+            return False
         if topic[1] != self.region:
             return False
         if topic[0] == "tracked":
@@ -172,6 +177,8 @@ class Reader:
         if self._watch.tracked and topics and any(topic[0] != "tuning" for topic in topics):
             # What it is now is another question, which a page asks for what it shows of it.
             found.append(("tracked", {}))
+        if self._watch.stored and topics:
+            found.append(("stored", {}))
         return found
 
     def _rows(self, topics: set[Topic] | None) -> list[tuple[str, Document]]:

@@ -264,12 +264,13 @@ def _add_events(web: FastAPI, sources: Sources) -> None:
         tunings: bool = False,
         tuning: str | None = None,
         usage: bool = False,
+        stored: bool = False,
     ) -> StreamingResponse:
         """Server-sent events; they go on from Last-Event-ID, else from ``cursor``."""
         name = region or sources.region
         store, engine = sources.context_for(name)
         lanes = tuple(lane or ())
-        watch = Watch(name, jobs, job, log, lanes, calls, tracked, tunings, tuning, usage)
+        watch = Watch(name, jobs, job, log, lanes, calls, tracked, tunings, tuning, usage, stored)
         start = Cursor.read(request.headers.get("last-event-id") or cursor)
         reader = Reader(store, sources.calls, watch, start, engine.hosts_of)
         return StreamingResponse(

@@ -130,6 +130,7 @@ def storage_router(sources: Sources) -> APIRouter:
         made = await run_in_threadpool(
             store.commit, bucket, key, draft, digest, Traits({"ContentType": kind})
         )
+        sources.bus.tell("storage")
         return Json({"key": made.key, "size": made.size}, 201)
 
     return router

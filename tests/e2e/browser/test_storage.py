@@ -168,3 +168,31 @@ def test_more_of_a_folder_does_not_come_into_another(see: Open, plane: Plane) ->
         held[0].continue_()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     assert page.get_by_label("Objects").locator("a.file").count() == 1
+
+
+def test_what_is_stored_shows_up_by_itself(see: Open, plane: Plane) -> None:
+    [s3] = clients(plane, "s3")
+    page = see("storage")
+    page.get_by_role("heading", name="Storage").first.wait_for()
+    s3.create_bucket(Bucket="growing")
+    page.get_by_role("link", name="growing").click()
+    shows(page, "Nothing here")
+    s3.put_object(Bucket="growing", Key="told.txt", Body=b"first")
+    page.get_by_role("link", name="told.txt").click()
+    shows(page, "first")
+    s3.put_object(Bucket="growing", Key="told.txt", Body=b"second")
+    shows(page, "second")
+    s3.put_object(Bucket="growing", Key="other.txt", Body=b"")
+    page.get_by_role("link", name="other.txt").wait_for()
+    s3.delete_object(Bucket="growing", Key="told.txt")
+    page.get_by_role("link", name="told.txt").wait_for(state="detached")
+    page.get_by_label("Preview").wait_for(state="detached")
+    shows(page, "does not exist")
+
+
+def test_a_version_of_a_model_shows_up_by_itself(see: Open, plane: Plane) -> None:
+    train(plane, "newborn-1", "--model", "newborn", LINES="1")
+    page = see("models/newborn")
+    page.get_by_label("Versions").first.get_by_role("link", name="newborn-1").wait_for()
+    train(plane, "newborn-2", "--model", "newborn", LINES="1")
+    page.get_by_label("Versions").first.get_by_role("link", name="newborn-2").wait_for()

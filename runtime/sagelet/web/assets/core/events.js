@@ -12,7 +12,7 @@ export function listen(watch, on, cursor = {}) {
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(`/_api/events?${params({ region: region(), ...watch, cursor: place })}`);
-    for (const kind of ["hello", "jobs", "job", "metrics", "usage", "log", "calls", "tracked", "tunings", "tuning", "gone"]) {
+    for (const kind of ["hello", "jobs", "job", "metrics", "usage", "log", "calls", "tracked", "tunings", "tuning", "stored", "gone"]) {
       source.addEventListener(kind, (event) => {
         if (event.lastEventId) place = event.lastEventId;
         answered(true);

@@ -94,13 +94,19 @@ export function useAskedList(name) {
   return [list, set];
 }
 
-/** Ask again when something tracked has changed, and not more often than the answers allow: `again`
+/** Ask again when something tracked has changed. */
+export const useTracked = (again, ready = true) => useChanged("tracked", again, ready);
+
+/** Ask again when something is stored: objects, or the models of jobs. */
+export const useStored = (again, ready = true) => useChanged("stored", again, ready);
+
+/** Ask again when something of a kind has changed, and not more often than the answers allow: `again`
  * gives what is settled when they are there. */
-export function useTracked(again, ready = true) {
+function useChanged(kind, again, ready) {
   const heard = useRef(false);
   const soon = useSoon(again);
-  useEvents({ tracked: true }, {
-    tracked: soon,
+  useEvents({ [kind]: true }, {
+    [kind]: soon,
     hello: () => {
       if (heard.current) soon(); // what was missed while there was no connection
       heard.current = true;

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { restOf } from "../core/archives.js";
 import { count, moment, plural, size } from "../core/format.js";
-import { useApi, useAsked, useTitle } from "../core/hooks.js";
+import { useApi, useAsked, useStored, useTitle } from "../core/hooks.js";
 import { value } from "../core/series.js";
 import { link } from "../core/url.js";
 import { useOf } from "../core/use-model.js";
@@ -16,12 +16,13 @@ export const Models = ({ name }) => {
   useTitle(name ?? "Models");
   const [limit, setLimit] = useState(PAGE);
   const [found, error, again] = useApi("models", name ? { name, limit } : {});
+  useStored(again, found !== null);
   const last = useRef({}); // stays while more of them come
   useEffect(() => {
     if (found) last.current = { name, found };
   }, [found]);
   const versions = found ?? (last.current.name === name ? last.current.found : null);
-  if (error) return html`<${Failed} error=${error} again=${again} />`;
+  if (error && (error.status || !versions)) return html`<${Failed} error=${error} again=${again} />`;
   if (!versions) return html`<${Coming} title=${name ?? "Models"} under=${Boolean(name)} />`;
   const groups = new Map();
   for (const each of versions) {

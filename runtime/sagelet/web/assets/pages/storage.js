@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, write } from "../core/api.js";
 import { count, figure, moment, plural, size } from "../core/format.js";
-import { useApi, useTitle } from "../core/hooks.js";
+import { useApi, useStored, useTitle } from "../core/hooks.js";
 import { link, params } from "../core/url.js";
 import { restOf } from "../core/archives.js";
 import { AsCode } from "../parts/as-code.js";
@@ -26,7 +26,8 @@ export const Storage = ({ bucket }) => {
 
 const Buckets = () => {
   const [found, error, again] = useApi("storage");
-  if (error) return html`<${Failed} error=${error} again=${again} />`;
+  useStored(again, found !== null);
+  if (error && (error.status || !found)) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Coming} title="Storage" />`;
   return html`<div class="head"><h1 class="grow">Storage</h1><${AsCode} /></div>
     <section class="panel" aria-label="Buckets">
@@ -39,6 +40,7 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
   const [turn, setTurn] = useState(0);
   const path = `storage/${encodeURIComponent(bucket)}`;
   const [page, error, again] = useApi(path, { prefix }, turn);
+  useStored(again, page !== null);
   const [more, setMore] = useState(null);
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState("");
@@ -69,9 +71,10 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
     };
   }, []);
   const folder = useRef("");
-  folder.current = `${prefix} ${turn}`;
-  useEffect(() => setMore(null), [bucket, prefix, turn]);
-  if (error) return html`<${Failed} error=${error} again=${again} />`;
+  // What comes after the first part is asked for again if that ends elsewhere by now.
+  folder.current = `${prefix} ${turn} ${page?.last}`;
+  useEffect(() => setMore(null), [bucket, folder.current]);
+  if (error && (error.status || !page)) return html`<${Failed} error=${error} again=${again} />`;
   const folders = [...(page?.folders ?? []), ...(more?.folders ?? [])];
   const objects = [...(page?.objects ?? []), ...(more?.objects ?? [])];
   const end = more ?? page;
@@ -98,6 +101,8 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
   };
   stored.current = store;
   const steps = prefix.split("/").filter(Boolean);
+  const listed = objects.find((each) => each.key === chosen);
+  const reached = page && (!end.more || chosen <= end.last);
   return html`<div class="head"><div class="grow"><div class="crumbs"><a href=${link(["storage"])}>Storage</a>${steps.length ? html` / <a href=${link(["storage", bucket])}>${bucket}</a>` : ""}${steps.slice(0, -1).map((each, i) => html` / <a href=${link(["storage", bucket], { prefix: `${steps.slice(0, i + 1).join("/")}/` })}>${each}</a>`)}</div>
       <h1>${steps[steps.length - 1] ?? bucket}</h1></div><${AsCode} />
       <button class="button" onClick=${() => pick.current.click()}>Upload</button><input type="file" multiple hidden ref=${pick} aria-label="Files to upload" onChange=${(e) => (store([...e.currentTarget.files].map((file) => ({ name: file.name, file }))), (e.currentTarget.value = ""))} />
@@ -111,7 +116,7 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
         ${page && !folders.length && !objects.length && html`<${Empty} title="Nothing here"><p class="quiet">Drop files or folders on this page to store them under s3://${bucket}/${prefix}</p><//>`}
         ${end?.more && html`<div class="body" style=${{ padding: "10px 14px" }}><button class="button small" onClick=${next}>More</button></div>`}
       </section>
-      ${chosen && html`<${Preview} key=${`${chosen} ${member ?? ""}`} bucket=${bucket} prefix=${prefix} name=${chosen} member=${member} />`}
+      ${chosen && html`<${Preview} key=${`${chosen} ${member ?? ""}`} bucket=${bucket} prefix=${prefix} name=${chosen} member=${member} modified=${listed?.modified ?? (reached ? null : undefined)} />`}
     </div>`;
 };
 
@@ -134,8 +139,12 @@ async function dropped(transfer) {
   return found;
 }
 
-const Preview = ({ bucket, prefix, name, member }) => {
+/** `modified`: when the object was, as the folder tells; null: it is gone; undefined: not known yet. */
+const Preview = ({ bucket, prefix, name, member, modified }) => {
   const [found, error, again] = useApi(`storage/${encodeURIComponent(bucket)}/preview`, { key: name, member });
+  useEffect(() => {
+    if (found && modified !== undefined && modified !== found.modified) again();
+  }, [modified]);
   const to = (inside) => link(["storage", bucket], { prefix, key: name, member: inside });
   if (error) return html`<section class="panel"><${Failed} error=${error} head="h2" again=${again} /></section>`;
   if (!found) return html`<section class="panel"><${Loading} /></section>`;
