@@ -139,6 +139,46 @@ def test_components_are_filtered_sorted_and_come_in_parts(web, tracked):
         assert names(web("components", filter=text)) == expected, text
 
 
+def test_a_metric_is_told_and_sorted_by_its_value_at_a_step(web, ask, tracked):
+    ask(
+        "sagemaker",
+        "CreateTrialComponent",
+        TrialComponentName="counted",
+        Parameters={"lr": {"NumberValue": 1.0}},
+    )
+    put = ask.store.trial_components.put_metrics
+    put("counted", ACCOUNT, [Datum("loss", value, 1.0 + value) for value in (7.0, 8.0, 9.0)])
+
+    def at(step: int) -> list[tuple[str, Any]]:
+        found = web(
+            "components", sort=f"metric.loss.at{step}", measure=[f"loss.at{step}", "odd", "loss.at"]
+        )
+        return [
+            (row["name"], row["metrics"].get("loss", {}).get(f"at{step}")) for row in found["rows"]
+        ]
+
+    # Those with steps have values at 5 and 10, of which one is NaN; the other counts its own.
+    assert at(0)[0] == ("counted", 7.0)
+    assert dict(at(4))["low-training"] is None
+    assert at(7)[:3] == [("counted", 9.0), ("high-training", 1.0), ("low-training", 1.0)]
+    found = dict(at(10))
+    assert (found["low-training"], found["high-training"]) == (0.5, "NaN")
+    assert names(web("components", filter="metric.loss.at9 <= 1 metric.loss.at0 < 9")) == []
+    assert names(web("components", filter="metric.loss.at1 > 7")) == ["counted"]
+    [row] = web("compare", c="low-training", measure="loss.at6")["rows"]
+    assert row["metrics"]["loss"]["at6"] == 1.0
+
+
+def test_a_metric_at_a_step_is_that_of_the_first_host(web, ask, job_of):
+    ask.store.training_jobs.add(job_of(TrainingJobName="j"))
+    for number in range(4):
+        for host in ("algo-1", "algo-2"):
+            value = number + (10.0 if host == "algo-2" else 0.0)
+            ask.store.metrics.append("j", host, [Datum("m", value, 1.0 + number)])
+    [row] = web("compare", c="j", measure="m.at2")["rows"]
+    assert row["metrics"]["m"]["at2"] == 2.0
+
+
 def test_columns_are_what_tells_the_measured_ones_apart(web, tracked):
     columns = web("components", experiment="mnist")["columns"]
     assert [each["name"] for each in columns["differ"]] == ["lr", "optimizer"]

@@ -9,7 +9,8 @@ from sagelet.domain.thinning import Point
 from sagelet.domain.training import TRAINING
 from sagelet.store import series
 from sagelet.store.database import Database
-from sagelet.store.wishes import Clauses, Wanted, order_of, tracked
+from sagelet.store.series import AT_STEP
+from sagelet.store.wishes import AtStep, Clauses, Wanted, order_of, tracked
 
 #: What a listing can be ordered by -> how SQL says it.
 _SORTS = {
@@ -122,6 +123,17 @@ class ComponentTable:
             (self._region, metric, json.dumps(list(rows))),
         )
         return {row[0]: row[1] for row in found}
+
+    def at_step(self, rows: Sequence[int], measure: AtStep) -> dict[int, float]:
+        """A metric at a step, of each of these components that has come so far."""
+        value = AT_STEP.replace("<value>", "ifnull(value, 'NaN')")
+        found = self._database.connection().execute(
+            f"SELECT s.component, {value} FROM series s JOIN property_names n ON n.id = s.name"  # noqa: S608
+            " WHERE n.region = ? AND n.kind = 'metric' AND n.name = ?"
+            " AND s.component IN (SELECT value FROM json_each(?))",
+            (measure.step, measure.step, self._region, measure.metric, json.dumps(list(rows))),
+        )
+        return {row[0]: float(row[1]) for row in found if row[1] is not None}
 
     def measured(self, rows: Sequence[int]) -> list[int]:
         """Those of them that have a metric."""

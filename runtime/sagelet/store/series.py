@@ -41,6 +41,21 @@ COLUMNS = {
     "TimeStamp": "time",
 }
 
+_FIRST_HOST = (
+    "series = s.id AND host IS (SELECT host FROM points WHERE series = s.id"
+    " ORDER BY ordinal LIMIT 1)"
+)
+
+#: What the first host's line of the series ``s`` shows at a step: the value there, or the last one
+#: before it. Where values have no step, they are counted from 0. The step stands for ``?``, twice.
+AT_STEP = (
+    "CASE WHEN (SELECT step FROM points WHERE series = s.id ORDER BY ordinal LIMIT 1) IS NULL"
+    " THEN (SELECT <value> FROM (SELECT value, ordinal FROM points"
+    " WHERE <line> ORDER BY ordinal LIMIT ? + 1) ORDER BY ordinal DESC LIMIT 1)"
+    " ELSE (SELECT <value> FROM points WHERE <line> AND step <= ?"
+    " ORDER BY step DESC, ordinal DESC LIMIT 1) END"
+).replace("<line>", _FIRST_HOST)
+
 
 def append(
     connection: sqlite3.Connection,

@@ -4,17 +4,20 @@ As SQL over any table that knows the trial component of each row. The API's own 
 are elsewhere.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sagelet.store.series import COLUMNS
+from sagelet.store.series import AT_STEP, COLUMNS
 
 OPERATORS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 
 #: Statistics as people write them -> their column.
 STATISTICS = {name.lower(): column for name, column in COLUMNS.items()}
 
+#: A statistic that is the value at a step.
+_AT = re.compile(r"at(\d{1,15})")
 
 _OF_TRIAL = (
     "SELECT component FROM trial_members JOIN trials ON trials.id = trial"
@@ -31,7 +34,7 @@ _PARAMETER = (
     " WHERE p.component = {} AND n.region = ? AND n.kind = 'parameter' AND n.name = ?)"
 )
 _METRIC = (
-    "(SELECT s.<column> FROM series s JOIN property_names n ON n.id = s.name"
+    "(SELECT <column> FROM series s JOIN property_names n ON n.id = s.name"
     " WHERE s.component = {} AND n.region = ? AND n.kind = 'metric' AND n.name = ?)"
 )
 
@@ -51,7 +54,8 @@ class Wanted:
 
     ``kinds`` are names of kinds of jobs, none for all.
     ``sort`` is a column of the table, ``metric.<name>``, ``metric.<name>.<statistic>`` or
-    ``parameter.<name>``. A metric without a statistic is its last value.
+    ``parameter.<name>``. A metric without a statistic is its last value; the statistic ``at500`` is
+    its value at step 500.
     """
 
     words: Sequence[str] = ()
@@ -132,12 +136,30 @@ def value_of(kind: str, name: str, region: str, component: str) -> tuple[str, li
     """The value of a parameter or of a metric's statistic."""
     if kind == "parameter":
         return _PARAMETER.format(component), [region, name]
-    last = _metric("last", component)
+    last = _metric("s.last", component)
     head, _, statistic = name.rpartition(".")
     if head and statistic.lower() in STATISTICS:
-        other = _metric(STATISTICS[statistic.lower()], component)
+        other = _metric(f"s.{STATISTICS[statistic.lower()]}", component)
         return f"coalesce({last}, {other})", [region, name, region, head]
+    if measure := at_step(name):
+        other = _metric(AT_STEP.replace("<value>", "value"), component)
+        steps = [measure.step] * 2
+        return f"coalesce({last}, {other})", [region, name, *steps, region, measure.metric]
     return last, [region, name]
+
+
+class AtStep(NamedTuple):
+    """A metric at a step."""
+
+    metric: str
+    step: int
+
+
+def at_step(name: str) -> AtStep | None:
+    """What ``loss.at500`` means; None for any other name."""
+    metric, _, statistic = name.rpartition(".")
+    found = _AT.fullmatch(statistic)
+    return AtStep(metric, int(found[1])) if metric and found else None
 
 
 def _metric(column: str, component: str) -> str:

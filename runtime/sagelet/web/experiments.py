@@ -15,7 +15,7 @@ from sagelet.store.component_table import ComponentTable
 from sagelet.store.listing import Order
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
-from sagelet.web.jobs import END, Place, Region, Width
+from sagelet.web.jobs import END, Measures, Place, Region, Width
 from sagelet.web.rows import columns, component_rows
 from sagelet.web.sources import Sources
 from sagelet.web.tracked_views import (
@@ -163,6 +163,7 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         trial: str | None = None,
         text: Annotated[str, Query(alias="filter", max_length=500)] = "",
         sort: str = "created",
+        measure: Measures = None,
         *,
         unassigned: bool = False,
         descending: bool = True,
@@ -187,7 +188,7 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         answer = {
             "total": found.count(wanted),
             "start": start,
-            "rows": component_rows(store, rows),
+            "rows": component_rows(store, rows, measure or ()),
         }
         if start == 0:
             answer["columns"] = columns(store, found.rows(wanted, 0, _SAMPLE))

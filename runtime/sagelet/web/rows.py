@@ -9,8 +9,9 @@ from sagelet.domain.jobs import OBJECTIVE_METRIC, Job, told_once
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
 from sagelet.store.trial_components import Record
+from sagelet.store.wishes import at_step
 from sagelet.web.tracked_views import component_row
-from sagelet.web.views import cost, job_row
+from sagelet.web.views import cost, job_row, number
 
 Document = dict[str, Any]
 
@@ -28,16 +29,28 @@ def tracked(store: Store, jobs: Sequence[Job]) -> dict[str, tuple[int, Record | 
     return {key: (number, records.get(number)) for key, number in numbers.items()}
 
 
-def component_rows(store: Store, rows: Sequence[int]) -> list[Document]:
-    """Lines of a table of trial components, in the order of ``rows``."""
+def component_rows(
+    store: Store, rows: Sequence[int], measures: Sequence[str] = ()
+) -> list[Document]:
+    """Lines of a table of trial components, in the order of ``rows``.
+
+    ``measures`` are metrics at a step, ``loss.at500``, which lines have besides what is usual.
+    """
     records = store.trial_components.by_row(rows)
     jobs = jobs_of_components(store, rows)
     models = store.models.sizes([job.name for job in jobs.values() if job.kind is TRAINING])
     now = time.time()
-    return [
+    shown = [
         component_row(row, records[row], job.key if job else None, _cost(job, models, now))
         for row, job in ((row, jobs.get(row)) for row in rows if row in records)
     ]
+    for measure in filter(None, map(at_step, measures)):
+        found = store.component_table.at_step(rows, measure)
+        for line in shown:
+            if line["mark"] in found and measure.metric in line["metrics"]:
+                value = number(found[line["mark"]])
+                line["metrics"][measure.metric][f"at{measure.step}"] = value
+    return shown
 
 
 def jobs_of_components(store: Store, rows: Sequence[int]) -> dict[int, Job]:

@@ -68,6 +68,43 @@ def test_a_comparison_shows_what_differs_first(see: Open) -> None:
     assert again.get_by_label("Statistic of train:loss").input_value() == "min"
 
 
+def test_a_metric_is_shown_and_sorted_by_its_value_at_a_step(see: Open, plane: Plane) -> None:
+    [sagemaker, metrics] = clients(plane, "sagemaker", "sagemaker-metrics")
+    sagemaker.create_experiment(ExperimentName="crossing")
+    for name, values in (("early", (0.3, 0.25)), ("late", (0.9, 0.1))):
+        sagemaker.create_trial(TrialName=name, ExperimentName="crossing")
+        sagemaker.create_trial_component(TrialComponentName=f"{name}-run")
+        sagemaker.associate_trial_component(TrialComponentName=f"{name}-run", TrialName=name)
+        metrics.batch_put_metrics(
+            TrialComponentName=f"{name}-run",
+            MetricData=[
+                {"MetricName": "loss", "Value": value, "Step": step, "Timestamp": 1_700_000_000}
+                for step, value in zip((100, 200), values, strict=True)
+            ],
+        )
+    page = see("experiments/crossing")
+    best = page.get_by_label("Best")
+    best.get_by_text("Best by loss", exact=True).wait_for()
+    assert "late" in best.inner_text()
+    page.get_by_label("Statistic of loss").select_option("at step …")
+    page.get_by_label("Step of loss").fill("150")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**stat=loss.at150**")
+    best.get_by_text("Best by loss (at step 150)").wait_for()
+    assert "early" in best.inner_text()
+    assert "0.9" in page.locator(".rows .line", has_text="late").inner_text()
+    page.get_by_role("button", name="loss", exact=True).click()
+    page.wait_for_url("**sort=metric.loss.at150**")
+    page.locator(".rows .line:first-child", has_text="late").wait_for()
+    page.get_by_label("Statistic of loss").select_option("at step …")
+    page.keyboard.press("Escape")
+    assert page.get_by_label("Statistic of loss").input_value() == "at150"
+    compared = see("compare?e=crossing&stat=loss.at150")
+    compared.locator("table.diff tr", has_text="loss").get_by_text("0.9").wait_for()
+    compared.get_by_label("Statistic of loss").select_option("last")
+    compared.locator("table.diff tr", has_text="loss").get_by_text("0.1", exact=True).wait_for()
+
+
 def test_lines_are_drawn_smoothed_and_zoomed(see: Open) -> None:
     page = see("compare?e=digits")
     card = page.get_by_role("region", name="train:loss")

@@ -17,7 +17,7 @@ test("a filter in parts, as the control plane reads it", () => {
   });
   assert.deepEqual(filterOf("metric.loss < low").words, ["metric.loss", "<", "low"]);
   assert.deepEqual(filterOf("is:unassigned kind:processing").marks, { is: ["unassigned"], kind: ["processing"] });
-  assert.deepEqual(["loss", "a.b.max", "loss.Min"].map(measureOf), [["loss", "last"], ["a.b", "max"], ["loss", "min"]]);
+  assert.deepEqual(["loss", "a.b.max", "loss.Min", "loss.at500", "at5"].map(measureOf), [["loss", "last"], ["a.b", "max"], ["loss", "min"], ["loss", "at500"], ["at5", "last"]]);
 });
 
 test("a filter of jobs as an expression", () => {
@@ -60,6 +60,8 @@ test("what tables are sorted by", () => {
   assert.equal(propertyOf("metric.loss", "TrainingJob"), "Metrics.loss");
   assert.equal(propertyOf("metric.loss.max", "TrainingJob"), null);
   assert.equal(propertyOf("metric.a.b.std", "ExperimentTrialComponent"), "Metrics.a.b.StdDev");
+  assert.equal(propertyOf("metric.loss.at500", "ExperimentTrialComponent"), null);
+  assert.match(ofComponents(filterOf("metric.loss.at500 < 1")).unsaid[0], /no value at a step/);
   assert.equal(propertyOf("parameter.lr", "ExperimentTrialComponent"), "Parameters.lr");
   assert.equal(propertyOf("duration", "TrainingJob"), null);
 });

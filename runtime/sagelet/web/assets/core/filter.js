@@ -29,7 +29,7 @@ export function filterOf(text) {
 
 /** A metric's name and its statistic, if it names one. @param {string} name @returns {[string, string]} */
 export function measureOf(name) {
-  const found = /^(.+)\.(last|min|max|avg|stddev|std|count)$/i.exec(name);
+  const found = /^(.+)\.(last|min|max|avg|stddev|std|count|at\d{1,15})$/i.exec(name);
   return found ? [found[1], found[2].toLowerCase()] : [name, "last"];
 }
 

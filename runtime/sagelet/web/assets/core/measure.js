@@ -6,6 +6,24 @@ import { value } from "./series.js";
 /** Of a metric: as the control plane names them, and as people read them. */
 export const STATISTICS = [["last", "last"], ["min", "min"], ["max", "max"], ["avg", "mean"], ["std", "std"], ["count", "count"]];
 
+/** The statistic that is the value at a step. @param {string} statistic @returns {number|null} */
+export function stepOf(statistic) {
+  const found = /^at(\d{1,15})$/.exec(statistic);
+  return found ? Number(found[1]) : null;
+}
+
+/** How people read a statistic. @param {string} statistic */
+export function statisticName(statistic) {
+  const step = stepOf(statistic);
+  return step === null ? (STATISTICS.find(([id]) => id === statistic)?.[1] ?? statistic) : `at step ${step}`;
+}
+
+/** What rows have to be asked for besides what they have, of metric -> statistic.
+ * @param {Record<string, string>} stats */
+export function measuresOf(stats) {
+  return Object.entries(stats).filter(([, statistic]) => stepOf(statistic) !== null).map((pair) => pair.join("."));
+}
+
 /** @typedef {{name: string, mark: number, title: string, trials: string[][], parameters: Record<string, any>, metrics: Record<string, any>, configuration?: Record<string, any>, code?: string|null}} Row */
 
 /** A statistic of a metric; undefined where there is none. @param {any} row */

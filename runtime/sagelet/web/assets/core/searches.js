@@ -43,7 +43,8 @@ export function ofComponents(filter, experiment = null) {
   equals(said, "Parents.TrialName", trial);
   for (const { kind, name, operator, value } of filter.conditions) {
     const [metric, statistic] = measureOf(name);
-    compare(said, kind === "parameter" ? `Parameters.${name}` : `Metrics.${metric}.${STATISTICS[statistic]}`, operator, value);
+    if (kind === "metric" && !STATISTICS[statistic]) said.unsaid.push(`metric.${name} ${operator} ${value}: Search knows no value at a step`);
+    else compare(said, kind === "parameter" ? `Parameters.${name}` : `Metrics.${metric}.${STATISTICS[statistic]}`, operator, value);
   }
   status(said, marks.status, ["Status.PrimaryStatus"]);
   for (const word of filter.words) {
@@ -59,7 +60,8 @@ export function propertyOf(sort, resource) {
   const job = resource === "TrainingJob";
   if (sort.startsWith("metric.")) {
     const [metric, statistic] = measureOf(sort.slice(7));
-    return job ? (statistic === "last" ? `Metrics.${metric}` : null) : `Metrics.${metric}.${STATISTICS[statistic]}`;
+    if (job) return statistic === "last" ? `Metrics.${metric}` : null;
+    return STATISTICS[statistic] ? `Metrics.${metric}.${STATISTICS[statistic]}` : null;
   }
   if (sort.startsWith("parameter.")) return `${job ? "HyperParameters" : "Parameters"}.${sort.slice(10)}`;
   const own = job

@@ -1,8 +1,8 @@
 // Components side by side: what differs first, then every chart.
-import { html, useMemo, useState } from "../vendor/preact-htm.js";
+import { html, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { count, plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
-import { bestFirst, labels } from "../core/measure.js";
+import { bestFirst, labels, measuresOf } from "../core/measure.js";
 import { useShown } from "../core/shown.js";
 import { link } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
@@ -23,9 +23,14 @@ export const Compare = () => {
   const [components] = useAskedList("c");
   const [trials] = useAskedList("t");
   const [experiments] = useAskedList("e");
+  const [stats, setStat] = useStatistics();
   const query = { c: components, t: trials, e: experiments };
   const any = components.length + trials.length + experiments.length > 0;
-  const [found, error, again] = useApi(any ? "compare" : null, query);
+  const [answer, error, again] = useApi(any ? "compare" : null, { ...query, measure: measuresOf(stats) });
+  const last = useRef({}); // stays while a metric at another step comes
+  const key = JSON.stringify(query);
+  if (answer) last.current = { key, answer };
+  const found = answer ?? (last.current.key === key ? last.current.answer : null);
   const [version, setVersion] = useState(0);
   useTracked(() => {
     setVersion((each) => each + 1);
@@ -35,11 +40,10 @@ export const Compare = () => {
   if (error && !found) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Coming} title="Compare" under />`;
   if (!found.rows.length) return html`<${Failed} head="h1" error=${{ status: 404, message: `Nothing is called ${found.unknown.join(", ")}.` }} />`;
-  return html`<${Compared} found=${found} version=${version} asked=${components.length > 0} />`;
+  return html`<${Compared} found=${found} stats=${stats} setStat=${setStat} version=${version} asked=${components.length > 0} />`;
 };
 
-const Compared = ({ found, version, asked }) => {
-  const [stats, setStat] = useStatistics();
+const Compared = ({ found, stats, setStat, version, asked }) => {
   const [base, setBase] = useAsked("base");
   const [all, setAll] = useAsked("all");
   const dark = useDark();

@@ -3,7 +3,7 @@ import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vend
 import { get } from "../core/api.js";
 import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useRoom, useTitle, useTracked } from "../core/hooks.js";
-import { labels } from "../core/measure.js";
+import { labels, measuresOf } from "../core/measure.js";
 import { useShown } from "../core/shown.js";
 import { go, link } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
@@ -49,11 +49,12 @@ export const Experiment = ({ name }) => {
   const usual = about?.objective ? `metric.${about.objective.name}` : "created";
   const sort = { id: sorted || usual, descending: sorted ? up !== "1" : !about?.objective?.low };
   const ready = loose || about !== null;
+  const measure = measuresOf(stats);
   const scope = loose ? { unassigned: "true" } : { experiment: name };
   const load = useCallback((number, mine = round.current) => {
     if (asked.current.has(number) || !ready) return undefined;
     asked.current.add(number);
-    return get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", start: number * PAGE, limit: PAGE }).then((found) => {
+    return get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", measure, start: number * PAGE, limit: PAGE }).then((found) => {
       if (mine !== round.current) return;
       found.rows.forEach((row, i) => rows.current.set(number * PAGE + i, row));
       setPage((old) => ({ total: found.total, columns: found.columns ?? old.columns, error: null, turn: (old.turn ?? 0) + 1 }));
@@ -62,7 +63,7 @@ export const Experiment = ({ name }) => {
       asked.current.delete(number);
       setPage((old) => ({ ...old, error: refused }));
     });
-  }, [name, filter, sort.id, sort.descending, ready]);
+  }, [name, filter, sort.id, sort.descending, measure.join(), ready]);
   const restart = (keep) => {
     round.current += 1;
     asked.current = new Set();
@@ -73,7 +74,7 @@ export const Experiment = ({ name }) => {
     if (!ready) return undefined;
     const timer = setTimeout(() => restart(false), page.total === null ? 0 : 150);
     return () => clearTimeout(timer);
-  }, [filter, sort.id, sort.descending, ready]);
+  }, [filter, sort.id, sort.descending, measure.join(), ready]);
   useTracked(() => {
     setVersion((each) => each + 1);
     return Promise.all([loose ? null : again(), restart(true)]);
@@ -109,7 +110,7 @@ export const Experiment = ({ name }) => {
         <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div><${AsCode} />
       <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
     </div>
-    ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
+    ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter, measure }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
     <div class="split ${page.total ? "" : "bare"}">
       <div class="left stack">
         <div class="row wrap">

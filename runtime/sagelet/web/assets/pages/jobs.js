@@ -6,12 +6,12 @@ import { useAskedList, useDark, useEvents, useKeys, useNarrow, useNow, useRoom, 
 import { filterOf } from "../core/filter.js";
 import { JobRows } from "../core/job-rows.js";
 import { jobPage } from "../core/jobs.js";
-import { measured, STATISTICS } from "../core/measure.js";
+import { measured } from "../core/measure.js";
 import { change, go, link } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
 import { Badge, Failed, Figure, FirstJob, Icon, Shape, Took } from "../parts/basics.js";
 import { Swatch } from "../parts/lines.js";
-import { useStatistics } from "../parts/statistics.js";
+import { StatisticPick, useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
 
 const PAGE = 100;
@@ -119,7 +119,7 @@ export const Jobs = ({ about }) => {
     const statistic = stats[name] ?? "last";
     return {
       id: name, spare: place && 5 + place, title: name, num: true, min: Math.min(190, Math.max(104, 70 + name.length * 7)), flex: 0.7, sort: `metric.${name}.${statistic}`, cell: (job) => html`<${Figure} cell value=${measured(job, name, statistic)} />`,
-      head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => setStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
+      head: html`<${StatisticPick} metric=${name} statistic=${statistic} onStat=${setStat} />`,
     };
   };
   const columns = fitting([

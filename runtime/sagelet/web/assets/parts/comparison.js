@@ -3,7 +3,7 @@
 import { html, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { plural } from "../core/format.js";
 import { useAsked, useAskedList, useSeen } from "../core/hooks.js";
-import { bestFirst, isLow, measured, parameter, STATISTICS } from "../core/measure.js";
+import { bestFirst, isLow, measured, parameter, statisticName } from "../core/measure.js";
 import { groups, spreads } from "../core/stats.js";
 import { Bars, Boxes } from "../charts/groups.js";
 import { Parallel } from "../charts/parallel.js";
@@ -22,7 +22,7 @@ export function useObjective(metrics, stats) {
   if (!metric) return { metric: null, read: () => undefined, low: false, setAsked, setWay, title: "" };
   const statistic = stats[metric.name] ?? "last";
   const low = way ? way === "low" : metric.low;
-  return { metric: metric.name, statistic, low, setAsked, setWay, title: statistic === "last" ? metric.name : `${metric.name} (${STATISTICS.find(([id]) => id === statistic)[1]})`, read: (row) => measured(row, metric.name, statistic) };
+  return { metric: metric.name, statistic, low, setAsked, setWay, title: statistic === "last" ? metric.name : `${metric.name} (${statisticName(statistic)})`, read: (row) => measured(row, metric.name, statistic) };
 }
 
 export const ObjectiveBar = ({ metrics, objective }) => objective.metric && html`<div class="row wrap"><label class="row"><span class="quiet">Decides</span><select class="select small" style=${{ maxWidth: "200px" }} value=${objective.metric} onChange=${(e) => (objective.setWay(""), objective.setAsked(e.currentTarget.value))}>${metrics.map((each) => html`<option key=${each.name} value=${each.name} selected=${each.name === objective.metric}>${each.name}</option>`)}</select></label>

@@ -1,9 +1,10 @@
 // Columns of a table of components: metrics with their statistic, parameters that differ.
 import { html } from "../vendor/preact-htm.js";
 import { ago, plural } from "../core/format.js";
-import { delta, measured, parameter, STATISTICS } from "../core/measure.js";
+import { delta, measured, parameter } from "../core/measure.js";
 import { Badge, Figure, Size, Took } from "./basics.js";
 import { Swatch } from "./lines.js";
+import { StatisticPick } from "./statistics.js";
 
 const MOST = 24;
 
@@ -17,7 +18,7 @@ export function componentColumns({ columns, stats, onStat, base, all, dark, now,
     const statistic = stats[name] ?? "last";
     return {
       id: `m:${name}`, title: name, num: true, min: Math.min(200, Math.max(base ? 150 : 112, 76 + name.length * 7.5)), sort: sorted ? `metric.${name}.${statistic}` : undefined,
-      head: html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => onStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`,
+      head: html`<${StatisticPick} metric=${name} statistic=${statistic} onStat=${onStat} steps />`,
       cell: (row) => {
         const value = measured(row, name, statistic);
         return html`<${Figure} cell value=${value} />${base && base.name !== row.name ? by(value, measured(base, name, statistic)) : ""}`;

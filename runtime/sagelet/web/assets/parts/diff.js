@@ -3,10 +3,11 @@ import { html } from "../vendor/preact-htm.js";
 import { figure } from "../core/format.js";
 import { useDark } from "../core/hooks.js";
 import { point, usePointed } from "../core/hover.js";
-import { bestFirst, delta, differences, measured, parameter, STATISTICS } from "../core/measure.js";
+import { bestFirst, delta, differences, measured, parameter } from "../core/measure.js";
 import { link } from "../core/url.js";
 import { Badge, Figure, Size, Took } from "./basics.js";
 import { Swatch } from "./lines.js";
+import { StatisticPick } from "./statistics.js";
 
 /** `metrics`: {name, low}; `stats`: metric -> statistic; `base`: the name of the baseline or null. */
 export const Diff = ({ rows, labels, metrics, stats, onStat, base, onBase, all }) => {
@@ -29,7 +30,7 @@ export const Diff = ({ rows, labels, metrics, stats, onStat, base, onBase, all }
     const read = (row) => measured(row, name, statistic);
     const [winner, second] = bestFirst(rows, read, low);
     const best = rows.length > 1 && Number.isFinite(read(winner)) && read(winner) !== (second && read(second)) ? winner : null;
-    return line(name, read, best, html`<select class="select tiny" aria-label=${`Statistic of ${name}`} value=${statistic} onChange=${(e) => onStat(name, e.currentTarget.value)}>${STATISTICS.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select>`);
+    return line(name, read, best, html`<${StatisticPick} metric=${name} statistic=${statistic} onStat=${onStat} steps />`);
   });
   const told = (names, read) => names.map((name) => line(name, (row) => read(row, name)));
   // What it cost is told whether it differs or not.
