@@ -13,7 +13,7 @@ from sagelet.store.series import COLUMNS
 OPERATORS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 
 #: Statistics as people write them -> their column.
-STATISTICS = {name.lower(): column for name, column in COLUMNS.items()}
+STATISTICS = {name.lower(): column for name, column in COLUMNS.items()} | {"std": COLUMNS["StdDev"]}
 
 
 _OF_TRIAL = (
@@ -52,6 +52,7 @@ class Wanted:
     ``kinds`` are names of kinds of jobs, none for all.
     ``sort`` is a column of the table, ``metric.<name>``, ``metric.<name>.<statistic>`` or
     ``parameter.<name>``. A metric without a statistic is its last value.
+    ``gathered`` is a parameter whose values stand together: numbers, texts, then those without it.
     """
 
     words: Sequence[str] = ()
@@ -63,6 +64,7 @@ class Wanted:
     sort: str = "created"
     descending: bool = True
     kinds: Sequence[str] = ()
+    gathered: str = ""
 
     @property
     def by_tracked(self) -> bool:
@@ -111,10 +113,15 @@ def order_of(wanted: Wanted, sorts: dict[str, str], region: str, component: str)
     way = "DESC" if wanted.descending else "ASC"
     text, values = place_of(wanted, sorts, region, component)
     order = Clauses()
+    before = ""
+    given: list[Any] = []
+    if wanted.gathered:
+        value, given = value_of("parameter", wanted.gathered, region, component)
+        before = f"{value} NULLS LAST, "
     if wanted.by_tracked:
-        order.add(f"{text} {way} NULLS LAST, created DESC, name", *values)
+        order.add(f"{before}{text} {way} NULLS LAST, created DESC, name", *given, *values)
     else:
-        order.add(f"{text} {way}, name {way}")
+        order.add(f"{before}{text} {way}, name {way}", *given)
     return order
 
 

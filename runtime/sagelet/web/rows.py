@@ -8,9 +8,14 @@ from sagelet.domain.comparison import Measure, metric_names
 from sagelet.domain.jobs import OBJECTIVE_METRIC, Job, told_once
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
+from sagelet.store.component_table import Value
 from sagelet.store.trial_components import Record
-from sagelet.web.tracked_views import component_row
-from sagelet.web.views import cost, job_row
+from sagelet.store.wishes import STATISTICS, Wanted
+from sagelet.web.tracked_views import component_row, finite
+from sagelet.web.views import cost, job_row, number
+
+#: Metrics that have figures in headings: a table has no more columns of them.
+_FIGURED = 24
 
 Document = dict[str, Any]
 
@@ -92,3 +97,39 @@ def columns(store: Store, rows: Sequence[int]) -> Document:
             for name in metric_names(shown)
         ],
     }
+
+
+def headings(
+    store: Store,
+    wanted: Wanted,
+    values: Mapping[Value, int],
+    metrics: Sequence[str],
+    stats: Sequence[str],
+) -> list[Document]:
+    """The values that gather the rows of a table, and each metric's figures among their rows.
+
+    ``stats`` are ``<metric>.<statistic>``; a metric that is not among them is its last value.
+    """
+    asked = {metric: statistic for metric, _, statistic in (each.rpartition(".") for each in stats)}
+    by_column: dict[str, list[str]] = {}
+    for metric in metrics[:_FIGURED]:
+        column = STATISTICS.get(asked.get(metric, "last"), "last")
+        by_column.setdefault(column, []).append(metric)
+    told: dict[Value, Document] = {value: {} for value in values}
+    for column, names in by_column.items():
+        for (value, metric), each in store.component_table.figures(wanted, column, names).items():
+            if value in told:  # it may have come meanwhile
+                told[value][metric] = {
+                    "count": each.count,
+                    "mean": number(each.mean),
+                    "low": number(each.low),
+                    "high": number(each.high),
+                }
+    return [
+        {
+            "value": value if value is None or isinstance(value, str) else finite(value),
+            "count": count,
+            "figures": told[value],
+        }
+        for value, count in values.items()
+    ]
