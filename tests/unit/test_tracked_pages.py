@@ -151,7 +151,7 @@ def test_a_metric_is_told_and_sorted_by_its_value_at_a_step(web, ask, tracked):
 
     def at(step: int) -> list[tuple[str, Any]]:
         found = web(
-            "components", sort=f"metric.loss.at{step}", measure=[f"loss.at{step}", "odd", "loss.at"]
+            "components", sort=f"metric.loss.at{step}", stat=[f"loss.at{step}", "odd", "loss.at"]
         )
         return [
             (row["name"], row["metrics"].get("loss", {}).get(f"at{step}")) for row in found["rows"]
@@ -165,7 +165,13 @@ def test_a_metric_is_told_and_sorted_by_its_value_at_a_step(web, ask, tracked):
     assert (found["low-training"], found["high-training"]) == (0.5, "NaN")
     assert names(web("components", filter="metric.loss.at9 <= 1 metric.loss.at0 < 9")) == []
     assert names(web("components", filter="metric.loss.at1 > 7")) == ["counted"]
-    [row] = web("compare", c="low-training", measure="loss.at6")["rows"]
+    groups = web("components", experiment="mnist", rows="optimizer", stat="loss.at7")["groups"]
+    assert [each["figures"].get("loss", {}).get("high") for each in groups["rows"]] == [
+        1.0,
+        1.0,
+        None,
+    ]
+    [row] = web("compare", c="low-training", stat="loss.at6")["rows"]
     assert row["metrics"]["loss"]["at6"] == 1.0
 
 
@@ -175,7 +181,7 @@ def test_a_metric_at_a_step_is_that_of_the_first_host(web, ask, job_of):
         for host in ("algo-1", "algo-2"):
             value = number + (10.0 if host == "algo-2" else 0.0)
             ask.store.metrics.append("j", host, [Datum("m", value, 1.0 + number)])
-    [row] = web("compare", c="j", measure="m.at2")["rows"]
+    [row] = web("compare", c="j", stat="m.at2")["rows"]
     assert row["metrics"]["m"]["at2"] == 2.0
 
 
@@ -188,6 +194,61 @@ def test_columns_are_what_tells_the_measured_ones_apart(web, tracked):
         {"name": "loss", "low": True, "holders": 2},
     ]
     assert [each["numeric"] for each in columns["differ"]] == [True, False]
+
+
+def test_rows_are_gathered_by_the_values_of_a_parameter(web, ask, tracked):
+    for name, rate in (("text", "0.01"), ("tiny", 0.02), ("wild", math.inf)):
+        value = {"StringValue": rate} if isinstance(rate, str) else {"NumberValue": rate}
+        ask(
+            "sagemaker",
+            "CreateTrialComponent",
+            TrialComponentName=name,
+            Parameters={"lr": value},
+        )
+        ask("sagemaker", "AssociateTrialComponent", TrialComponentName=name, TrialName="low")
+    asked = {"experiment": "mnist", "sort": "metric.test:accuracy", "rows": "lr"}
+    table = web("components", **asked)
+    order = ["tiny", "low-training", "high-training", "wild", "text", "prepare"]
+    assert names(table) == order
+    assert names(web("components", **asked, start=2, limit=2)) == order[2:4]
+    assert "groups" not in web("components", **asked, start=2)
+    groups = table["groups"]
+    assert (groups["name"], groups["many"]) == ("lr", False)
+    assert [(each["value"], each["count"]) for each in groups["rows"]] == [
+        *((0.02, 1), (0.1, 1), (0.3, 1), ({"number": "Infinity"}, 1), ("0.01", 1), (None, 1))
+    ]
+    assert [set(each["figures"]) for each in groups["rows"]] == [
+        *(set(), {"test:accuracy", "loss"}, {"test:accuracy"}, set(), set(), set())  # NaN is none
+    ]
+
+
+def test_headings_tell_a_statistic_of_each_metric(web, tracked):
+    def figures(**more: Any) -> Any:
+        table = web("components", experiment="mnist", rows="epochs", **more)
+        return [each["figures"].get("loss") for each in table["groups"]["rows"]]
+
+    assert figures() == [{"count": 1, "mean": 0.5, "low": 0.5, "high": 0.5}, None]
+    both = {"count": 2, "mean": 1.0, "low": 1.0, "high": 1.0}
+    assert figures(stat=["loss.max", "none.min"]) == [both, None]
+    assert figures(stat="loss.std")[0]["count"] == 2
+    accuracy = web("components", experiment="mnist", rows="epochs")["groups"]["rows"][0]
+    assert accuracy["figures"]["test:accuracy"]["mean"] == pytest.approx(0.8)
+
+
+def test_a_parameter_of_too_many_values_gathers_nothing(web, tracked, monkeypatch):
+    monkeypatch.setattr(experiments, "_VALUES", 2)  # of three: two, and none
+    table = web("components", experiment="mnist", sort="name", descending="true", rows="lr")
+    assert names(table) == ["prepare", "low-training", "high-training"]
+    assert table["groups"] == {"name": "lr", "most": 2, "many": True, "rows": []}
+
+
+def test_a_column_of_spreads_is_sorted_by_them(web, ask, tracked):
+    data = [Datum("loss", value, 13.0) for value in (5.0, 9.0)]
+    ask.store.trial_components.put_metrics("high-training", ACCOUNT, data)
+    table = web("components", experiment="mnist", sort="metric.loss.std")
+    assert names(table) == ["high-training", "low-training", "prepare"]
+    table = web("components", experiment="mnist", sort="metric.loss.std", descending="false")
+    assert names(table) == ["low-training", "high-training", "prepare"]
 
 
 def test_what_a_run_cost_is_told_beside_it(web, ask, tracked, job_of):

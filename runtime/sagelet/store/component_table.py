@@ -10,7 +10,15 @@ from sagelet.domain.training import TRAINING
 from sagelet.store import series
 from sagelet.store.database import Database
 from sagelet.store.series import AT_STEP
-from sagelet.store.wishes import AtStep, Clauses, Wanted, order_of, tracked
+from sagelet.store.wishes import (
+    AtStep,
+    Clauses,
+    Wanted,
+    order_of,
+    statistic_of,
+    tracked,
+    value_of,
+)
 
 #: What a listing can be ordered by -> how SQL says it.
 _SORTS = {
@@ -39,6 +47,20 @@ class ParameterColumn:
     numeric: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A statistic of a metric among some components: how many have it as a number, and what."""
+
+    count: int
+    mean: float  #: of infinities NaN
+    low: float
+    high: float
+
+
+#: A parameter's value; None where there is none.
+Value = float | str | None
+
+
 class ComponentTable:
     """One region's trial components."""
 
@@ -65,6 +87,33 @@ class ComponentTable:
             (*where.values, *order.values, limit, start),
         )
         return [row[0] for row in rows]
+
+    def values(self, wanted: Wanted, most: int) -> dict[Value, int]:
+        """How many have each value of the parameter that gathers them; the first ``most``."""
+        gathered = self._gathered(wanted)
+        found = self._database.connection().execute(
+            f"{gathered.text} SELECT value, count(*) FROM gathered"  # noqa: S608
+            " GROUP BY value ORDER BY value NULLS LAST LIMIT ?",
+            (*gathered.values, most),
+        )
+        return {row[0]: row[1] for row in found}
+
+    def figures(
+        self, wanted: Wanted, statistic: str, metrics: Sequence[str]
+    ) -> dict[tuple[Value, str], Figures]:
+        """A statistic of each of these metrics, by the value that gathers them and the metric."""
+        gathered = self._gathered(wanted)
+        figure, given = statistic_of(statistic) or ("s.last", ())
+        found = self._database.connection().execute(
+            f"{gathered.text}, figured AS MATERIALIZED (SELECT g.value AS value, n.name AS name,"  # noqa: S608
+            f" {figure} AS figure FROM gathered g JOIN series s ON s.component = g.id"
+            " JOIN property_names n ON n.id = s.name"
+            " WHERE n.name IN (SELECT value FROM json_each(?)))"
+            " SELECT value, name, count(figure), coalesce(avg(figure), 'NaN'), min(figure),"
+            " max(figure) FROM figured GROUP BY value, name HAVING count(figure) > 0",
+            (*gathered.values, *given, json.dumps(list(metrics))),
+        )
+        return {(row[0], row[1]): Figures(row[2], float(row[3]), *row[4:]) for row in found}
 
     def named(self, names: Sequence[str]) -> dict[str, int]:
         """The numbers of components by their names, or their jobs' keys."""
@@ -158,6 +207,19 @@ class ComponentTable:
     def points(self, number: int, width: int, low: int, high: int) -> Sequence[Point]:
         """A series from place ``low`` to ``high``, thinned to a width."""
         return series.thinned(self._database.connection(), number, width, low, high)
+
+    def _gathered(self, wanted: Wanted) -> Clauses:
+        """A table of the components and the value that gathers each."""
+        where = self._where(wanted)
+        value, given = value_of("parameter", wanted.gathered, self._region, _COMPONENT)
+        table = Clauses()
+        table.add(
+            f"WITH gathered AS MATERIALIZED (SELECT id, {value} AS value"  # noqa: S608
+            f" FROM trial_components WHERE {where.text})",
+            *given,
+            *where.values,
+        )
+        return table
 
     def _where(self, wanted: Wanted) -> Clauses:
         where = Clauses()

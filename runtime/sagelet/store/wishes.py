@@ -14,7 +14,7 @@ from sagelet.store.series import AT_STEP, COLUMNS
 OPERATORS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 
 #: Statistics as people write them -> their column.
-STATISTICS = {name.lower(): column for name, column in COLUMNS.items()}
+STATISTICS = {name.lower(): column for name, column in COLUMNS.items()} | {"std": COLUMNS["StdDev"]}
 
 #: A statistic that is the value at a step.
 _AT = re.compile(r"at(\d{1,15})")
@@ -56,6 +56,7 @@ class Wanted:
     ``sort`` is a column of the table, ``metric.<name>``, ``metric.<name>.<statistic>`` or
     ``parameter.<name>``. A metric without a statistic is its last value; the statistic ``at500`` is
     its value at step 500.
+    ``gathered`` is a parameter whose values stand together: numbers, texts, then those without it.
     """
 
     words: Sequence[str] = ()
@@ -67,6 +68,7 @@ class Wanted:
     sort: str = "created"
     descending: bool = True
     kinds: Sequence[str] = ()
+    gathered: str = ""
 
     @property
     def by_tracked(self) -> bool:
@@ -115,10 +117,15 @@ def order_of(wanted: Wanted, sorts: dict[str, str], region: str, component: str)
     way = "DESC" if wanted.descending else "ASC"
     text, values = place_of(wanted, sorts, region, component)
     order = Clauses()
+    before = ""
+    given: list[Any] = []
+    if wanted.gathered:
+        value, given = value_of("parameter", wanted.gathered, region, component)
+        before = f"{value} NULLS LAST, "
     if wanted.by_tracked:
-        order.add(f"{text} {way} NULLS LAST, created DESC, name", *values)
+        order.add(f"{before}{text} {way} NULLS LAST, created DESC, name", *given, *values)
     else:
-        order.add(f"{text} {way}, name {way}")
+        order.add(f"{before}{text} {way}, name {way}", *given)
     return order
 
 
@@ -137,15 +144,20 @@ def value_of(kind: str, name: str, region: str, component: str) -> tuple[str, li
     if kind == "parameter":
         return _PARAMETER.format(component), [region, name]
     last = _metric("s.last", component)
-    head, _, statistic = name.rpartition(".")
-    if head and statistic.lower() in STATISTICS:
-        other = _metric(f"s.{STATISTICS[statistic.lower()]}", component)
-        return f"coalesce({last}, {other})", [region, name, region, head]
-    if measure := at_step(name):
-        other = _metric(AT_STEP.replace("<value>", "value"), component)
-        steps = [measure.step] * 2
-        return f"coalesce({last}, {other})", [region, name, *steps, region, measure.metric]
-    return last, [region, name]
+    metric, _, statistic = name.rpartition(".")
+    found = statistic_of(statistic) if metric else None
+    if found is None:
+        return last, [region, name]
+    text, steps = found
+    return f"coalesce({last}, {_metric(text, component)})", [region, name, *steps, region, metric]
+
+
+def statistic_of(name: str) -> tuple[str, Sequence[int]] | None:
+    """A statistic of the series ``s``; None if nothing is called so."""
+    if found := _AT.fullmatch(name):
+        return AT_STEP.replace("<value>", "value"), [int(found[1])] * 2
+    column = STATISTICS.get(name.lower())
+    return None if column is None else (f"s.{column}", ())
 
 
 class AtStep(NamedTuple):

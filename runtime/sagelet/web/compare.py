@@ -13,7 +13,7 @@ from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
 from sagelet.web.code import Digests, code_of, difference
 from sagelet.web.graphs import graph
-from sagelet.web.jobs import Measures, Region
+from sagelet.web.jobs import Region, Statistics
 from sagelet.web.rows import columns, component_rows, jobs_of_components
 from sagelet.web.sources import Sources
 from sagelet.web.tracked_views import GRAPHS
@@ -59,12 +59,12 @@ def compare_router(sources: Sources) -> APIRouter:
         component: Annotated[Names, Query(alias="c")] = None,
         trial: Annotated[Names, Query(alias="t")] = None,
         experiment: Annotated[Names, Query(alias="e")] = None,
-        measure: Measures = None,
+        stat: Statistics = None,
     ) -> Json:
         """Components by their names or their jobs' (``c``), of trials, of experiments."""
         store, _ = sources.region_of(region)
         rows, total, unknown = _rows(store, component or [], trial or [], experiment or [])
-        shown = component_rows(store, rows, measure or ())
+        shown = component_rows(store, rows, stat or ())
         jobs = jobs_of_components(store, rows)
         arns = {row["arn"].lower(): row["mark"] for row in shown}
         graphs: dict[int, list[Document]] = {}

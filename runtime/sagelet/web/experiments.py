@@ -1,5 +1,6 @@
 """/_api/experiments, /_api/trials, /_api/components: what is tracked."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,8 +16,8 @@ from sagelet.store.component_table import ComponentTable
 from sagelet.store.listing import Order
 from sagelet.store.wishes import Wanted
 from sagelet.web.answers import Json
-from sagelet.web.jobs import END, Measures, Place, Region, Width
-from sagelet.web.rows import columns, component_rows
+from sagelet.web.jobs import END, Place, Region, Statistics, Width
+from sagelet.web.rows import columns, component_rows, headings
 from sagelet.web.sources import Sources
 from sagelet.web.tracked_views import (
     GRAPHS,
@@ -35,6 +36,8 @@ _SAMPLE = 2000
 _COURSE = 400
 #: Experiments and trials of one answer.
 _LIST = 200
+#: Values of a parameter that have a heading each.
+_VALUES = 200
 #: How far a component's lineage is followed, in associations.
 _DEPTH = 3
 _MOST_VERTICES = 120
@@ -163,14 +166,20 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
         trial: str | None = None,
         text: Annotated[str, Query(alias="filter", max_length=500)] = "",
         sort: str = "created",
-        measure: Measures = None,
         *,
+        gathered: Annotated[str, Query(alias="rows", max_length=500)] = "",
+        stat: Statistics = None,
         unassigned: bool = False,
         descending: bool = True,
         start: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=0, le=_ROWS)] = 100,
     ) -> Json:
-        """A part of a table of components; the first part tells its columns."""
+        """A part of a table of components; the first part tells its columns.
+
+        ``rows``: a parameter by whose values they are gathered, unless it has too many; the first
+        part tells the values, and of the rows of each the figures of each metric: of the statistic
+        that is asked for, else of the last values.
+        """
         store, _ = sources.region_of(region)
         typed = read_filter(text, sort, descending=descending)
         wanted = Wanted(
@@ -184,14 +193,21 @@ def _add_components(router: APIRouter, sources: Sources) -> None:
             descending,
         )
         found = store.component_table
-        rows = found.rows(wanted, start, limit)
-        answer = {
+        together = dataclasses.replace(wanted, gathered=gathered)
+        values = found.values(together, _VALUES + 1) if gathered else {}
+        many = len(values) > _VALUES
+        rows = found.rows(wanted if many else together, start, limit)
+        answer: Document = {
             "total": found.count(wanted),
             "start": start,
-            "rows": component_rows(store, rows, measure or ()),
+            "rows": component_rows(store, rows, stat or ()),
         }
         if start == 0:
             answer["columns"] = columns(store, found.rows(wanted, 0, _SAMPLE))
+        if start == 0 and gathered:
+            metrics = [each["name"] for each in answer["columns"]["metrics"]]
+            told = [] if many else headings(store, together, values, metrics, stat or ())
+            answer["groups"] = {"name": gathered, "most": _VALUES, "many": many, "rows": told}
         return Json(answer)
 
     @router.get("/components/{name}")

@@ -25,8 +25,8 @@ _LINES = 2000
 Region = Annotated[str | None, Query(description="The region; the control plane's own if none.")]
 #: Of a chart, in pixels.
 Width = Annotated[int, Query(ge=1, le=4000)]
-#: Metrics at a step: ``loss.at500``.
-Measures = Annotated[list[str] | None, Query(max_length=50)]
+#: What metrics are shown by: ``loss.min``, ``loss.at500``.
+Statistics = Annotated[list[str] | None, Query(max_length=100)]
 #: Of a value in its series.
 Place = Annotated[int, Query(ge=0)]
 #: Beyond the end of every series.

@@ -8,10 +8,14 @@ from sagelet.domain.comparison import Measure, metric_names
 from sagelet.domain.jobs import OBJECTIVE_METRIC, Job, told_once
 from sagelet.domain.training import TRAINING
 from sagelet.store import Store
+from sagelet.store.component_table import Value
 from sagelet.store.trial_components import Record
-from sagelet.store.wishes import at_step
-from sagelet.web.tracked_views import component_row
+from sagelet.store.wishes import Wanted, at_step
+from sagelet.web.tracked_views import component_row, finite
 from sagelet.web.views import cost, job_row, number
+
+#: Metrics that have figures in headings: a table has no more columns of them.
+_FIGURED = 24
 
 Document = dict[str, Any]
 
@@ -29,12 +33,10 @@ def tracked(store: Store, jobs: Sequence[Job]) -> dict[str, tuple[int, Record | 
     return {key: (number, records.get(number)) for key, number in numbers.items()}
 
 
-def component_rows(
-    store: Store, rows: Sequence[int], measures: Sequence[str] = ()
-) -> list[Document]:
+def component_rows(store: Store, rows: Sequence[int], stats: Sequence[str] = ()) -> list[Document]:
     """Lines of a table of trial components, in the order of ``rows``.
 
-    ``measures`` are metrics at a step, ``loss.at500``, which lines have besides what is usual.
+    Those of ``stats`` that are of a step, ``loss.at500``, are told besides the usual ones.
     """
     records = store.trial_components.by_row(rows)
     jobs = jobs_of_components(store, rows)
@@ -44,7 +46,7 @@ def component_rows(
         component_row(row, records[row], job.key if job else None, _cost(job, models, now))
         for row, job in ((row, jobs.get(row)) for row in rows if row in records)
     ]
-    for measure in filter(None, map(at_step, measures)):
+    for measure in filter(None, map(at_step, stats)):
         found = store.component_table.at_step(rows, measure)
         for line in shown:
             if line["mark"] in found and measure.metric in line["metrics"]:
@@ -105,3 +107,39 @@ def columns(store: Store, rows: Sequence[int]) -> Document:
             for name in metric_names(shown)
         ],
     }
+
+
+def headings(
+    store: Store,
+    wanted: Wanted,
+    values: Mapping[Value, int],
+    metrics: Sequence[str],
+    stats: Sequence[str],
+) -> list[Document]:
+    """The values that gather the rows of a table, and each metric's figures among their rows.
+
+    ``stats`` are ``<metric>.<statistic>``; a metric that is not among them is its last value.
+    """
+    asked = {metric: statistic for metric, _, statistic in (each.rpartition(".") for each in stats)}
+    by_statistic: dict[str, list[str]] = {}
+    for metric in metrics[:_FIGURED]:
+        by_statistic.setdefault(asked.get(metric, "last"), []).append(metric)
+    told: dict[Value, Document] = {value: {} for value in values}
+    for statistic, names in by_statistic.items():
+        figures = store.component_table.figures(wanted, statistic, names)
+        for (value, metric), each in figures.items():
+            if value in told:  # it may have come meanwhile
+                told[value][metric] = {
+                    "count": each.count,
+                    "mean": number(each.mean),
+                    "low": number(each.low),
+                    "high": number(each.high),
+                }
+    return [
+        {
+            "value": value if value is None or isinstance(value, str) else finite(value),
+            "count": count,
+            "figures": told[value],
+        }
+        for value, count in values.items()
+    ]

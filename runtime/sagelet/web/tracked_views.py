@@ -65,7 +65,7 @@ def parameters(given: Mapping[str, Parameter]) -> Document:
     NaN and infinity, which JSON has not, are objects.
     """
     return {
-        name: value if isinstance(value, str) else _finite(value) for name, value in given.items()
+        name: value if isinstance(value, str) else finite(value) for name, value in given.items()
     }
 
 
@@ -126,5 +126,6 @@ def lineage_document(
     }
 
 
-def _finite(value: float) -> float | Document:
+def finite(value: float) -> float | Document:
+    """A number; one that JSON has not as an object, which no text is taken for."""
     return value if math.isfinite(value) else {"number": number(value)}

@@ -26,6 +26,7 @@ PAGES = {
     "tuning/search": "Ranges against the objective",
     "experiments": "digits",
     "experiments/digits": "3 lines",
+    "experiments/digits?rows=optimizer": "no value",
     "experiments/-": "In no trial",
     "compare": "Nothing chosen",
     "compare?e=digits": "The same in all",

@@ -5,7 +5,7 @@ import { prepare, wholeOf } from "../../../runtime/sagelet/web/assets/charts/lin
 import { shares } from "../../../runtime/sagelet/web/assets/charts/matrix.js";
 import { colorOfMark, dashOfMark, ramp } from "../../../runtime/sagelet/web/assets/core/colors.js";
 import { marked } from "../../../runtime/sagelet/web/assets/core/grouping.js";
-import { bestFirst, byName, delta, differences, isLow, labels, measured, measuresOf, parameter, statisticName, stepOf } from "../../../runtime/sagelet/web/assets/core/measure.js";
+import { bestFirst, byName, delta, differences, isLow, labels, measured, parameter, statisticName, statsOf, stepOf } from "../../../runtime/sagelet/web/assets/core/measure.js";
 import { lower, nearest, outline, scale, zoomed } from "../../../runtime/sagelet/web/assets/core/scale.js";
 import { append, byHost, joined, stepsOf } from "../../../runtime/sagelet/web/assets/core/series.js";
 import { clipped, deviation, front, groups, quartiles, spreads } from "../../../runtime/sagelet/web/assets/core/stats.js";
@@ -176,7 +176,8 @@ test("a metric at a step is a statistic", () => {
   assert.equal(stepOf("at500"), 500);
   assert.deepEqual(["last", "at", "at-1", "avg"].map(stepOf), [null, null, null, null]);
   assert.deepEqual(["at0", "avg", "other"].map(statisticName), ["at step 0", "mean", "other"]);
-  assert.deepEqual(measuresOf({ "a.b": "at3", loss: "min" }), ["a.b.at3"]);
+  assert.deepEqual(statsOf({ "a.b": "at3", loss: "min" }), ["a.b.at3"]);
+  assert.deepEqual(statsOf({ "a.b": "at3", loss: "min" }, true), ["a.b.at3", "loss.min"]);
   assert.equal(measured({ metrics: { loss: { last: 1, at3: "NaN" } } }, "loss", "at4"), undefined);
   assert.ok(Number.isNaN(measured({ metrics: { loss: { last: 1, at3: "NaN" } } }, "loss", "at3")));
 });

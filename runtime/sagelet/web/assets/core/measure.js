@@ -18,10 +18,10 @@ export function statisticName(statistic) {
   return step === null ? (STATISTICS.find(([id]) => id === statistic)?.[1] ?? statistic) : `at step ${step}`;
 }
 
-/** What rows have to be asked for besides what they have, of metric -> statistic.
+/** What has to be asked for of metric -> statistic: those that rows do not have anyway, or all of them.
  * @param {Record<string, string>} stats */
-export function measuresOf(stats) {
-  return Object.entries(stats).filter(([, statistic]) => stepOf(statistic) !== null).map((pair) => pair.join("."));
+export function statsOf(stats, all = false) {
+  return Object.entries(stats).filter(([, statistic]) => all || stepOf(statistic) !== null).map((pair) => pair.join("."));
 }
 
 /** @typedef {{name: string, mark: number, title: string, trials: string[][], parameters: Record<string, any>, metrics: Record<string, any>, configuration?: Record<string, any>, code?: string|null}} Row */

@@ -2,7 +2,7 @@
 import { html, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { count, plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useTitle, useTracked } from "../core/hooks.js";
-import { bestFirst, labels, measuresOf } from "../core/measure.js";
+import { bestFirst, labels, statsOf } from "../core/measure.js";
 import { useShown } from "../core/shown.js";
 import { link } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
@@ -26,7 +26,7 @@ export const Compare = () => {
   const [stats, setStat] = useStatistics();
   const query = { c: components, t: trials, e: experiments };
   const any = components.length + trials.length + experiments.length > 0;
-  const [answer, error, again] = useApi(any ? "compare" : null, { ...query, measure: measuresOf(stats) });
+  const [answer, error, again] = useApi(any ? "compare" : null, { ...query, stat: statsOf(stats) });
   const last = useRef({}); // stays while a metric at another step comes
   const key = JSON.stringify(query);
   if (answer) last.current = { key, answer };

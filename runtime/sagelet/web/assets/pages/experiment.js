@@ -3,14 +3,14 @@ import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vend
 import { get } from "../core/api.js";
 import { plural } from "../core/format.js";
 import { useApi, useAsked, useAskedList, useDark, useKeys, useNarrow, useNow, useRoom, useTitle, useTracked } from "../core/hooks.js";
-import { labels, measuresOf } from "../core/measure.js";
+import { labels, statsOf } from "../core/measure.js";
 import { useShown } from "../core/shown.js";
 import { go, link } from "../core/url.js";
 import { AsCode } from "../parts/as-code.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
-import { GroupingBar, useGrouping } from "../parts/grouping.js";
+import { GroupingBar, useGathering, useGrouping } from "../parts/grouping.js";
 import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
 import { Winner } from "../parts/winner.js";
@@ -34,7 +34,9 @@ export const Experiment = ({ name }) => {
   const [base, setBase] = useAsked("base");
   const [picked, setPicked] = useAskedList("c");
   const [stats, setStat] = useStatistics();
-  const [page, setPage] = useState({ total: null, columns: null, error: null });
+  const [page, setPage] = useState({ total: null, columns: null, groups: null, lead: NONE, error: null });
+  const gathering = useGathering(page.groups);
+  const { by, groups } = gathering;
   const [version, setVersion] = useState(0);
   const rows = useRef(new Map());
   const asked = useRef(new Set());
@@ -49,21 +51,27 @@ export const Experiment = ({ name }) => {
   const usual = about?.objective ? `metric.${about.objective.name}` : "created";
   const sort = { id: sorted || usual, descending: sorted ? up !== "1" : !about?.objective?.low };
   const ready = loose || about !== null;
-  const measure = measuresOf(stats);
+  // Of most statistics rows tell all that there is; headings tell of those that are asked for.
+  const stat = statsOf(stats, Boolean(by));
+  const asking = stat.join();
   const scope = loose ? { unassigned: "true" } : { experiment: name };
   const load = useCallback((number, mine = round.current) => {
     if (asked.current.has(number) || !ready) return undefined;
     asked.current.add(number);
-    return get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", measure, start: number * PAGE, limit: PAGE }).then((found) => {
+    const ask = (more) => get("components", { ...scope, filter, sort: sort.id, descending: sort.descending ? "true" : "false", stat, limit: PAGE, ...more });
+    const part = ask({ start: number * PAGE, rows: by });
+    // However rows are gathered, the same ones are drawn before anybody chose.
+    const lead = by && !number ? ask({}) : { rows: NONE };
+    return Promise.all([part, lead]).then(([found, first]) => {
       if (mine !== round.current) return;
       found.rows.forEach((row, i) => rows.current.set(number * PAGE + i, row));
-      setPage((old) => ({ total: found.total, columns: found.columns ?? old.columns, error: null, turn: (old.turn ?? 0) + 1 }));
+      setPage((old) => ({ ...old, total: found.total, ...(number ? {} : { columns: found.columns, groups: found.groups ?? null, lead: first.rows }), error: null, turn: (old.turn ?? 0) + 1 }));
     }, (refused) => {
       if (mine !== round.current) return;
       asked.current.delete(number);
       setPage((old) => ({ ...old, error: refused }));
     });
-  }, [name, filter, sort.id, sort.descending, measure.join(), ready]);
+  }, [name, filter, sort.id, sort.descending, by, asking, ready]);
   const restart = (keep) => {
     round.current += 1;
     asked.current = new Set();
@@ -74,12 +82,15 @@ export const Experiment = ({ name }) => {
     if (!ready) return undefined;
     const timer = setTimeout(() => restart(false), page.total === null ? 0 : 150);
     return () => clearTimeout(timer);
-  }, [filter, sort.id, sort.descending, measure.join(), ready]);
+  }, [filter, sort.id, sort.descending, by, ready]);
+  useEffect(() => {
+    if (page.total !== null) restart(true);
+  }, [asking]);
   useTracked(() => {
     setVersion((each) => each + 1);
     return Promise.all([loose ? null : again(), restart(true)]);
   }, page.total !== null);
-  const [loaded, grouping] = useGrouping([...rows.current.values()], page.columns?.differ ?? NONE, page.turn);
+  const [loaded, grouping] = useGrouping(useMemo(() => unique([...page.lead, ...rows.current.values()]), [page.turn]), page.columns?.differ ?? NONE, page.turn);
   const shown = useMemo(() => {
     const chosen = new Set(picked);
     const found = loaded.filter((each) => (chosen.size ? chosen.has(each.name) : Object.keys(each.metrics).length));
@@ -110,28 +121,33 @@ export const Experiment = ({ name }) => {
         <span class="quiet" role="status">${loose ? plural(page.total, "component") : `${plural(about.trials, "trial")} · ${plural(page.total, "component")}${filter ? " found" : ""}${about.description ? ` · ${about.description}` : ""}`}</span></div><${AsCode} />
       <label class="grow" style=${{ maxWidth: "420px" }}><span class="unseen">Filter components</span><input class="input" style=${{ width: "100%" }} ref=${input} type="search" value=${filter} placeholder="name   parameter.lr < 0.1   metric.loss.min < 0.2" onInput=${(e) => setFilter(e.currentTarget.value)} /></label>
     </div>
-    ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter, measure }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
+    ${page.total > 0 && html`<${Winner} scope=${{ ...scope, filter, stat: statsOf(stats) }} objective=${objective} rows=${loaded} total=${page.total} version=${version} dark=${dark} nameOf=${(row) => known.get(row.name)} />`}
     <div class="split ${page.total ? "" : "bare"}">
       <div class="left stack">
         <div class="row wrap">
           <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button>
           ${baseline ? html`<button class="button small" aria-pressed="true" onClick=${() => setBase("")}>Baseline: ${label(baseline)}</button>` : html`<button class="button small" disabled=${!shown.length} onClick=${() => setBase(shown[0].name)}>Pin a baseline</button>`}
+          ${groups && html`<button class="button small" onClick=${gathering.foldAll}>${gathering.open ? "Close all" : "Open all"}</button>`}
           <span class="grow"></span>
           <span class="quiet">${picked.length ? `${picked.length} chosen` : ""}</span>
           ${picked.length > 0 && html`<button class="button small bare" onClick=${() => setPicked([])}>Choose none</button>`}
           <button class="button small main" disabled=${shown.length < 2} onClick=${() => go(compared(shown))}>Compare ${shown.length}</button>
         </div>
         ${page.error && html`<p class="note bad" role="alert">${page.error.message}</p>`}
+        ${gathering.most > 0 && html`<p class="note" role="status">${by} has more than ${gathering.most} values: too many for headings.</p>`}
         ${page.total === 0 ? html`<section class="panel empty"><h2>${filter ? "No component is like that" : "It has no components yet"}</h2><p class="quiet">${filter ? html`Words are looked for in names and trials; <code>parameter.lr < 0.1</code>, <code>metric.loss.min < 0.2</code> and <code>trial:NAME</code> narrow further.` : "What is associated with one of its trials is listed here."}</p>${filter && html`<button class="button" onClick=${() => setFilter("")}>Show all</button>`}</section>`
-          : html`<${Table} label="Components" fit=${stacked} pointing columns=${fitting(componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost) }), stacked ? room : ((room - 16) * 15) / 23)} total=${page.total} rowAt=${(i) => colored.get(rows.current.get(i)?.name)} need=${load}
+          : html`<${Table} label="Components" fit=${stacked} pointing columns=${fitting(componentColumns({ columns, stats, onStat: setStat, base: baseline, all: all === "1", dark, now, phone, label, costs: loaded.some((each) => each.cost), groups, gathered: by, objective }), stacked ? room : ((room - 16) * 15) / 23)} total=${page.total} groups=${groups} onFold=${gathering.fold} rowAt=${(i) => colored.get(rows.current.get(i)?.name)} need=${load}
             href=${(row) => link(["components", row.name])} sort=${sort} onSort=${onSort} chosen=${new Set(picked)} onChoose=${(next) => setPicked([...next])} />`}
         ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
       </div>
       ${columns && page.total > 0 && html`<div class="right stack"><${ObjectiveBar} metrics=${columns.metrics} objective=${objective} />
-        <${GroupingBar} grouping=${grouping} />
+        <${GroupingBar} grouping=${grouping} gathering=${gathering} />
         <${Comparison} compact chart=${grouping.chart} rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
     </div>`;
 };
+
+/** Each component once. */
+const unique = (rows) => [...new Map(rows.map((each) => [each.name, each])).values()];
 
 const compared = (rows) => link(["compare"], { c: rows.map((each) => each.name) });
 

@@ -1,7 +1,9 @@
-// Choose what colours, strokes and charts stand for: components, or the values of a parameter.
+// Choose what colours, strokes, charts and headings of rows stand for: components, or the values of
+// a parameter.
 import { html, useMemo } from "../vendor/preact-htm.js";
+import { grouped } from "../core/gathered.js";
 import { marked } from "../core/grouping.js";
-import { useAsked, useDark } from "../core/hooks.js";
+import { useAsked, useAskedList, useDark } from "../core/hooks.js";
 import { Swatch } from "./lines.js";
 
 /** [rows with their marks, what the bar needs]; `key` is another one where rows are others.
@@ -16,11 +18,29 @@ export function useGrouping(rows, differ, key) {
   return [found.rows, { ...found, names, color: known(color), stroke: known(stroke), chart: known(chart), setColor, setStroke, setChart }];
 }
 
-export const GroupingBar = ({ grouping }) => {
+/** By which parameter the rows of a table are gathered, and the groups that the control plane `told`
+ * of it: null where there are none. */
+export function useGathering(told) {
+  const [by, setBy] = useAsked("rows");
+  const [closed, setClosed] = useAskedList("closed");
+  const its = told?.name === by ? told : null;
+  const groups = useMemo(() => (its?.rows.some((each) => each.value !== null) ? grouped(its.rows, closed) : null), [its, closed]);
+  const open = groups?.some((each) => !each.closed);
+  return {
+    by, groups, open, most: its?.many ? its.most : 0,
+    choose: (name) => (setClosed([]), setBy(name)),
+    fold: ({ key }) => setClosed(closed.includes(key) ? closed.filter((each) => each !== key) : [...closed, key]),
+    foldAll: () => setClosed(open ? groups.map((each) => each.key) : []),
+  };
+}
+
+/** `gathering`: where there is a table whose rows can be gathered. */
+export const GroupingBar = ({ grouping, gathering }) => {
   const { names, color, stroke, chart, setColor, setStroke, setChart, colors, strokes } = grouping;
-  if (!names.length) return "";
-  const pick = (text, value, set, none = "component") => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "150px" }} value=${value} onChange=${(e) => set(e.currentTarget.value)}><option value="">${none}</option>${names.map((each) => html`<option key=${each} value=${each} selected=${each === value}>${each}</option>`)}</select></label>`;
-  return html`<div class="row wrap" role="group" aria-label="Grouping">${pick("Colour by", color, setColor)}${pick("Stroke by", stroke, setStroke)}${pick("Chart by", chart, setChart, "metric")}
+  const by = gathering?.by ?? "";
+  if (!names.length && !by) return "";
+  const pick = (text, value, set, none = "component", all = names) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "150px" }} value=${value} onChange=${(e) => set(e.currentTarget.value)}><option value="">${none}</option>${all.map((each) => html`<option key=${each} value=${each} selected=${each === value}>${each}</option>`)}</select></label>`;
+  return html`<div class="row wrap" role="group" aria-label="Grouping">${gathering && pick("Rows by", by, gathering.choose, "component", names.includes(by) || !by ? names : [...names, by])}${pick("Colour by", color, setColor)}${pick("Stroke by", stroke, setStroke)}${pick("Chart by", chart, setChart, "metric")}
     ${(colors.length > 0 || strokes.length > 0) && html`<ul class="legend groups" aria-label="Groups">${[...legend(color, colors), ...legend(stroke, strokes)]}</ul>`}</div>`;
 };
 
