@@ -23,7 +23,7 @@ for number in range(int(os.environ["LINES"])):
 if "HOLD" in os.environ:
     while not pathlib.Path(os.environ["HOLD"], os.environ["SM_CURRENT_HOST"]).exists():
         time.sleep(0.02)
-if "FAIL" in os.environ:
+if os.environ.get("FAIL") in ("1", os.environ["SM_CURRENT_HOST"]):
     raise RuntimeError("out of luck")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_bytes(bytes(1000))
 """
