@@ -83,7 +83,7 @@ def test_a_metric_is_shown_and_sorted_by_its_value_at_a_step(see: Open, plane: P
             ],
         )
     page = see("experiments/crossing")
-    best = page.get_by_label("Best")
+    best = page.get_by_role("region", name="Best", exact=True)
     best.get_by_text("Best by loss", exact=True).wait_for()
     assert "late" in best.inner_text()
     page.get_by_label("Statistic of loss").select_option("at step …")

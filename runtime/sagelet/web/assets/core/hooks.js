@@ -97,18 +97,21 @@ export function useAskedList(name) {
 /** Ask again when something tracked has changed. */
 export const useTracked = (again, ready = true) => useChanged("tracked", again, ready);
 
-/** Ask again when something is stored: objects, or the models of jobs. */
-export const useStored = (again, ready = true) => useChanged("stored", again, ready);
+/** Ask again when something is stored: objects, or the models of jobs. What was `found` before anybody
+ * listened may be old. */
+export const useStored = (again, found) => useChanged("stored", again, true, found !== null);
 
 /** Ask again when something of a kind has changed, and not more often than the answers allow: `again`
  * gives what is settled when they are there. */
-function useChanged(kind, again, ready) {
+function useChanged(kind, again, ready, old = false) {
   const heard = useRef(false);
+  const before = useRef(old);
+  before.current = old;
   const soon = useSoon(again);
   useEvents({ [kind]: true }, {
     [kind]: soon,
     hello: () => {
-      if (heard.current) soon(); // what was missed while there was no connection
+      if (heard.current || before.current) soon(); // what was missed while there was no connection
       heard.current = true;
     },
   }, {}, ready);

@@ -16,7 +16,7 @@ export const Models = ({ name }) => {
   useTitle(name ?? "Models");
   const [limit, setLimit] = useState(PAGE);
   const [found, error, again] = useApi("models", name ? { name, limit } : {});
-  useStored(again, found !== null);
+  useStored(again, found);
   const last = useRef({}); // stays while more of them come
   useEffect(() => {
     if (found) last.current = { name, found };

@@ -26,7 +26,7 @@ export const Storage = ({ bucket }) => {
 
 const Buckets = () => {
   const [found, error, again] = useApi("storage");
-  useStored(again, found !== null);
+  useStored(again, found);
   if (error && (error.status || !found)) return html`<${Failed} error=${error} again=${again} />`;
   if (!found) return html`<${Coming} title="Storage" />`;
   return html`<div class="head"><h1 class="grow">Storage</h1><${AsCode} /></div>
@@ -40,7 +40,7 @@ const Bucket = ({ bucket, prefix, chosen, member }) => {
   const [turn, setTurn] = useState(0);
   const path = `storage/${encodeURIComponent(bucket)}`;
   const [page, error, again] = useApi(path, { prefix }, turn);
-  useStored(again, page !== null);
+  useStored(again, page);
   const [more, setMore] = useState(null);
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState("");
