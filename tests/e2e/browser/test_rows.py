@@ -85,7 +85,7 @@ def test_which_optimizer_is_better_is_said_by_headings_alone(see: Open) -> None:
     sync_api.expect(sgd.locator(".strong")).to_have_text("0.9")
     sync_api.expect(adam.locator(".strong")).to_have_text("0.7945")
     assert [each for each in asked if "/_api/components" in each] == []
-    sgd.get_by_role("button").click()
+    sgd.get_by_role("button", name="sgd").click()
     page.locator(".rows .line", has_text="sgd-007").wait_for()
     assert len([each for each in asked if "start=100" in each]) == 1  # only now
     page.keyboard.press("c")

@@ -51,6 +51,7 @@ test("addresses there and back", () => {
 test("ticks are round and within", () => {
   assert.deepEqual(ticks(0, 1, 5), [0, 0.2, 0.4, 0.6, 0.8, 1]);
   assert.deepEqual(ticks(3, 3, 5), [3]);
+  assert.deepEqual(ticks(0.125, 0.12500000000000003, 5), [0.125]);
   assert.deepEqual(logTicks(0.001, 10), [0.001, 0.01, 0.1, 1, 10]);
 });
 

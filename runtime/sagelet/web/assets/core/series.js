@@ -43,7 +43,8 @@ export function joined(spans) {
 /** Round places on a linear axis. @param {number} low @param {number} high @param {number} most */
 export function ticks(low, high, most) {
   const span = high - low;
-  if (!(span > 0)) return [low];
+  // Of what differs in its last digits alone there is no next place: counting on would never end.
+  if (!(span > Math.max(Math.abs(low), Math.abs(high)) * 1e-12)) return [low];
   const raw = span / Math.max(1, most);
   const power = Math.pow(10, Math.floor(Math.log10(raw)));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= raw * 0.999) ?? raw;
