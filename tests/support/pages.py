@@ -23,7 +23,9 @@ for number in range(int(os.environ["LINES"])):
 if "HOLD" in os.environ:
     while not pathlib.Path(os.environ["HOLD"], os.environ["SM_CURRENT_HOST"]).exists():
         time.sleep(0.02)
-if os.environ.get("FAIL") in ("1", os.environ["SM_CURRENT_HOST"]):
+if os.environ.get("WRONG") == os.environ["SM_CURRENT_HOST"]:
+    print("RuntimeError: caught", flush=True)
+if "FAIL" in os.environ:
     raise RuntimeError("out of luck")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_bytes(bytes(1000))
 """

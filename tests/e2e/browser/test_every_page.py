@@ -18,7 +18,7 @@ PAGES = {
     "jobs/done/logs": "step 39",
     "jobs/done/files": "Outputs",
     "jobs/done/request": "CreateTrainingJob",
-    "jobs/used/logs?side=1": "algo-2",
+    "jobs/used/logs?side=1": "step 0",
     "jobs/used/system": "of one core, summed over cores",
     "processing/prepare": "three rows",
     "processing/prepare/logs": "prepared 3",
