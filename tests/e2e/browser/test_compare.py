@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Any
 
+from playwright.sync_api import expect
+
 from support.pages import clients, counts, go, inked, shows
 from support.serve import Plane
 
@@ -97,8 +99,9 @@ def test_a_metric_is_shown_and_sorted_by_its_value_at_a_step(see: Open, plane: P
     page.wait_for_url("**sort=metric.loss.at150**")
     page.locator(".rows .line:first-child", has_text="late").wait_for()
     page.get_by_label("Statistic of loss").select_option("at step …")
+    expect(page.get_by_label("Step of loss")).to_be_focused()
     page.keyboard.press("Escape")
-    assert page.get_by_label("Statistic of loss").input_value() == "at150"
+    expect(page.get_by_label("Statistic of loss")).to_have_value("at150")
     compared = see("compare?e=crossing&stat=loss.at150")
     compared.locator("table.diff tr", has_text="loss").get_by_text("0.9").wait_for()
     compared.get_by_label("Statistic of loss").select_option("last")

@@ -10,7 +10,7 @@ import { AsCode } from "../parts/as-code.js";
 import { Coming, Failed } from "../parts/basics.js";
 import { componentColumns } from "../parts/component-table.js";
 import { Comparison, ObjectiveBar, useObjective } from "../parts/comparison.js";
-import { GroupingBar, useGathering, useGrouping } from "../parts/grouping.js";
+import { GroupingBar, RowsBy, useGathering, useGrouping } from "../parts/grouping.js";
 import { useStatistics } from "../parts/statistics.js";
 import { fitting, Table } from "../parts/table.js";
 import { Winner } from "../parts/winner.js";
@@ -127,6 +127,7 @@ export const Experiment = ({ name }) => {
         <div class="row wrap">
           <button class="button small" aria-pressed=${!all} onClick=${() => setAll(all ? "" : "1")}>Differences only</button>
           ${baseline ? html`<button class="button small" aria-pressed="true" onClick=${() => setBase("")}>Baseline: ${label(baseline)}</button>` : html`<button class="button small" disabled=${!shown.length} onClick=${() => setBase(shown[0].name)}>Pin a baseline</button>`}
+          <${RowsBy} grouping=${grouping} gathering=${gathering} />
           ${groups && html`<button class="button small" onClick=${gathering.foldAll}>${gathering.open ? "Close all" : "Open all"}</button>`}
           <span class="grow"></span>
           <span class="quiet">${picked.length ? `${picked.length} chosen` : ""}</span>
@@ -141,7 +142,7 @@ export const Experiment = ({ name }) => {
         ${!loose && about.trialRows.length > 0 && html`<details class="choices"><summary>Trials <span class="quiet">${about.trialRows.length}</span></summary><div class="row wrap">${about.trialRows.map((each) => html`<a class="chip" href=${link(["trials", each.name])}>${each.title}</a>`)}</div></details>`}
       </div>
       ${columns && page.total > 0 && html`<div class="right stack"><${ObjectiveBar} metrics=${columns.metrics} objective=${objective} />
-        <${GroupingBar} grouping=${grouping} gathering=${gathering} />
+        <${GroupingBar} grouping=${grouping} />
         <${Comparison} compact chart=${grouping.chart} rows=${shown} columns=${columns} labels=${known} objective=${objective} stats=${stats} base=${base} version=${version} quality=${false} /></div>`}
     </div>`;
 };

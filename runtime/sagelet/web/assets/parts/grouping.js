@@ -34,13 +34,15 @@ export function useGathering(told) {
   };
 }
 
-/** `gathering`: where there is a table whose rows can be gathered. */
-export const GroupingBar = ({ grouping, gathering }) => {
+const Pick = ({ text, value, set, names, none = "component" }) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "150px" }} value=${value} onChange=${(e) => set(e.currentTarget.value)}><option value="">${none}</option>${names.map((each) => html`<option key=${each} value=${each} selected=${each === value}>${each}</option>`)}</select></label>`;
+
+/** By which parameter the rows of a table are gathered; it may be one that no other choice has. */
+export const RowsBy = ({ grouping: { names }, gathering: { by, choose } }) => (names.length > 0 || by) && html`<${Pick} text="Rows by" value=${by} set=${choose} names=${names.includes(by) || !by ? names : [...names, by]} />`;
+
+export const GroupingBar = ({ grouping }) => {
   const { names, color, stroke, chart, setColor, setStroke, setChart, colors, strokes } = grouping;
-  const by = gathering?.by ?? "";
-  if (!names.length && !by) return "";
-  const pick = (text, value, set, none = "component", all = names) => html`<label class="row"><span class="quiet">${text}</span><select class="select small" style=${{ maxWidth: "150px" }} value=${value} onChange=${(e) => set(e.currentTarget.value)}><option value="">${none}</option>${all.map((each) => html`<option key=${each} value=${each} selected=${each === value}>${each}</option>`)}</select></label>`;
-  return html`<div class="row wrap" role="group" aria-label="Grouping">${gathering && pick("Rows by", by, gathering.choose, "component", names.includes(by) || !by ? names : [...names, by])}${pick("Colour by", color, setColor)}${pick("Stroke by", stroke, setStroke)}${pick("Chart by", chart, setChart, "metric")}
+  if (!names.length) return "";
+  return html`<div class="row wrap" role="group" aria-label="Grouping"><${Pick} text="Colour by" value=${color} set=${setColor} names=${names} /><${Pick} text="Stroke by" value=${stroke} set=${setStroke} names=${names} /><${Pick} text="Chart by" value=${chart} set=${setChart} names=${names} none="metric" />
     ${(colors.length > 0 || strokes.length > 0) && html`<ul class="legend groups" aria-label="Groups">${[...legend(color, colors), ...legend(stroke, strokes)]}</ul>`}</div>`;
 };
 

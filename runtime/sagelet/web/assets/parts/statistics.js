@@ -1,5 +1,5 @@
 // Which statistic a metric is shown by: one a metric, in the page's address.
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { useAskedList } from "../core/hooks.js";
 import { statisticName, STATISTICS, stepOf } from "../core/measure.js";
 
@@ -42,7 +42,7 @@ const StepOf = ({ metric, step, onStep }) => {
   const [text, setText] = useState(step === null ? "" : String(step));
   const box = useRef(null);
   const over = useRef(false); // a field that goes may lose the focus once more
-  useEffect(() => box.current.select(), []);
+  useLayoutEffect(() => box.current.select(), []);
   const end = (given) => {
     if (!over.current) onStep(/^\d{1,15}$/.test(given.trim()) ? Number(given) : null);
     over.current = true;
