@@ -84,10 +84,10 @@ class Watch:
         """Whether a topic of the bus is part of it."""
         if topic[0] == "calls":
             return self.calls
-        if self.stored and topic[0] in ("storage", "job"):
-            return True  # of every region: buckets and models are in none
         if topic[0] == "storage":
-            return False
+            return self.stored
+        if topic[0] == "job" and self.stored:
+            return True  # of every region: models are in none
         if topic[1] != self.region:
             return False
         if topic[0] == "tracked":

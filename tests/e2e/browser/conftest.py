@@ -12,6 +12,7 @@ from support.serve import Plane
 from support.tracked import fill
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+sync_api.expect.set_options(timeout=30_000)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 IN_CI = os.environ.get("CI") == "true"

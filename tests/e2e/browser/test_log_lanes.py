@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from support.pages import train
+from support.pages import go_on, train
 from support.serve import Plane
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
-expect.set_options(timeout=30_000)
 
 Open = Any
 
@@ -27,10 +26,6 @@ def follows(page: Any, host: str, pressed: str) -> None:
 def test_hosts_side_by_side_are_live_and_each_follows_its_own_end(
     see: Open, plane: Plane, tmp_path: Path
 ) -> None:
-    def go_on(first: int, last: int) -> None:
-        for number in range(first, last):
-            (tmp_path / str(number)).touch()
-
     train(plane, "beside", "--hosts", "2", "--detach", LINES="90", SLOW=str(tmp_path))
     page = see("jobs/beside/logs")
     one, two = lane(page, "algo-1"), lane(page, "algo-2")
@@ -44,7 +39,7 @@ def test_hosts_side_by_side_are_live_and_each_follows_its_own_end(
         page.goto(address)
         for each in (one, two):
             expect(each.locator(".ln", has_text="step 21 ")).to_have_count(1)
-        go_on(21, 60)
+        go_on(tmp_path, 21, 60)
         for each in (one, two):
             expect(each.locator(".ln", has_text="step 60 ")).to_be_in_viewport()
             expect(each.locator(".ln", has_text="step")).to_have_count(61)
@@ -52,7 +47,7 @@ def test_hosts_side_by_side_are_live_and_each_follows_its_own_end(
         follows(page, "algo-1", "false")
         follows(page, "algo-2", "true")
     finally:
-        go_on(60, 90)
+        go_on(tmp_path, 60, 90)
     expect(two.locator(".ln", has_text="step 89 ")).to_be_in_viewport()
     expect(one.locator(".ln", has_text="step 89 ")).not_to_be_in_viewport()  # live, and stays
     expect(one.locator(".ln", has_text="step 0 ")).to_be_in_viewport()

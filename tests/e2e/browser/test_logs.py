@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.cli import wait_until
-from support.pages import counts, shows, train
+from support.pages import counts, go_on, shows, train
 from support.serve import Plane
 
 Open = Any
@@ -27,10 +27,6 @@ def hold(page: Any, pattern: str) -> list[Any]:
 def test_logs_of_a_host_are_those_of_its_lane_and_another_may_be_chosen(
     see: Open, plane: Plane, tmp_path: Path
 ) -> None:
-    def go_on(first: int, last: int) -> None:
-        for number in range(first, last):
-            (tmp_path / str(number)).touch()
-
     train(plane, "pair", "--hosts", "2", "--detach", LINES="40", SLOW=str(tmp_path))
     page = see("jobs/pair/logs?host=algo-2")
     try:
@@ -38,18 +34,18 @@ def test_logs_of_a_host_are_those_of_its_lane_and_another_may_be_chosen(
         page.wait_for_url("**host=algo-2-**")
         host = page.locator(".log select")
         assert host.locator("option:checked").inner_text() == "algo-2"
-        go_on(21, 25)
+        go_on(tmp_path, 21, 25)
         shows(page, "step 25")  # live
         counts(page, ".lines .ln:has-text('step 25 ')", 1)
         host.select_option(label="algo-1")
         shows(page, "step 25")
-        go_on(25, 30)
+        go_on(tmp_path, 25, 30)
         shows(page, "step 30")
         counts(page, ".lines .ln:has-text('step 30 ')", 1)
         host.select_option(label="all 2 hosts")
         counts(page, ".lines .ln:has-text('step 30 ')", 2)
     finally:
-        go_on(21, 40)
+        go_on(tmp_path, 21, 40)
     counts(page, ".lines .ln:has-text('step 39 ')", 2)
     counts(page, ".lines .ln:has-text('step')", 80)
 
@@ -70,8 +66,7 @@ def test_lines_that_come_while_others_are_asked_for_are_there_once(
         before = held[0].fetch()  # what is there now; the page gets it when it has heard of more
         told = page.get_by_role("status").filter(has_text=re.compile(r"^[0-9.]+ k?B$"))
         old = told.inner_text()
-        for number in range(21, 30):
-            (tmp_path / str(number)).touch()
+        go_on(tmp_path, 21, 30)
         page.wait_for_function(
             "([told, old]) => told.innerText !== old", arg=[told.element_handle(), old]
         )
@@ -80,8 +75,7 @@ def test_lines_that_come_while_others_are_asked_for_are_there_once(
         shows(page, "step 30")
         counts(page, ".lines .ln:has-text('step')", 31)
     finally:
-        for number in range(21, 40):
-            (tmp_path / str(number)).touch()
+        go_on(tmp_path, 21, 40)
     shows(page, "step 39")
     counts(page, ".lines .ln:has-text('step')", 40)
 
@@ -136,8 +130,7 @@ def test_a_search_goes_on_with_what_is_printed(
     train(plane, name, "--detach", LINES="60", SLOW=str(tmp_path))
     page = see(f"jobs/{name}/logs?find={asked}")
     page.get_by_text("3 lines", exact=True).wait_for()  # 2, 20, 21
-    for number in range(21, 60):
-        (tmp_path / str(number)).touch()
+    go_on(tmp_path, 21, 60)
     page.get_by_text("11 lines", exact=True).wait_for()
     counts(page, ".lines .ln", 11)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from support.pages import clients, shows, train
+from support.pages import clients, go_on, shows, train
 from support.serve import Plane
 
 Open = Any
@@ -28,8 +28,7 @@ def test_a_job_is_seen_as_it_goes(see: Open, plane: Plane, tmp_path: Path) -> No
     (tmp_path / "21").touch()
     shows(logs, "step 22")
     shows(metrics, "23 values")
-    for number in range(22, 60):
-        (tmp_path / str(number)).touch()
+    go_on(tmp_path, 22, 60)
     shows(metrics, "60 values")
     shows(metrics, "Completed")
     shows(logs, "step 59")
